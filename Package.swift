@@ -1,0 +1,117 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Borders between modules are held by the build: imports are internal unless said otherwise, and a
+/// member is visible only where its module is imported.
+let borders: [SwiftSetting] = [
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: borders)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: [.init(stringLiteral: name), "TestSupport"] + dependencies,
+    swiftSettings: borders)
+}
+
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "nndist",
+  products: [
+    .executable(name: "nndist", targets: ["nndist"]),
+    .library(
+      name: "NNDist",
+      targets: [
+        "Tensors", "Numerics", "Graphs", "Models", "Execution", "Datasets", "Checkpoints", "Runs",
+        "Configuration", "Communication", "Training",
+      ]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // Level 0: headers and inline functions, no logic.
+    .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "CDNNL", providers: [.apt(["libdnnl-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+    // Level 1: plain values, and one thin wrapper per C library.
+    module("Tensors"),
+    module("Numerics"),
+    module("Digests", ["CCrypto"]),
+    module("Configuration", [yams]),
+    module("OneDNN", ["CDNNL"]),
+    module("HDF5", ["CHDF5"]),
+    module("Communication", ["CMPI"]),
+
+    // Level 2: what to compute, and how to compute it.
+    module("Graphs", ["Tensors", "Numerics"]),
+    module("Kernels", ["Tensors", "Numerics", "OneDNN"]),
+
+    // Level 3: models, plans, files.
+    module("Models", ["Graphs", "Tensors", "Numerics", "Configuration"]),
+    module("Execution", ["Graphs", "Kernels", "Tensors"]),
+    module("Datasets", ["HDF5", "Tensors", "Numerics", "Digests", "CZlib"]),
+    module("Checkpoints", ["HDF5", "Tensors", "Digests"]),
+    module("Runs", ["Configuration"]),
+
+    // Level 4: the only place where the lines above meet.
+    module(
+      "Training",
+      [
+        "Models", "Execution", "Datasets", "Checkpoints", "Runs", "Graphs", "Kernels", "Tensors",
+        "Numerics", "Digests", "Configuration", "Communication",
+      ]),
+
+    // Level 5: options in, exit status out.
+    .executableTarget(
+      name: "nndist",
+      dependencies: [
+        "Training", "Models", "Execution", "Datasets", "Checkpoints", "Runs", "Graphs", "Kernels",
+        "Tensors", "Numerics", "Digests", "Configuration", "Communication", "OneDNN", "HDF5",
+        argumentParser,
+      ],
+      swiftSettings: borders),
+
+    // Tests.
+    .target(
+      name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport",
+      swiftSettings: borders),
+    .executableTarget(
+      name: "RankChecks", dependencies: ["Communication"], path: "Tests/RankChecks",
+      swiftSettings: borders),
+    tests("Tensors"),
+    tests("Numerics"),
+    tests("Digests"),
+    tests("Configuration"),
+    tests("HDF5"),
+    tests("Communication", ["RankChecks"]),
+    tests("Graphs", ["Tensors"]),
+    tests("Kernels", ["Tensors", "Numerics", "OneDNN"]),
+    tests("Models", ["Graphs", "Tensors", "Configuration"]),
+    tests("Execution", ["Graphs", "Kernels", "Tensors"]),
+    tests("Datasets", ["HDF5", "Tensors"]),
+    tests("Checkpoints", ["HDF5", "Tensors"]),
+    tests("Runs", ["Configuration"]),
+    tests(
+      "Training",
+      [
+        "Models", "Execution", "Datasets", "Checkpoints", "Runs", "Graphs", "Tensors", "Numerics",
+        "Configuration", "Communication",
+      ]),
+    .testTarget(
+      name: "CommandTests", dependencies: ["nndist", "TestSupport"], swiftSettings: borders),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,1 @@
+// Checkpoints: see the module table of the design notes.

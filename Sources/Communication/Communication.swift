@@ -1,0 +1,1 @@
+// Communication: see the module table of the design notes.

@@ -1,0 +1,1 @@
+// Configuration: see the module table of the design notes.

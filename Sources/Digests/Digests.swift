@@ -1,0 +1,1 @@
+// Digests: see the module table of the design notes.

@@ -1,0 +1,1 @@
+// Execution: see the module table of the design notes.

@@ -1,0 +1,1 @@
+// Graphs: see the module table of the design notes.

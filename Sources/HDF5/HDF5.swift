@@ -1,0 +1,1 @@
+// HDF5: see the module table of the design notes.

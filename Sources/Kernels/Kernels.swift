@@ -1,0 +1,1 @@
+// Kernels: see the module table of the design notes.

@@ -1,0 +1,1 @@
+// Models: see the module table of the design notes.

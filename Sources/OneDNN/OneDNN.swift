@@ -1,0 +1,1 @@
+// OneDNN: see the module table of the design notes.

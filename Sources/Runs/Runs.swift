@@ -1,0 +1,1 @@
+// Runs: see the module table of the design notes.

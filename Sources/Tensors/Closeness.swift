@@ -1,0 +1,16 @@
+/// Whether two numbers agree to a relative tolerance.
+///
+/// `|a − b| ≤ tolerance · max(|a|, |b|, floor)`; reflexive for finite numbers, symmetric, false when
+/// either is not a number. The floor keeps noise around zero from failing a relative test.
+///
+/// - Parameters:
+///   - a: One number.
+///   - b: The other.
+///   - tolerance: The relative tolerance; the default is about half the digits of `Double`.
+///   - floor: The magnitude below which the difference counts as absolute.
+public func isClose(
+  _ a: Double, _ b: Double, tolerance: Double = 1.5e-8, floor: Double = 1
+) -> Bool {
+  if a == b { return true }
+  return abs(a - b) <= tolerance * max(abs(a), abs(b), floor)
+}

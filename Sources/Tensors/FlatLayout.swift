@@ -1,0 +1,57 @@
+/// Where named arrays lie in one flat vector.
+///
+/// Parameters, gradients and optimiser state share one layout, so sums, updates and files work on
+/// ranges and know no layers. Every range starts on a cache line; the elements between ranges are
+/// padding, zero in every vector and never written.
+public struct FlatLayout: Hashable, Sendable {
+  /// One named array: `shape.count` elements from `offset`.
+  public struct Range: Hashable, Sendable {
+    /// The path of the array, such as `affine1/weight`.
+    public let name: String
+    /// The lengths of its axes.
+    public let shape: Shape
+    /// The index of its first element in the flat vector, a multiple of ``FlatLayout/alignment``.
+    public let offset: Int
+
+    /// The number of its elements.
+    public var count: Int { shape.count }
+    /// The indices of its elements in the flat vector.
+    public var indices: Swift.Range<Int> { offset..<offset + count }
+  }
+
+  /// The elements between possible starts of ranges: one cache line of `Float`.
+  public static let alignment = 16
+
+  /// The named arrays, in the order given.
+  public let ranges: [Range]
+  /// The length of a flat vector of this layout, padding included; a multiple of ``alignment``.
+  public let count: Int
+  private let indexByName: [String: Int]
+
+  /// Lays out `arrays` one after another.
+  ///
+  /// - Parameter arrays: Names, all different, and shapes.
+  public init(_ arrays: [(name: String, shape: Shape)]) {
+    var ranges: [Range] = []
+    var offset = 0
+    var indexByName: [String: Int] = [:]
+    for (name, shape) in arrays {
+      precondition(indexByName[name] == nil, "two arrays named '\(name)'")
+      indexByName[name] = ranges.count
+      ranges.append(Range(name: name, shape: shape, offset: offset))
+      let alignment = FlatLayout.alignment
+      offset += (shape.count + alignment - 1) / alignment * alignment
+    }
+    self.ranges = ranges
+    self.indexByName = indexByName
+    count = offset
+  }
+
+  /// The number of elements without padding.
+  public var elementCount: Int { ranges.reduce(0) { $0 + $1.count } }
+
+  /// The array of that name, if there is one.
+  ///
+  /// - Complexity: O(1).
+  public subscript(name: String) -> Range? { indexByName[name].map { ranges[$0] } }
+}
