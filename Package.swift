@@ -31,7 +31,7 @@ let package = Package(
       name: "NNDist",
       targets: [
         "Tensors", "Numerics", "Graphs", "Models", "Execution", "Datasets", "Checkpoints", "Runs",
-        "Configuration", "Communication", "Training",
+        "Configuration", "Files", "Communication", "Training",
       ]),
   ],
   dependencies: [
@@ -44,12 +44,14 @@ let package = Package(
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "CDNNL", providers: [.apt(["libdnnl-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CVectors"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     // Level 1: plain values, and one thin wrapper per C library.
     module("Tensors"),
     module("Numerics"),
     module("Digests", ["CCrypto"]),
+    module("Files"),
     module("Configuration", [yams]),
     module("OneDNN", ["CDNNL"]),
     module("HDF5", ["CHDF5"]),
@@ -57,21 +59,21 @@ let package = Package(
 
     // Level 2: what to compute, and how to compute it.
     module("Graphs", ["Tensors", "Numerics"]),
-    module("Kernels", ["Tensors", "Numerics", "OneDNN"]),
+    module("Kernels", ["Tensors", "Numerics", "OneDNN", "CVectors"]),
 
     // Level 3: models, plans, files.
     module("Models", ["Graphs", "Tensors", "Numerics", "Configuration"]),
     module("Execution", ["Graphs", "Kernels", "Tensors"]),
     module("Datasets", ["HDF5", "Tensors", "Numerics", "Digests", "CZlib"]),
-    module("Checkpoints", ["HDF5", "Tensors", "Digests"]),
-    module("Runs", ["Configuration"]),
+    module("Checkpoints", ["HDF5", "Tensors", "Digests", "Files"]),
+    module("Runs", ["Configuration", "Files"]),
 
     // Level 4: the only place where the lines above meet.
     module(
       "Training",
       [
         "Models", "Execution", "Datasets", "Checkpoints", "Runs", "Graphs", "Kernels", "Tensors",
-        "Numerics", "Digests", "Configuration", "Communication",
+        "Numerics", "Digests", "Configuration", "Communication", "Files",
       ]),
 
     // Level 5: options in, exit status out.
@@ -79,31 +81,35 @@ let package = Package(
       name: "nndist",
       dependencies: [
         "Training", "Models", "Execution", "Datasets", "Checkpoints", "Runs", "Graphs", "Kernels",
-        "Tensors", "Numerics", "Digests", "Configuration", "Communication", "OneDNN", "HDF5",
+        "Tensors", "Numerics", "Digests", "Configuration", "Communication", "Files", "OneDNN",
+        "HDF5",
         argumentParser,
       ],
       swiftSettings: borders),
 
     // Tests.
     .target(
-      name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Graphs", "Numerics", "Tensors"],
+      path: "Tests/TestSupport",
       swiftSettings: borders),
     .executableTarget(
       name: "RankChecks", dependencies: ["Communication"], path: "Tests/RankChecks",
       swiftSettings: borders),
+    // Takes the place of malloc, so only a program of its own may link it.
     tests("Tensors"),
     tests("Numerics"),
     tests("Digests"),
+    tests("Files"),
     tests("Configuration"),
-    tests("HDF5"),
+    tests("HDF5", ["CHDF5"]),
     tests("Communication", ["RankChecks"]),
     tests("Graphs", ["Tensors"]),
     tests("Kernels", ["Tensors", "Numerics", "OneDNN"]),
     tests("Models", ["Graphs", "Tensors", "Configuration"]),
     tests("Execution", ["Graphs", "Kernels", "Tensors"]),
     tests("Datasets", ["HDF5", "Tensors"]),
-    tests("Checkpoints", ["HDF5", "Tensors"]),
-    tests("Runs", ["Configuration"]),
+    tests("Checkpoints", ["HDF5", "Tensors", "Files", "Digests"]),
+    tests("Runs", ["Configuration", "Files"]),
     tests(
       "Training",
       [
@@ -111,7 +117,8 @@ let package = Package(
         "Configuration", "Communication",
       ]),
     .testTarget(
-      name: "CommandTests", dependencies: ["nndist", "TestSupport"], swiftSettings: borders),
+      name: "CommandTests", dependencies: ["nndist", "Datasets", "HDF5", "TestSupport"],
+      swiftSettings: borders),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,1 +1,0 @@
-// Digests: see the module table of the design notes.
