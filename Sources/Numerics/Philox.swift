@@ -51,6 +51,7 @@ public struct Philox: Sendable, Hashable {
 /// - Parameters:
 ///   - purpose: What the numbers are for, such as `initial value`.
 ///   - name: The layer or parameter they belong to, empty for the whole run.
+/// - Returns: The last word of the counter.
 public func randomStream(_ purpose: String, _ name: String = "") -> UInt32 {
   var hash: UInt32 = 0x811C_9DC5
   for byte in Array(purpose.utf8) + [0] + Array(name.utf8) {

@@ -1,0 +1,98 @@
+import Foundation
+import Numerics
+import Testing
+
+@Suite("Elementary functions of Float")
+struct ElementaryTests {
+  @Test(
+    "stay within their bounds over all floats",
+    arguments: [
+      Case("exp", 1, { Elementary.exp($0) }, { Foundation.exp($0) }),
+      Case("log", 1, { Elementary.log($0) }, { Foundation.log($0) }),
+      Case("tanh", 1.6, { Elementary.tanh($0) }, { Foundation.tanh($0) }),
+      Case("sigmoid", 2, { Elementary.sigmoid($0) }, { 1 / (1 + Foundation.exp(-$0)) }),
+    ])
+  func bounds(of function: Case) {
+    var worst = (error: 0.0, at: Float(0))
+    // A prime stride visits every exponent with other fractions each time; all floats take minutes.
+    for bits in stride(from: 0, to: 1 << 32, by: isDebug ? 65_537 : 1_009) {
+      let x = Float(bitPattern: UInt32(bits))
+      let error = ulps(function.ours(x), function.exact(Double(x)))
+      if error > worst.error { worst = (error, x) }
+    }
+    #expect(worst.error <= function.bound, "\(worst.error) ulp at \(worst.at)")
+  }
+
+  @Test("give a lane the bits of a single number")
+  func lanes() {
+    for start in stride(from: UInt32(0), to: .max - 0x10_0000, by: isDebug ? 0x40_0003 : 0x2_0003) {
+      var x = SIMD16<Float>()
+      for i in 0..<16 { x[i] = Float(bitPattern: start + UInt32(i) * 0x1_0001) }
+      let (exp, log) = (Elementary.exp(x), Elementary.log(x))
+      let (tanh, sigmoid) = (Elementary.tanh(x), Elementary.sigmoid(x))
+      for i in 0..<16 where !x[i].isNaN {
+        #expect(isSame(exp[i], Elementary.exp(x[i])))
+        #expect(isSame(log[i], Elementary.log(x[i])))
+        #expect(isSame(tanh[i], Elementary.tanh(x[i])))
+        #expect(isSame(sigmoid[i], Elementary.sigmoid(x[i])))
+      }
+    }
+  }
+
+  @Test("send infinities, zeros, denormals and NaN where they belong")
+  func limits() {
+    let (infinity, tiny) = (Float.infinity, Float.leastNonzeroMagnitude)
+    #expect(Elementary.exp(infinity) == infinity && Elementary.exp(-infinity) == 0)
+    #expect(Elementary.exp(Float(88.72283)).isFinite && Elementary.exp(Float(88.7229)) == infinity)
+    #expect(Elementary.exp(Float(-103.9)) == tiny && Elementary.exp(Float(-104)) == 0)
+    #expect(Elementary.exp(tiny) == 1 && Elementary.exp(Float(0)) == 1)
+    #expect(Elementary.log(Float(0)) == -infinity && Elementary.log(Float(-0.0)) == -infinity)
+    #expect(Elementary.log(infinity) == infinity && Elementary.log(Float(1)) == 0)
+    #expect(Elementary.log(-tiny).isNaN && Elementary.log(-infinity).isNaN)
+    #expect(Elementary.tanh(infinity) == 1 && Elementary.tanh(-infinity) == -1)
+    #expect(Elementary.tanh(tiny) == tiny && Elementary.tanh(Float(-0.0)).sign == .minus)
+    #expect(Elementary.sigmoid(infinity) == 1 && Elementary.sigmoid(-infinity) == 0)
+    #expect(Elementary.sigmoid(Float(-100)) > 0 && Elementary.sigmoid(Float(0)) == 0.5)
+    let nan = Float.nan
+    #expect(Elementary.exp(nan).isNaN && Elementary.log(nan).isNaN)
+    #expect(Elementary.tanh(nan).isNaN && Elementary.sigmoid(nan).isNaN)
+  }
+
+  /// A function, its bound in ulp and what it should be.
+  struct Case: Sendable, CustomTestStringConvertible {
+    let name: String
+    let bound: Double
+    let ours: @Sendable (Float) -> Float
+    let exact: @Sendable (Double) -> Double
+    var testDescription: String { name }
+
+    init(
+      _ name: String, _ bound: Double, _ ours: @escaping @Sendable (Float) -> Float,
+      _ exact: @escaping @Sendable (Double) -> Double
+    ) {
+      (self.name, self.bound, self.ours, self.exact) = (name, bound, ours, exact)
+    }
+  }
+
+  /// The distance of a result from the exact one in units in the last place of the exact one.
+  private func ulps(_ result: Float, _ exact: Double) -> Double {
+    if exact.isNaN || result.isNaN { return exact.isNaN && result.isNaN ? 0 : .infinity }
+    let nearest = Float(exact)
+    if nearest.isInfinite || result.isInfinite { return nearest == result ? 0 : .infinity }
+    let exponent = max(exact == 0 ? -149 : Int(exact.exponent) - 23, -149)
+    return abs(Double(result) - exact) * Double(sign: .plus, exponent: -exponent, significand: 1)
+  }
+
+  private func isSame(_ a: Float, _ b: Float) -> Bool {
+    a.bitPattern == b.bitPattern || (a.isNaN && b.isNaN)
+  }
+}
+
+/// Whether this is a build without optimisation, in which dense tests would take minutes.
+let isDebug: Bool = {
+  #if DEBUG
+    true
+  #else
+    false
+  #endif
+}()
