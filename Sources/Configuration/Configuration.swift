@@ -1,1 +1,0 @@
-// Configuration: see the module table of the design notes.

@@ -1,0 +1,113 @@
+// The tree of a configuration as it was written: maps, lists and single values with their places.
+
+import Foundation
+
+/// A configuration as it was written, with overrides applied; nothing is known of its keys yet.
+///
+/// A ``ConfigurationReader`` gives it meaning.
+public struct ConfigurationTree: Sendable {
+  /// The file as it was named; the first part of every error.
+  public let source: String
+  /// The absolute folder that file paths in it are relative to.
+  public let folder: String
+  let root: Node
+
+  /// The largest text that is read, in bytes; far above any real configuration.
+  static let byteLimit = 1 << 20
+  /// The deepest nesting that is read.
+  static let depthLimit = 32
+
+  /// Reads a file and applies overrides, each `key.path=value`, in order.
+  ///
+  /// - Throws: ``ConfigurationError`` naming the file, the line or the override.
+  public init(path: String, overrides: [String] = []) throws(ConfigurationError) {
+    let url = URL(fileURLWithPath: path).standardizedFileURL
+    try self.init(
+      bytes: readBytes(path), source: path, folder: url.deletingLastPathComponent().path,
+      overrides: overrides)
+  }
+
+  /// Reads a text that is already in memory and applies overrides.
+  ///
+  /// - Parameters:
+  ///   - text: The YAML.
+  ///   - source: What to call it in errors.
+  ///   - folder: The folder that file paths in it are relative to.
+  ///   - overrides: Each `key.path=value`, in order.
+  /// - Throws: ``ConfigurationError`` naming the source and line, or the override.
+  public init(
+    text: String, source: String, folder: String = ".", overrides: [String] = []
+  ) throws(ConfigurationError) {
+    try self.init(bytes: Array(text.utf8), source: source, folder: folder, overrides: overrides)
+  }
+
+  private init(
+    bytes: [UInt8], source: String, folder: String, overrides: [String]
+  ) throws(ConfigurationError) {
+    var root = try parse(bytes, source: source)
+    for override in overrides { try root.apply(override) }
+    self.source = source
+    self.folder = URL(fileURLWithPath: folder).standardizedFileURL.path
+    self.root = root
+  }
+
+  /// Creates a tree without any key: every key has its default.
+  public init(source: String = "configuration", folder: String = ".") {
+    self.source = source
+    self.folder = URL(fileURLWithPath: folder).standardizedFileURL.path
+    root = Node(.map([], shorthand: nil), at: Place(source: source))
+  }
+}
+
+/// One value of the tree and its place.
+struct Node: Sendable {
+  struct Entry: Sendable {
+    let key: String
+    let place: Place
+    var value: Node
+  }
+
+  indirect enum Content: Sendable {
+    case scalar(Scalar)
+    case list([Node])
+    /// `shorthand` is what stood here before an override reached inside it: `optimizer: adam`
+    /// followed by `--set optimizer.adam.beta1=0.8`.
+    case map([Entry], shorthand: Node?)
+  }
+
+  var content: Content
+  let place: Place
+
+  init(_ content: Content, at place: Place) {
+    self.content = content
+    self.place = place
+  }
+
+  var isNull: Bool {
+    if case .scalar(let scalar) = content { return scalar.value == .null }
+    return false
+  }
+
+  /// How an error message shows it.
+  var shown: String {
+    switch content {
+    case .scalar(let scalar): scalar.shown
+    case .list(let items): items.isEmpty ? "an empty list" : "a list"
+    case .map(let entries, let shorthand):
+      shorthand?.shown ?? (entries.isEmpty ? "an empty map" : "a map")
+    }
+  }
+}
+
+/// The bytes of a file, at most one more than the limit.
+private func readBytes(_ path: String) throws(ConfigurationError) -> [UInt8] {
+  func failure() -> ConfigurationError {
+    .unreadable(path: path, reason: String(cString: strerror(errno)))
+  }
+  guard let file = fopen(path, "r") else { throw failure() }
+  defer { fclose(file) }
+  var bytes = [UInt8](repeating: 0, count: ConfigurationTree.byteLimit + 1)
+  let count = bytes.withUnsafeMutableBytes { fread($0.baseAddress, 1, $0.count, file) }
+  guard ferror(file) == 0 else { throw failure() }
+  return Array(bytes.prefix(count))
+}

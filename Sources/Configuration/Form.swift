@@ -1,0 +1,161 @@
+// The forms a value may take: a word, a number, a path, nothing.
+
+import Foundation
+
+/// One form a key's value may take, and what it becomes.
+///
+/// A key that takes several is read with ``Section/value(_:_:default:unset:meaning:)``:
+///
+/// ```swift
+/// let every = try section.value(
+///   "every", [.word("epoch", .epoch), .integer(.positive) { .steps($0) }], default: "epoch",
+///   meaning: "how often to evaluate")
+/// ```
+public struct Form<Value> {
+  /// Such as `a positive integer`; joined by `or` in error messages and listings.
+  let expected: String
+  /// The words it accepts, for suggestions.
+  let words: [String]
+  /// What a reader that only lists its keys gets; absent if there is nothing to make up.
+  let sample: Value?
+  /// The meaning and the resolved value, or nothing if the value is not of this form.
+  let match: (_ value: ConfigurationValue, _ folder: String) -> (Value, ConfigurationValue)?
+
+  /// Nothing: the key without value, or `null`.
+  public static func unset(_ value: Value) -> Form {
+    Form(expected: "nothing", words: [], sample: value) { found, _ in
+      found == .null ? (value, .null) : nil
+    }
+  }
+
+  /// One word; `true` and `false` may be words too, whatever their case.
+  public static func word(_ word: String, _ value: Value) -> Form {
+    Form(expected: "'\(word)'", words: [word], sample: value) { found, _ in
+      let text: String? =
+        switch found {
+        case .string(let text): text
+        case .boolean(let flag): String(flag)
+        default: nil
+        }
+      return text == word ? (value, Scalar(word).value) : nil
+    }
+  }
+
+  /// `true` or `false`.
+  public static func boolean(_ make: @escaping (Bool) -> Value) -> Form {
+    Form(expected: "true or false", words: ["true", "false"], sample: make(false)) { found, _ in
+      guard case .boolean(let flag) = found else { return nil }
+      return (make(flag), found)
+    }
+  }
+
+  /// A whole number within a range.
+  public static func integer(
+    _ range: IntegerRange = .any, _ make: @escaping (Int) -> Value
+  ) -> Form {
+    Form(expected: range.expected, words: [], sample: make(range.sample)) { found, _ in
+      guard case .integer(let integer) = found, range.contains(integer) else { return nil }
+      return (make(integer), found)
+    }
+  }
+
+  /// A number within a range; whole numbers are taken too.
+  public static func number(
+    _ range: NumberRange = .finite, _ make: @escaping (Double) -> Value
+  ) -> Form {
+    Form(expected: range.expected, words: [], sample: make(range.sample)) { found, _ in
+      guard let number = found.number, range.contains(number) else { return nil }
+      return (make(number), .number(number))
+    }
+  }
+
+  /// Text that is not empty.
+  public static func string(
+    expected: String = "text", _ make: @escaping (String) -> Value
+  ) -> Form {
+    Form(expected: expected, words: [], sample: make("")) { found, _ in
+      guard case .string(let text) = found, !text.isEmpty, !text.contains("\0") else { return nil }
+      return (make(text), found)
+    }
+  }
+
+  /// The path of a file, made absolute: it is relative to the folder of the configuration.
+  public static func path(
+    expected: String = "the path of a file", _ make: @escaping (String) -> Value
+  ) -> Form {
+    Form(expected: expected, words: [], sample: make("")) { found, folder in
+      guard case .string(let text) = found, !text.isEmpty, !text.contains("\0") else { return nil }
+      let base = URL(fileURLWithPath: folder, isDirectory: true)
+      let path = URL(fileURLWithPath: text, relativeTo: base).standardizedFileURL.path
+      return (make(path), .string(path))
+    }
+  }
+
+  /// A list of whole numbers, `counts` of them; where one is allowed it may stand without brackets.
+  public static func integers(
+    _ range: IntegerRange = .any, counts: ClosedRange<Int>, _ make: @escaping ([Int]) -> Value
+  ) -> Form {
+    let sample = make(Array(repeating: range.sample, count: counts.lowerBound))
+    let expected = listed(range.expected, counts)
+    return Form(expected: expected, words: [], sample: sample) { found, _ in
+      var integers: [Int] = []
+      for element in elements(of: found, counts) {
+        guard case .integer(let integer) = element, range.contains(integer) else { return nil }
+        integers.append(integer)
+      }
+      guard counts.contains(integers.count) else { return nil }
+      return (make(integers), .list(integers.map { .integer($0) }))
+    }
+  }
+
+  /// A list of numbers, `counts` of them; where one is allowed it may stand without brackets.
+  public static func numbers(
+    _ range: NumberRange = .finite, counts: ClosedRange<Int>, _ make: @escaping ([Double]) -> Value
+  ) -> Form {
+    let sample = make(Array(repeating: range.sample, count: counts.lowerBound))
+    let expected = listed(range.expected, counts)
+    return Form(expected: expected, words: [], sample: sample) { found, _ in
+      var numbers: [Double] = []
+      for element in elements(of: found, counts) {
+        guard let number = element.number, range.contains(number) else { return nil }
+        numbers.append(number)
+      }
+      guard counts.contains(numbers.count) else { return nil }
+      return (make(numbers), .list(numbers.map { .number($0) }))
+    }
+  }
+}
+
+extension ConfigurationValue {
+  /// The value as a number, if it is one.
+  fileprivate var number: Double? {
+    switch self {
+    case .integer(let integer): Double(integer)
+    case .number(let number): number
+    default: nil
+    }
+  }
+}
+
+private func elements(
+  of value: ConfigurationValue, _ counts: ClosedRange<Int>
+) -> [ConfigurationValue] {
+  if case .list(let elements) = value { return elements }
+  return counts.contains(1) ? [value] : [.null]
+}
+
+/// Such as `a positive integer or a list of 2 of them`.
+private func listed(_ expected: String, _ counts: ClosedRange<Int>) -> String {
+  let lower = max(counts.lowerBound, counts.contains(1) ? 2 : 0)
+  if counts.upperBound <= 1 { return expected }
+  let many =
+    if lower >= counts.upperBound {
+      "\(counts.upperBound)"
+    } else if counts.upperBound == Int.max {
+      "any number"
+    } else {
+      "\(lower) to \(counts.upperBound)"
+    }
+  let single = counts.contains(1) ? "\(expected) or " : ""
+  return single + "a list of \(many)" + (single.isEmpty ? ", each \(expected)" : " of them")
+}

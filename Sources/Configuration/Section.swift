@@ -1,0 +1,203 @@
+// One map of a configuration and its typed keys.
+
+/// One map of a configuration, read key by key; all that is read is recorded.
+///
+/// A key is read once, with its type, default and meaning at that place. Errors name the place, the
+/// key, what was found and what was expected.
+public struct Section {
+  let reader: ConfigurationReader
+  let path: KeyPath
+  /// What stands there; absent if nothing does.
+  let node: Node?
+  /// The key that a single value in place of the map stands for.
+  let shorthandKey: String?
+  /// The enclosing item of a list, see ``beside``.
+  private let enclosing: [Section]
+
+  init(
+    reader: ConfigurationReader, path: KeyPath, node: Node?, shorthandKey: String?,
+    beside: Section?
+  ) {
+    self.reader = reader
+    self.path = path
+    self.node = node
+    self.shorthandKey = shorthandKey
+    enclosing = beside.map { [$0] } ?? []
+    reader.noteMap(at: path)
+  }
+
+  /// The keys from the top, joined by dots; empty at the top.
+  public var pathText: String { path.text }
+
+  /// Where the section was written.
+  public var place: Place { node?.place ?? Place(source: reader.tree.source) }
+
+  /// The item of a list that an alternative stands in, elsewhere the section itself.
+  ///
+  /// For keys beside the alternative's own: `name` in `{ affine: 10, name: head }`.
+  public var beside: Section { enclosing.first ?? self }
+
+  /// Whether nothing is looked up because keys are only listed.
+  public var isListing: Bool { reader.isListing }
+
+  /// Whether the key was written, in the file or by an override.
+  public func contains(_ key: String) -> Bool { find(key) != nil }
+
+  /// What is written for a key: itself or by the shorthand.
+  func find(_ key: String) -> Node? {
+    guard let node else { return nil }
+    switch node.content {
+    case .map(let entries, let shorthand):
+      if let entry = entries.first(where: { $0.key == key }) { return entry.value }
+      return key == shorthandKey ? shorthand : nil
+    case .scalar, .list: return key == shorthandKey && !node.isNull ? node : nil
+    }
+  }
+
+  /// A key's place: of its value if there is one, else of the section.
+  public func place(of key: String) -> Place { find(key)?.place ?? place }
+
+  /// An error about a key that this module cannot find by itself, such as one that does not go with
+  /// another.
+  ///
+  /// - Parameters:
+  ///   - key: The key at fault.
+  ///   - found: What it holds; `momentum 0`.
+  ///   - expected: What it should hold.
+  /// - Returns: The error, with the place of the key.
+  public func unusable(_ key: String, found: String, expected: String) -> ConfigurationError {
+    .unusable(
+      place(of: key), path: (path + [.key(key)]).text, found: found, expected: expected,
+      nearest: nil)
+  }
+
+  /// Reads a key whose value may take several forms; the first that matches counts.
+  ///
+  /// - Parameters:
+  ///   - key: The key.
+  ///   - forms: The forms.
+  ///   - default: The value of an absent key, which matches a form; without it the key is required.
+  ///   - unset: What a default of `null` means, such as `chosen from the model`, for listings.
+  ///   - meaning: What the key does, in a few words.
+  /// - Returns: What the form makes of the value.
+  /// - Throws: ``ConfigurationError`` if the value has none of the forms, or is missing.
+  public func value<Value>(
+    _ key: String, _ forms: [Form<Value>], default: ConfigurationValue?, unset: String? = nil,
+    meaning: String
+  ) throws(ConfigurationError) -> Value {
+    reader.note(key, in: path)
+    let keyPath = path + [.key(key)]
+    let shownForms = forms.map(\.expected).filter { $0 != "nothing" }
+    func record(_ value: ConfigurationValue) {
+      let defaultText = `default` == .null ? unset ?? "unset" : `default`.map(yaml) ?? "required"
+      let setting = Setting(
+        path: keyPath.text, type: joined(shownForms), defaultText: defaultText, meaning: meaning,
+        value: value)
+      reader.record(setting, at: keyPath)
+    }
+    func match(_ value: ConfigurationValue) -> (Value, ConfigurationValue)? {
+      for form in forms {
+        if let match = form.match(value, reader.tree.folder) { return match }
+      }
+      return nil
+    }
+    guard let node = find(key) else {
+      guard let `default` else {
+        if isListing, let sample = forms.lazy.compactMap(\.sample).first {
+          record(.null)
+          return sample
+        }
+        throw missing(key, expected: joined(shownForms))
+      }
+      guard let (value, resolved) = match(`default`) else {
+        preconditionFailure("the default of '\(keyPath.text)' is not \(joined(shownForms))")
+      }
+      record(isListing ? `default` : resolved)
+      return value
+    }
+    guard let found = plainValue(node), let (value, resolved) = match(found) else {
+      var similar: String?
+      if case .scalar(let scalar) = node.content {
+        similar = nearest(scalar.text, in: forms.flatMap(\.words))
+      }
+      throw .unusable(
+        node.place, path: keyPath.text, found: shown(node), expected: joined(shownForms),
+        nearest: similar)
+    }
+    record(resolved)
+    return value
+  }
+
+  /// Reads a key that holds a map.
+  ///
+  /// - Parameters:
+  ///   - key: The key.
+  ///   - shorthand: The key that a single value in place of the map stands for.
+  /// - Returns: The map, empty if the key is absent.
+  /// - Throws: ``ConfigurationError`` if the key holds something else.
+  public func section(
+    _ key: String, shorthand: String? = nil
+  ) throws(ConfigurationError) -> Section {
+    reader.note(key, in: path)
+    let child = path + [.key(key)]
+    return try makeSection(find(key), at: child, shorthand: shorthand, beside: nil)
+  }
+
+  /// A section over a node, if it is a map, nothing, or what the shorthand takes.
+  func makeSection(
+    _ node: Node?, at child: KeyPath, shorthand: String?, beside: Section?
+  ) throws(ConfigurationError) -> Section {
+    var stray: Node?
+    switch node?.content {
+    case .none: break
+    case .scalar, .list: stray = node
+    case .map(_, let inner): stray = inner
+    }
+    if let stray, !stray.isNull, shorthand == nil {
+      let expected = "a map of keys"
+      throw .unusable(
+        stray.place, path: child.text, found: stray.shown, expected: expected, nearest: nil)
+    }
+    return Section(
+      reader: reader, path: child, node: node, shorthandKey: shorthand, beside: beside)
+  }
+
+  func missing(_ key: String, expected: String) -> ConfigurationError {
+    var similar: String?
+    if case .map(let entries, _) = node?.content { similar = nearest(key, in: entries.map(\.key)) }
+    let place = path.isEmpty ? Place(source: reader.tree.source) : place
+    return .missingKey(
+      place, path: (path + [.key(key)]).text, expected: expected, similar: similar)
+  }
+}
+
+/// The value of a node without maps, or nothing.
+private func plainValue(_ node: Node) -> ConfigurationValue? {
+  switch node.content {
+  case .scalar(let scalar): return scalar.value
+  case .list(let items):
+    var values: [ConfigurationValue] = []
+    for item in items {
+      guard case .scalar(let scalar) = item.content else { return nil }
+      values.append(scalar.value)
+    }
+    return .list(values)
+  case .map(let entries, let shorthand):
+    // Overrides of keys inside a single value never make one.
+    return entries.isEmpty ? shorthand.flatMap(plainValue) : nil
+  }
+}
+
+/// How an error shows a value: short lists in full.
+private func shown(_ node: Node) -> String {
+  guard case .list(let items) = node.content, (1...8).contains(items.count) else {
+    return node.shown
+  }
+  return "[" + items.map(\.shown).joined(separator: ", ") + "]"
+}
+
+/// A value as YAML, on one line.
+func yaml(_ value: ConfigurationValue) -> String {
+  guard case .list(let elements) = value else { return value.scalar.yaml }
+  return "[" + elements.map(yaml).joined(separator: ", ") + "]"
+}

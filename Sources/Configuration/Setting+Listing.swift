@@ -1,0 +1,18 @@
+// How all keys are listed for people.
+
+extension Setting {
+  /// The settings as lines of aligned columns: key, default, type, meaning.
+  public static func table(_ settings: [Setting]) -> String {
+    let keyWidth = settings.map(\.path.count).max() ?? 0
+    let defaultWidth = settings.map { min($0.defaultText.count, 24) }.max() ?? 0
+    return settings.map { setting in
+      let columns =
+        padded(setting.path, keyWidth) + "  " + padded(setting.defaultText, defaultWidth)
+      return "\(columns)  \(setting.meaning) (\(setting.type))\n"
+    }.joined()
+  }
+}
+
+private func padded(_ text: String, _ width: Int) -> String {
+  text + String(repeating: " ", count: max(0, width - text.count))
+}
