@@ -1,1 +1,0 @@
-// HDF5: see the module table of the design notes.

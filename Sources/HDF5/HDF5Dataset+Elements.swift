@@ -1,0 +1,129 @@
+// Moving elements between a dataset and memory.
+
+import CHDF5
+
+extension HDF5Dataset {
+  /// Reads all elements.
+  ///
+  /// Numbers beyond the range of `type` are clipped to it, as libhdf5 does.
+  ///
+  /// - Parameters:
+  ///   - buffer: Memory of exactly `info.count` elements of `type`.
+  ///   - type: The type to convert to; without one the file's own, made little-endian.
+  /// - Throws: ``HDF5Error``; ``HDF5Error/neverWritten(file:object:)`` rather than fill values.
+  /// - Complexity: O(bytes); no copy of ours.
+  public func read(
+    into buffer: UnsafeMutableRawBufferPointer, as type: HDF5ScalarType? = nil
+  ) throws(HDF5Error) {
+    Library.enter()
+    defer { Library.leave() }
+    let memoryType = try checkedMemoryType(type, count: info.count, byteCount: buffer.count)
+    guard info.count > 0 else { return }
+    try checkWritten()
+    try file.scope.check(
+      H5Dread(
+        raw, memoryType.raw, chdf5_space_all(), chdf5_space_all(), chdf5_default(),
+        buffer.baseAddress),
+      "read '\(info.path)'")
+  }
+
+  /// Reads the elements of consecutive rows, a row being one index of the first axis.
+  ///
+  /// - Parameters:
+  ///   - rows: The rows, within the first extent.
+  ///   - buffer: Memory of exactly the rows' elements of `type`.
+  ///   - type: The type to convert to; without one the file's own, made little-endian.
+  /// - Throws: ``HDF5Error``; ``HDF5Error/neverWritten(file:object:)`` rather than fill values.
+  /// - Complexity: O(bytes), and tens of microseconds for the call.
+  public func read(
+    rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, as type: HDF5ScalarType? = nil
+  ) throws(HDF5Error) {
+    Library.enter()
+    defer { Library.leave() }
+    let memoryType = try checkedMemoryType(
+      type, count: rows.count * rowElementCount, byteCount: buffer.count)
+    guard buffer.count > 0 else { return }
+    try checkWritten()
+    let memorySpace = try select(rows)
+    try file.scope.check(
+      H5Dread(
+        raw, memoryType.raw, memorySpace.raw, rawSpace, chdf5_default(), buffer.baseAddress),
+      "read '\(info.path)'")
+  }
+
+  /// Writes all elements.
+  ///
+  /// - Parameters:
+  ///   - buffer: Exactly `info.count` elements of `type`.
+  ///   - type: The type to convert from; without one the file's own, made little-endian.
+  /// - Throws: ``HDF5Error`` if libhdf5 refuses.
+  /// - Complexity: O(bytes).
+  public func write(
+    _ buffer: UnsafeRawBufferPointer, as type: HDF5ScalarType? = nil
+  ) throws(HDF5Error) {
+    Library.enter()
+    defer { Library.leave() }
+    let memoryType = try checkedMemoryType(type, count: info.count, byteCount: buffer.count)
+    guard info.count > 0 else { return }
+    try file.scope.check(
+      H5Dwrite(
+        raw, memoryType.raw, chdf5_space_all(), chdf5_space_all(), chdf5_default(),
+        buffer.baseAddress),
+      "write '\(info.path)'")
+  }
+
+  /// The number of elements of one row, 1 for an array of one axis.
+  public var rowElementCount: Int { info.shape.dropFirst().reduce(1, *) }
+
+  /// Selects rows of the file and returns the extents of the memory for them.
+  private func select(_ rows: Range<Int>) throws(HDF5Error) -> Identifier {
+    precondition(
+      !info.shape.isEmpty && rows.lowerBound >= 0 && rows.upperBound <= info.shape[0],
+      "rows \(rows) of '\(info.path)' with extents \(info.shape)")
+    var start = [hsize_t](repeating: 0, count: info.shape.count)
+    var count = info.shape.map { hsize_t($0) }
+    start[0] = hsize_t(rows.lowerBound)
+    count[0] = hsize_t(rows.count)
+    let action = "select rows of '\(info.path)'"
+    try file.scope.check(
+      H5Sselect_hyperslab(rawSpace, H5S_SELECT_SET, start, nil, count, nil), action)
+    return try file.scope.makeSpace([rows.count * rowElementCount], action: action)
+  }
+
+  /// The memory type, once the buffer is known to hold `count` elements of it.
+  private func checkedMemoryType(
+    _ type: HDF5ScalarType?, count: Int, byteCount: Int
+  ) throws(HDF5Error) -> Identifier {
+    guard let stored = info.type else {
+      throw .unsupportedType(file: file.name, object: info.path, found: info.typeName)
+    }
+    let type = type ?? stored.littleEndian
+    guard byteCount == count * type.byteCount else {
+      throw .wrongCount(
+        file: file.name, object: info.path, found: byteCount, expected: count * type.byteCount)
+    }
+    return try type.makeIdentifier(file.scope)
+  }
+
+  private func checkWritten() throws(HDF5Error) {
+    guard H5Dget_storage_size(raw) > 0 else {
+      throw .neverWritten(file: file.name, object: info.path)
+    }
+  }
+}
+
+extension HDF5File {
+  /// Creates a dataset and writes all of it.
+  ///
+  /// - Parameters:
+  ///   - path: Its path from the root; the groups on the way are created.
+  ///   - type: The type of the elements in the file.
+  ///   - shape: The lengths of the axes; none for a single element.
+  ///   - buffer: The elements, little-endian and packed.
+  /// - Throws: ``HDF5Error`` if something has that path already or the byte count differs.
+  public func writeDataset(
+    _ path: String, type: HDF5ScalarType, shape: [Int], from buffer: UnsafeRawBufferPointer
+  ) throws(HDF5Error) {
+    try createDataset(path, type: type, shape: shape).write(buffer)
+  }
+}

@@ -1,0 +1,133 @@
+// The one lock around libhdf5, the lifetimes of its ids, and its error stack.
+
+import CHDF5
+import Glibc
+
+/// The version of libhdf5 in use, such as `1.10.8`.
+public func libraryVersion() -> String {
+  Library.enter()
+  defer { Library.leave() }
+  var (major, minor, release): (UInt32, UInt32, UInt32) = (0, 0, 0)
+  guard H5get_libversion(&major, &minor, &release) >= 0 else { return "unknown" }
+  return "\(major).\(minor).\(release)"
+}
+
+/// The lock that gives libhdf5 one owner at a time.
+///
+/// It is recursive, because releasing an object inside a call takes it again.
+enum Library {
+  private struct Lock: @unchecked Sendable {
+    let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  }
+
+  private static let lock: Lock = {
+    let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    var attributes = pthread_mutexattr_t()
+    pthread_mutexattr_init(&attributes)
+    pthread_mutexattr_settype(&attributes, Int32(PTHREAD_MUTEX_RECURSIVE))
+    pthread_mutex_init(mutex, &attributes)
+    pthread_mutexattr_destroy(&attributes)
+    return Lock(mutex: mutex)
+  }()
+
+  /// Waits for libhdf5 and silences its printing: the error stack belongs to the calling thread.
+  static func enter() {
+    pthread_mutex_lock(lock.mutex)
+    H5Eset_auto2(chdf5_error_stack(), nil, nil)
+  }
+
+  static func leave() {
+    pthread_mutex_unlock(lock.mutex)
+  }
+
+  /// A name no open file has; the caller holds the lock.
+  ///
+  /// libhdf5 takes files in memory of equal names for one file.
+  static func uniqueName() -> String {
+    memoryFileCount += 1
+    return "in memory \(memoryFileCount)"
+  }
+
+  nonisolated(unsafe) private static var memoryFileCount = 0
+}
+
+/// An id of libhdf5 with one owner, released with it, wherever that happens.
+struct Identifier: ~Copyable {
+  let raw: hid_t
+
+  deinit {
+    Library.enter()
+    H5Idec_ref(raw)
+    Library.leave()
+  }
+}
+
+/// What a call is about: the file's name for its errors.
+struct Scope {
+  let file: String
+
+  /// Takes ownership of a new id.
+  func identifier(
+    _ raw: hid_t, _ action: @autoclosure () -> String
+  ) throws(HDF5Error) -> Identifier {
+    guard raw >= 0 else { throw failure(action()) }
+    return Identifier(raw: raw)
+  }
+
+  /// Throws if `status` is negative, returns it otherwise.
+  @discardableResult
+  func check<Status: SignedInteger>(
+    _ status: Status, _ action: @autoclosure () -> String
+  ) throws(HDF5Error) -> Status {
+    guard status >= 0 else { throw failure(action()) }
+    return status
+  }
+
+  /// The error for a call that failed just now on this thread, from libhdf5's error stack.
+  func failure(_ action: String) -> HDF5Error {
+    var messages = Messages()
+    // Downward goes from the call we made to where it failed.
+    withUnsafeMutablePointer(to: &messages) { messages in
+      _ = H5Ewalk2(
+        chdf5_error_stack(), H5E_WALK_DOWNWARD,
+        { _, entry, client in
+          guard let entry, let description = entry.pointee.desc,
+            let messages = client?.assumingMemoryBound(to: Messages.self)
+          else { return 0 }
+          let text = String(cString: description)
+          if messages.pointee.top == nil { messages.pointee.top = text }
+          messages.pointee.bottom = text
+          return 0
+        }, messages)
+    }
+    let top = messages.top ?? "unknown reason"
+    return .library(file: file, action: action, top: top, bottom: messages.bottom ?? top)
+  }
+
+  private struct Messages {
+    var top: String?
+    var bottom: String?
+  }
+}
+
+extension Scope {
+  /// Access properties for following links inside the file: external links are not followed.
+  func linkAccess(_ propertyClass: hid_t) throws(HDF5Error) -> Identifier {
+    let access = try identifier(H5Pcreate(propertyClass), "make a property list")
+    let refuse: H5L_elink_traverse_t = { _, _, _, _, _, _, _ in -1 }
+    try check(H5Pset_elink_cb(access.raw, refuse, nil), "refuse external links")
+    return access
+  }
+
+  /// Creation properties of an object whose bytes do not depend on the time.
+  func timelessCreation(_ propertyClass: hid_t) throws(HDF5Error) -> Identifier {
+    let creation = try identifier(H5Pcreate(propertyClass), "make a property list")
+    try check(H5Pset_obj_track_times(creation.raw, false), "switch off time stamps")
+    return creation
+  }
+}
+
+/// Returns the system's text for the current `errno`.
+func systemReason() -> String {
+  String(cString: strerror(errno))
+}
