@@ -1,1 +1,0 @@
-// Communication: see the module table of the design notes.
