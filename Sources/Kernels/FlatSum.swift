@@ -1,0 +1,87 @@
+// Sums of flat vectors, and over their elements.
+
+import Numerics
+
+/// Kernels over flat vectors of gradients and parameters.
+///
+/// Sums over elements go by blocks that lie fixed in the whole vector and a fixed tree over the
+/// blocks, so that ranks may share the blocks out without changing a bit.
+public enum FlatSum {
+  /// The elements of a block.
+  public static let blockLength = 4096
+
+  /// Adds `b` to `a`: the left child of a node of the sum plus the right.
+  public static func add(
+    _ a: UnsafeMutablePointer<Float>, _ b: UnsafePointer<Float>, count: Int
+  ) {
+    forEachLanes(a, b, into: a, count: count) { $0 + $1 }
+  }
+
+  /// Returns the sum of the squares of a whole flat vector: of blocks, in the tree of neighbours.
+  ///
+  /// - Complexity: one pass; allocates nothing.
+  public static func sumOfSquares(_ a: UnsafePointer<Float>, count: Int) -> Double {
+    guard count > blockLength else { return sumOfSquares(ofBlock: a, count: count) }
+    let blocks = (count &+ blockLength &- 1) / blockLength
+    let left = powerOfTwo(below: blocks) &* blockLength
+    return sumOfSquares(a, count: left) + sumOfSquares(a + left, count: count &- left)
+  }
+
+  /// Returns the sum of the squares of one block, in `Double`.
+  ///
+  /// Eight lanes add every eighth element in order; the lanes are added in halves.
+  ///
+  /// - Parameters:
+  ///   - a: The first element of the block, whose index in the flat vector is a multiple of
+  ///     ``blockLength``.
+  ///   - count: The elements of the block: fewer than ``blockLength`` only in the last.
+  /// - Returns: The sum of their squares.
+  public static func sumOfSquares(ofBlock a: UnsafePointer<Float>, count: Int) -> Double {
+    precondition(count <= blockLength, "block of \(count) elements")
+    var sum = SIMD8<Double>(repeating: 0)
+    var i = 0
+    while i &+ laneCount <= count {
+      let x = load(a + i)
+      let (low, high) = (SIMD8<Double>(x.lowHalf), SIMD8<Double>(x.highHalf))
+      sum = (sum + low * low) + high * high
+      i &+= laneCount
+    }
+    if i < count {
+      let x = load(a + i, first: count &- i)
+      let (low, high) = (SIMD8<Double>(x.lowHalf), SIMD8<Double>(x.highHalf))
+      sum = (sum + low * low) + high * high
+    }
+    let four = sum.lowHalf + sum.highHalf
+    let two = four.lowHalf + four.highHalf
+    return two[0] + two[1]
+  }
+
+  /// Returns the sum of one value per block in the tree of neighbours: left plus right, an odd one
+  /// passed on.
+  public static func tree(_ values: UnsafePointer<Double>, count: Int) -> Double {
+    guard count > 1 else { return count == 1 ? values[0] : 0 }
+    let left = powerOfTwo(below: count)
+    return tree(values, count: left) + tree(values + left, count: count &- left)
+  }
+
+  /// Whether no element is infinite or not a number.
+  ///
+  /// - Complexity: one pass; stops at the block that holds the first.
+  public static func isFinite(_ a: UnsafePointer<Float>, count: Int) -> Bool {
+    let zero = Lanes(repeating: 0)
+    var i = 0
+    while i < count {
+      let end = min(i &+ blockLength, count)
+      // x · 0 is zero for finite x and NaN otherwise, and NaN stays in a sum.
+      var probe = zero
+      while i &+ laneCount <= end {
+        probe = probe + load(a + i) * zero
+        i &+= laneCount
+      }
+      if i < end { probe = probe + load(a + i, first: end &- i) * zero }
+      i = end
+      if laneSum(probe) != 0 { return false }
+    }
+    return true
+  }
+}

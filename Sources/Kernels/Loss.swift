@@ -1,0 +1,118 @@
+// Losses of class scores, their gradient, and counting right answers.
+
+import Numerics
+
+/// Kernels over `logits`, `[rows, classes]`, and `labels`, `[rows]`, each within `0..<classes`.
+///
+/// A label outside traps: data is checked where it is read. No allocation.
+public enum Loss {
+  /// Writes the cross-entropy of each row's softmax against its label, in nats, into `[rows]`.
+  ///
+  /// `log Σ e^(x − max) − (x[label] − max)`, so no finite logit overflows.
+  /// Source: Goodfellow, Bengio and Courville, *Deep Learning* (2016), section 6.2.2.3.
+  public static func softmaxCrossEntropy(
+    logits: UnsafePointer<Float>, labels: UnsafePointer<Int32>, rows: Int, classes: Int,
+    into c: UnsafeMutablePointer<Float>
+  ) {
+    guard classes > NarrowRows.limit else {
+      NarrowRows.forEach(logits, rows: rows, columns: classes) { block in
+        var chosen = Lanes(repeating: 0)
+        withUnsafeMutableBytes(of: &chosen) { chosen in
+          for i in 0..<block.count {
+            let row = block.first &+ i
+            let label = index(labels[row], classes)
+            chosen.storeBytes(
+              of: logits[row &* classes &+ label], toByteOffset: i &* 4, as: Float.self)
+          }
+        }
+        let loss = Elementary.log(block.sum) - (chosen - block.largest)
+        store(loss, c + block.first, first: block.count)
+      }
+      return
+    }
+    for i in 0..<rows {
+      let row = logits + i &* classes
+      let label = index(labels[i], classes)
+      let largest = Rowwise.maximum(row, classes)
+      let sum = orderedSum(
+        Exponentials(a: row, shift: Lanes(repeating: largest)), count: classes)
+      c[i] = Elementary.log(sum) - (row[label] - largest)
+    }
+  }
+
+  /// Writes the cotangent of the logits: `cotangent[i] · (softmax(row i) − oneHot(label i))`.
+  ///
+  /// `cotangent` is `[rows]`; `c` is `[rows, classes]` and may be `logits`.
+  public static func softmaxCrossEntropyGradient(
+    cotangent: UnsafePointer<Float>, logits: UnsafePointer<Float>, labels: UnsafePointer<Int32>,
+    rows: Int, classes: Int, into c: UnsafeMutablePointer<Float>
+  ) {
+    guard classes > NarrowRows.limit else {
+      NarrowRows.forEach(logits, rows: rows, columns: classes) { block in
+        for j in 0..<classes {
+          let p = block.powers + j &* laneCount
+          store(load(p) / block.sum, p)
+        }
+        for i in 0..<block.count {
+          block.powers[index(labels[block.first &+ i], classes) &* laneCount &+ i] -= 1
+        }
+        let factor = load(cotangent + block.first, first: block.count)
+        for j in 0..<classes {
+          let p = block.powers + j &* laneCount
+          store(load(p) * factor, p)
+        }
+        block.write(c, columns: classes)
+      }
+      return
+    }
+    for i in 0..<rows {
+      let label = index(labels[i], classes)
+      let out = c + i &* classes
+      Rowwise.softmaxRow(logits + i &* classes, classes, into: out)
+      out[label] -= 1
+      let factor = Lanes(repeating: cotangent[i])
+      forEachLanes(out, into: out, count: classes) { $0 * factor }
+    }
+  }
+
+  /// Writes 1 at each row's label and 0 elsewhere.
+  public static func oneHot(
+    _ labels: UnsafePointer<Int32>, rows: Int, classes: Int, into c: UnsafeMutablePointer<Float>
+  ) {
+    c.update(repeating: 0, count: rows &* classes)
+    for i in 0..<rows { c[i &* classes &+ index(labels[i], classes)] = 1 }
+  }
+
+  /// Counts the rows whose largest logit is that of the label; ties go to the lowest class.
+  public static func correct(
+    logits: UnsafePointer<Float>, labels: UnsafePointer<Int32>, rows: Int, classes: Int
+  ) -> Int {
+    var count = 0
+    for i in 0..<rows where largestClass(logits + i &* classes, classes) == Int(labels[i]) {
+      count &+= 1
+    }
+    return count
+  }
+
+  /// Writes the class of each row's largest logit; ties go to the lowest class.
+  public static func argmax(
+    _ logits: UnsafePointer<Float>, rows: Int, classes: Int, into c: UnsafeMutablePointer<Int32>
+  ) {
+    for i in 0..<rows {
+      c[i] = Int32(truncatingIfNeeded: largestClass(logits + i &* classes, classes))
+    }
+  }
+
+  @inline(__always)
+  private static func index(_ label: Int32, _ classes: Int) -> Int {
+    precondition(label >= 0 && Int(label) < classes, "label \(label) is not below \(classes)")
+    return Int(label)
+  }
+
+  @inline(__always)
+  private static func largestClass(_ row: UnsafePointer<Float>, _ classes: Int) -> Int {
+    var best = 0
+    for j in 1..<max(classes, 1) where row[j] > row[best] { best = j }
+    return best
+  }
+}
