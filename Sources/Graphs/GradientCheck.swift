@@ -1,0 +1,247 @@
+// Gradients against central differences, all in double precision.
+import Numerics
+public import Tensors
+
+/// How gradients are compared with central differences.
+public struct GradientCheckOptions: Hashable, Sendable {
+  /// The elements that are compared one by one, over all targets; at least one of each.
+  public var elementBudget: Int
+  /// The random directions in which each target as a whole is compared.
+  public var directionCount: Int
+  /// What elements and directions are drawn from.
+  public var seed: UInt64
+  /// The largest relative difference that passes, beyond the error bound of the differences.
+  public var tolerance: Double
+
+  /// Creates options.
+  public init(
+    elementBudget: Int = 2000, directionCount: Int = 3, seed: UInt64 = 1, tolerance: Double = 1e-6
+  ) {
+    self.elementBudget = elementBudget
+    self.directionCount = directionCount
+    self.seed = seed
+    self.tolerance = tolerance
+  }
+}
+
+/// What came out of a comparison.
+public struct GradientCheck: Hashable, Sendable {
+  /// The comparison of one element, or along one direction.
+  public struct Sample: Hashable, Sendable {
+    /// The index of the element, row-major; nil for a direction.
+    public let element: Int?
+    /// What differentiation of the graph gives.
+    public let gradient: Double
+    /// What central differences give.
+    public let difference: Double
+    /// The difference of the two over their size.
+    public let relativeError: Double
+    /// How far apart the two may be because central differences have errors of their own.
+    public let errorBound: Double
+    /// Whether the function has a kink near, such as relu at 0, where no derivative exists.
+    public let isAtKink: Bool
+
+    /// The part of the error that central differences do not explain.
+    public var excess: Double { max(0, relativeError - errorBound) }
+
+    /// Whether this comparison speaks more strongly against the gradient than another one.
+    func isWorse(than other: Sample) -> Bool {
+      (excess, relativeError) > (other.excess, other.relativeError)
+    }
+  }
+
+  /// The comparisons of one parameter or input.
+  public struct Target: Hashable, Sendable {
+    /// Its name.
+    public let name: String
+    /// Its shape.
+    public let shape: Shape
+    /// The single elements that were compared.
+    public let elements: [Sample]
+    /// The directions that were compared.
+    public let directions: [Sample]
+
+    /// The share of elements that were compared one by one.
+    public var share: Double {
+      shape.count == 0 ? 1 : Double(elements.count) / Double(shape.count)
+    }
+
+    /// The comparisons that lie at a kink.
+    public var kinkCount: Int { (elements + directions).count { $0.isAtKink } }
+
+    /// The comparison with the largest error, of those not at a kink.
+    public var worst: Sample? {
+      (elements + directions).filter { !$0.isAtKink }
+        .max { $1.isWorse(than: $0) }
+    }
+  }
+
+  /// One entry per parameter or input.
+  public let targets: [Target]
+  /// The largest relative error that passes, beyond the errors of central differences.
+  public let tolerance: Double
+
+  /// The target with the largest error and the comparison that shows it.
+  public var worst: (target: Target, sample: Sample)? {
+    targets.compactMap { target in target.worst.map { (target, $0) } }
+      .max { $1.1.isWorse(than: $0.1) }
+  }
+
+  /// Whether every comparison that is not at a kink agrees; if all are at kinks nothing was shown.
+  public var passes: Bool {
+    guard let worst else { return targets.allSatisfy { $0.kinkCount == 0 } }
+    return worst.sample.excess <= tolerance
+  }
+}
+
+extension Graph {
+  /// Compares the gradient of the sum of `output` with central differences of four points.
+  ///
+  /// `(f(−2h) − 8 f(−h) + 8 f(h) − f(2h)) / 12h` with `h = ε^(1/5)` times the size of the element,
+  /// whose truncation and rounding errors balance. The half step tells a kink from a wrong gradient:
+  /// the two differ by more than smooth functions can, or the slopes on either side do. Beyond the budget a seeded sample of
+  /// each target is compared, and all of each target along random directions.
+  /// Source: Abramowitz and Stegun, *Handbook of Mathematical Functions*, formula 25.3.6.
+  ///
+  /// - Parameters:
+  ///   - output: The node whose sum is differentiated.
+  ///   - targets: Data or parameter nodes; numbers, not labels.
+  ///   - values: A value for every leaf that `output` depends on.
+  ///   - options: How much is compared.
+  /// - Returns: One entry per target, in order.
+  /// - Throws: ``GraphError`` if the graph cannot be evaluated or differentiated.
+  /// - Complexity: 8 evaluations per element or direction compared, and 2.
+  public func checkGradient(
+    of output: Node, withRespectTo targets: [Node], at values: [String: Tensor],
+    options: GradientCheckOptions = GradientCheckOptions()
+  ) throws(GraphError) -> GradientCheck {
+    var differentiated = self
+    let gradients = try differentiated.gradient(of: output, withRespectTo: targets)
+    return try differentiated.compare(
+      gradients, of: output, withRespectTo: targets, at: values, options: options)
+  }
+
+  /// Compares nodes that claim to be the gradient; see ``checkGradient(of:withRespectTo:at:options:)``.
+  package func compare(
+    _ gradients: [Node], of output: Node, withRespectTo targets: [Node],
+    at values: [String: Tensor], options: GradientCheckOptions
+  ) throws(GraphError) -> GradientCheck {
+    let computed = try evaluate(gradients, with: values)
+    let centre = try evaluate([output], with: values)[0].values
+    let total = targets.reduce(0) { $0 + (values[self[$1].name ?? ""]?.values.count ?? 0) }
+    var results: [GradientCheck.Target] = []
+    for (target, gradient) in zip(targets, computed) {
+      let name = self[target].name ?? ""
+      guard let value = values[name] else { throw .missingValue(name) }
+      let line = Line(
+        graph: self, output: output, name: name, values: values, centre: centre)
+      let count = value.values.count
+      let budget =
+        total <= options.elementBudget
+        ? count : max(1, min(count, options.elementBudget * count / max(total, 1)))
+      let draws = RandomDraws(
+        seed: options.seed, stream: randomStream("gradient check", name))
+      var elements: [GradientCheck.Sample] = []
+      for element in sample(budget, of: count, draws) {
+        var direction = Array(repeating: 0.0, count: count)
+        direction[element] = 1
+        elements.append(
+          try line.compare(
+            gradient.values[element], along: direction, size: abs(value.values[element]),
+            element: element))
+      }
+      var directions: [GradientCheck.Sample] = []
+      for index in 0..<(count > 0 ? options.directionCount : 0) {
+        let start = (index + 1) * count
+        let direction = (start..<start + count).map { Double(draws.normal(at: $0)) }
+        let product = zip(direction, gradient.values).reduce(0) { $0 + $1.0 * $1.1 }
+        let size = value.values.reduce(0) { max($0, abs($1)) }
+        directions.append(try line.compare(product, along: direction, size: size, element: nil))
+      }
+      results.append(
+        GradientCheck.Target(
+          name: name, shape: value.shape, elements: elements, directions: directions))
+    }
+    return GradientCheck(targets: results, tolerance: options.tolerance)
+  }
+
+  /// Different indices below `count`, in rising order; all of them if `budget` allows.
+  private func sample(_ budget: Int, of count: Int, _ draws: RandomDraws) -> [Int] {
+    guard budget < count else { return Array(0..<count) }
+    // One from each of `budget` equal stretches, so that no part of the array is left out.
+    return (0..<budget).map { index in
+      let (low, high) = (index * count / budget, (index + 1) * count / budget)
+      return low + Int(draws.bits(at: index)[2]) % (high - low)
+    }
+  }
+}
+
+/// A graph's output along straight lines through the value of one leaf.
+private struct Line {
+  let graph: Graph
+  let output: Graph.Node
+  let name: String
+  let values: [String: Tensor]
+  /// The output without a step.
+  let centre: [Double]
+
+  /// The output around the centre, seen with one step length.
+  private struct Slope {
+    /// The difference quotient.
+    let central: Double
+    /// A bound on its rounding error.
+    let bound: Double
+    /// The slope ahead of the centre minus that behind it.
+    let bend: Double
+
+    var isFinite: Bool { central.isFinite && bound.isFinite && bend.isFinite }
+  }
+
+  func compare(
+    _ gradient: Double, along direction: [Double], size: Double, element: Int?
+  ) throws(GraphError) -> GradientCheck.Sample {
+    let norm = direction.reduce(0) { max($0, abs($1)) }
+    // The fifth root of the machine epsilon.
+    let h = 7.4e-4 * max(size, 0.1) / max(norm, 1e-300)
+    let (whole, half) = (try slope(direction, h), try slope(direction, h / 2))
+    let scale = max(abs(gradient), abs(half.central), 1e-3)
+    guard gradient.isFinite, whole.isFinite, half.isFinite else {
+      return GradientCheck.Sample(
+        element: element, gradient: gradient, difference: half.central, relativeError: .infinity,
+        errorBound: 0, isAtKink: false)
+    }
+    // The truncation error falls 16-fold from the whole step to the half, the bend of a smooth
+    // function to the half; what is left beyond rounding is a kink within reach of the steps, or at
+    // the centre itself, where all difference quotients agree.
+    let disagreement = abs(whole.central - half.central)
+    let corner = abs(2 * half.bend - whole.bend)
+    let isAtKink = max(disagreement, corner) > 1e-4 * scale + 10 * (whole.bound + half.bound)
+    return GradientCheck.Sample(
+      element: element, gradient: gradient, difference: half.central,
+      relativeError: abs(gradient - half.central) / scale,
+      errorBound: (half.bound + disagreement / 15) / scale, isAtKink: isAtKink)
+  }
+
+  private func slope(_ direction: [Double], _ h: Double) throws(GraphError) -> Slope {
+    let near = (try value(direction, -h), try value(direction, h))
+    let far = (try value(direction, -2 * h), try value(direction, 2 * h))
+    var (sum, size, bend) = (0.0, 0.0, 0.0)
+    for row in near.0.indices {
+      sum += far.0[row] - 8 * near.0[row] + 8 * near.1[row] - far.1[row]
+      size += abs(far.0[row]) + 8 * abs(near.0[row])
+      bend += near.0[row] - 2 * centre[row] + near.1[row]
+    }
+    return Slope(
+      central: sum / (12 * h), bound: 8 * Double.ulpOfOne * size / (12 * h), bend: bend / h)
+  }
+
+  private func value(_ direction: [Double], _ step: Double) throws(GraphError) -> [Double] {
+    var values = values
+    guard var moved = values[name] else { throw .missingValue(name) }
+    for index in direction.indices where direction[index] != 0 {
+      moved.values[index] += step * direction[index]
+    }
+    values[name] = moved
+    return try graph.evaluate([output], with: values)[0].values
+  }
+}

@@ -1,0 +1,73 @@
+// The interpreter: any graph in double precision, one node after another.
+public import Tensors
+
+extension Graph {
+  /// Returns the values of `nodes`, computed in double precision.
+  ///
+  /// The naive reading of the graph, made to be checked against and not to be fast.
+  ///
+  /// - Parameters:
+  ///   - nodes: The nodes to evaluate.
+  ///   - values: A value for each data, label and parameter node that they depend on, by name.
+  ///   - batch: The rows computed at once; without it, the extent that the values agree on.
+  /// - Returns: One tensor per node.
+  /// - Throws: ``GraphError`` if a value is missing or has another shape, or a label is no class.
+  /// - Complexity: O(nodes) tensors in memory.
+  public func evaluate(
+    _ nodes: [Node], with values: [String: Tensor], batch: Int? = nil
+  ) throws(GraphError) -> [Tensor] {
+    let isNeeded = self.isNeeded(for: nodes)
+    let batch = batch ?? self.batch(of: values) ?? 1
+    var computed: [Tensor?] = Array(repeating: nil, count: count)
+    for index in 0..<count where isNeeded[index] {
+      let record = records[index]
+      let shape = record.shape.resolved(batch: batch)
+      switch record.operation {
+      case .data, .labels, .parameter:
+        let name = record.name ?? ""
+        guard let value = values[name] else { throw .missingValue(name) }
+        guard value.shape == shape else {
+          throw .valueShape(name, found: "\(value.shape)", expected: "\(shape)")
+        }
+        computed[index] = value
+      default:
+        let inputs = record.inputs.compactMap { computed[$0.index] }
+        do {
+          computed[index] = try record.operation.rule.evaluate(inputs, shape: shape, batch: batch)
+        } catch {
+          throw named(error, in: record)
+        }
+      }
+    }
+    return nodes.compactMap { computed[$0.index] }
+  }
+
+  /// For each node, whether one of `nodes` depends on it.
+  package func isNeeded(for nodes: [Node]) -> [Bool] {
+    var isNeeded = Array(repeating: false, count: count)
+    for node in nodes { isNeeded[node.index] = true }
+    for index in stride(from: count - 1, through: 0, by: -1) where isNeeded[index] {
+      for input in records[index].inputs { isNeeded[input.index] = true }
+    }
+    return isNeeded
+  }
+
+  /// The error with the name of the label node that it is about.
+  private func named(_ error: GraphError, in record: Record) -> GraphError {
+    guard case .label(_, let row, let found, let classes) = error,
+      let node = record.inputs.lazy.compactMap(labels(behind:)).first
+    else { return error }
+    return .label(self[node].name ?? "", row: row, found: found, classes: classes)
+  }
+
+  /// The batch extent of the first leaf that has one and is given.
+  private func batch(of values: [String: Tensor]) -> Int? {
+    for record in records where record.inputs.isEmpty {
+      guard let name = record.name, let value = values[name],
+        let axis = record.shape.extents.firstIndex(of: .batch), axis < value.shape.axisCount
+      else { continue }
+      return value.shape[axis]
+    }
+    return nil
+  }
+}

@@ -1,1 +1,0 @@
-// Graphs: see the module table of the design notes.

@@ -1,0 +1,169 @@
+import Tensors
+
+extension Graph {
+  /// What a node computes.
+  ///
+  /// Elementwise operations on two operands broadcast: shapes are aligned at their last axis, and
+  /// an axis that is missing or has length 1 is repeated.
+  public enum Operation: Hashable, Sendable {
+    // Leaves.
+    /// Rows of numbers, given to every run.
+    case data
+    /// Class numbers, one per row, given to every run.
+    case labels
+    /// An array that training changes.
+    case parameter
+    /// Known numbers, in row-major order.
+    case constant([Double])
+    /// One known number, repeated.
+    case fill(Double)
+
+    // Elementwise, one operand.
+    /// `factor · x`.
+    case scale(Factor)
+    /// `e^x`.
+    case exp
+    /// The natural logarithm.
+    case log
+    /// `x²`.
+    case square
+    /// `1 / (1 + e^−x)`.
+    case sigmoid
+    /// The hyperbolic tangent.
+    case tanh
+    /// `max(x, 0)`.
+    case relu
+
+    // Elementwise, two operands, broadcast.
+    /// `a + b`.
+    case add
+    /// `a − b`.
+    case subtract
+    /// `a · b`, element by element.
+    case multiply
+    /// `a / b`, element by element.
+    case divide
+
+    // Elementwise, of a cotangent `c` and the output `y` of an activation.
+    /// `c · [y > 0]`.
+    case reluGradient
+    /// `c · y · (1 − y)`.
+    case sigmoidGradient
+    /// `c · (1 − y²)`.
+    case tanhGradient
+
+    // Products.
+    /// The matrix product of two operands of two axes, either of them transposed first.
+    case matmul(transposeLHS: Bool, transposeRHS: Bool)
+
+    // Reductions, which drop the axes they reduce.
+    /// The sum over `axes`.
+    case sum(axes: [Int])
+    /// The mean over `axes`.
+    case mean(axes: [Int])
+    /// The sum of squares over `axes`.
+    case squaredNorm(axes: [Int])
+
+    // Shaping.
+    /// The same elements in another shape.
+    case reshape(SymbolicShape)
+    /// Repetition along missing axes and axes of length 1.
+    case broadcast(SymbolicShape)
+
+    // Along the last axis.
+    /// `e^xᵢ / Σⱼ e^xⱼ`.
+    case softmax
+    /// `xᵢ − log Σⱼ e^xⱼ`.
+    case logSoftmax
+
+    // Losses per row.
+    /// `log Σⱼ e^zⱼ − z_label`, of logits `[batch, classes]` and labels `[batch]`.
+    case softmaxCrossEntropy
+    /// `c · (softmax(z) − oneHot(label))`, of a cotangent `[batch]`, logits and labels.
+    case softmaxCrossEntropyGradient
+    /// 1 at the label and 0 elsewhere, `[batch, classes]`.
+    case oneHot(classes: Int)
+    /// The mean of `(prediction − target)²` over all axes but the first.
+    case meanSquaredError
+  }
+}
+
+/// All that graphs know of one operation; what computes it fast is not known here.
+protocol OperationRule {
+  /// The number of operands.
+  var inputCount: Int { get }
+  /// The name in messages, text and pictures.
+  var label: String { get }
+  /// Whether operand `index` holds class numbers, which have no derivative.
+  func takesLabels(operand index: Int) -> Bool
+  /// The shape of the value from the shapes of the operands.
+  func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape
+  /// Adds the nodes of the vector–Jacobian product and returns one for each operand that is wanted.
+  func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?]
+  /// The value in double precision.
+  ///
+  /// - Parameters:
+  ///   - inputs: The values of the operands.
+  ///   - shape: The shape of the value.
+  ///   - batch: The rows computed at once.
+  /// - Returns: A tensor of that shape.
+  /// - Throws: ``GraphError/label(_:row:found:classes:)`` without the name.
+  func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor
+}
+
+extension OperationRule {
+  func takesLabels(operand index: Int) -> Bool { false }
+}
+
+/// What a vjp rule is asked for.
+struct VJPCall {
+  /// The node that is differentiated.
+  let node: Graph.Node
+  /// Its operands.
+  let inputs: [Graph.Node]
+  /// The derivative of the result with respect to its value; of the same shape.
+  let cotangent: Graph.Node
+  /// For which operands a result is used.
+  let isWanted: [Bool]
+}
+
+extension Graph.Operation {
+  /// The name of the operation in messages, text and pictures.
+  public var label: String { rule.label }
+
+  var rule: any OperationRule {
+    switch self {
+    case .data: LeafRule(label: "data")
+    case .labels: LeafRule(label: "labels")
+    case .parameter: LeafRule(label: "parameter")
+    case .constant(let values): ConstantRule(values: values)
+    case .fill(let value): FillRule(value: value)
+    case .scale(let factor): ScaleRule(factor: factor)
+    case .exp: ExpRule()
+    case .log: LogRule()
+    case .square: SquareRule()
+    case .sigmoid: SigmoidRule()
+    case .tanh: TanhRule()
+    case .relu: ReluRule()
+    case .add: AddRule()
+    case .subtract: SubtractRule()
+    case .multiply: MultiplyRule()
+    case .divide: DivideRule()
+    case .reluGradient: ReluGradientRule()
+    case .sigmoidGradient: SigmoidGradientRule()
+    case .tanhGradient: TanhGradientRule()
+    case .matmul(let lhs, let rhs): MatmulRule(transposeLHS: lhs, transposeRHS: rhs)
+    case .sum(let axes): SumRule(axes: axes)
+    case .mean(let axes): MeanRule(axes: axes)
+    case .squaredNorm(let axes): SquaredNormRule(axes: axes)
+    case .reshape(let shape): ReshapeRule(target: shape)
+    case .broadcast(let shape): BroadcastRule(target: shape)
+    case .softmax: SoftmaxRule()
+    case .logSoftmax: LogSoftmaxRule()
+    case .softmaxCrossEntropy: CrossEntropyRule()
+    case .softmaxCrossEntropyGradient: CrossEntropyGradientRule()
+    case .oneHot(let classes): OneHotRule(classes: classes)
+    case .meanSquaredError: MeanSquaredErrorRule()
+    }
+  }
+}

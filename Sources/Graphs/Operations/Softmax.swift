@@ -1,0 +1,70 @@
+// Softmax and its logarithm along the last axis.
+import Numerics
+import Tensors
+
+/// Splits values into rows along the last axis and maps each.
+private func mapRows(_ input: Tensor, _ body: (ArraySlice<Double>) -> [Double]) -> Tensor {
+  let width = input.shape.extents.last ?? 1
+  guard width > 0 else { return input }
+  let rows = stride(from: 0, to: input.values.count, by: width)
+  return Tensor(shape: input.shape, values: rows.flatMap { body(input.values[$0..<$0 + width]) })
+}
+
+/// `log Σⱼ e^xⱼ`, without overflow.
+func logSumExp(_ row: ArraySlice<Double>) -> Double {
+  let largest = row.max() ?? 0
+  return largest + Elementary.log(row.reduce(0) { $0 + Elementary.exp($1 - largest) })
+}
+
+private func requireAxis(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
+  guard inputs[0].axisCount > 0 else {
+    throw ShapeFault("found shape [], expected at least one axis")
+  }
+  return inputs[0]
+}
+
+struct SoftmaxRule: OperationRule {
+  var label: String { "softmax" }
+  var inputCount: Int { 1 }
+  func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
+    try requireAxis(inputs)
+  }
+  /// `y · (c − Σⱼ cⱼ yⱼ)`.
+  func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
+    let last = graph.shape(of: call.node).axisCount - 1
+    let weighted = try graph.add(.multiply, [call.cotangent, call.node])
+    let sum = try graph.add(.sum(axes: [last]), [weighted])
+    let kept = graph.shape(of: call.node).flattening(axes: [last])
+    let centred = try graph.add(.subtract, [call.cotangent, graph.reshape(sum, to: kept)])
+    return [try graph.add(.multiply, [centred, call.node])]
+  }
+  func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
+    mapRows(inputs[0]) { row in
+      let total = logSumExp(row)
+      return row.map { Elementary.exp($0 - total) }
+    }
+  }
+}
+
+struct LogSoftmaxRule: OperationRule {
+  var label: String { "log-softmax" }
+  var inputCount: Int { 1 }
+  func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
+    try requireAxis(inputs)
+  }
+  /// `c − e^y · Σⱼ cⱼ`.
+  func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
+    let last = graph.shape(of: call.node).axisCount - 1
+    let sum = try graph.add(.sum(axes: [last]), [call.cotangent])
+    let kept = graph.shape(of: call.node).flattening(axes: [last])
+    let probabilities = try graph.add(.exp, [call.node])
+    let share = try graph.add(.multiply, [probabilities, graph.reshape(sum, to: kept)])
+    return [try graph.add(.subtract, [call.cotangent, share])]
+  }
+  func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
+    mapRows(inputs[0]) { row in
+      let total = logSumExp(row)
+      return row.map { $0 - total }
+    }
+  }
+}
