@@ -1,1 +1,0 @@
-// Execution: see the module table of the design notes.

@@ -1,0 +1,70 @@
+// Which nodes one primitive computes together.
+import Graphs
+import Kernels
+
+/// A matrix product with what follows it: `activation(A·B + bias)`.
+struct FusedProduct {
+  /// The node of the product.
+  let product: Graph.Node
+  /// The node whose value is added to every row, if there is one.
+  let bias: Graph.Node?
+  /// What is applied last.
+  let activation: Matmul.Activation
+}
+
+/// Finds the products whose bias and activation can be computed with them.
+///
+/// A node in the middle disappears, so nothing else may use it. Activations qualify because their
+/// gradients need only their outputs.
+///
+/// - Returns: For the last node of each fused chain, the chain; and the nodes that disappear.
+func fusedProducts(
+  in graph: Graph, needed: [Bool], outputs: Set<Graph.Node>
+) -> (chains: [Graph.Node: FusedProduct], absorbed: Set<Graph.Node>) {
+  var users: [Graph.Node: [Graph.Node]] = [:]
+  for node in graph.nodes where needed[node.index] {
+    for input in graph[node].inputs { users[input, default: []].append(node) }
+  }
+  /// The one user of a node that may disappear.
+  func onlyUser(of node: Graph.Node) -> Graph.Node? {
+    guard !outputs.contains(node), let all = users[node], all.count == 1 else { return nil }
+    return all[0]
+  }
+  var chains: [Graph.Node: FusedProduct] = [:]
+  var absorbed: Set<Graph.Node> = []
+  for product in graph.nodes where needed[product.index] {
+    guard case .matmul = graph[product].operation else { continue }
+    var last = product
+    var chain: Set = [product]
+    var bias: Graph.Node?
+    if let sum = onlyUser(of: last), graph[sum].operation == .add, graph[sum].inputs[0] == last,
+      graph.shape(of: graph[sum].inputs[1]) == SymbolicShape([graph.shape(of: last)[1]]),
+      graph[graph[sum].inputs[1]].operation == .parameter
+    {
+      bias = graph[sum].inputs[1]
+      last = sum
+      chain.insert(sum)
+    }
+    var activation = Matmul.Activation.none
+    if let user = onlyUser(of: last), let kind = Matmul.Activation(graph[user].operation) {
+      activation = kind
+      last = user
+    }
+    guard last != product else { continue }
+    chains[last] = FusedProduct(product: product, bias: bias, activation: activation)
+    absorbed.formUnion(chain.subtracting([last]))
+  }
+  return (chains, absorbed)
+}
+
+extension Matmul.Activation {
+  /// The activation that a graph operation stands for, if a product can apply it.
+  fileprivate init?(_ operation: Graph.Operation) {
+    switch operation {
+    case .relu: self = .relu
+    case .sigmoid: self = .sigmoid
+    case .tanh: self = .tanh
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,175 @@
+// From a node to the kernel that computes it: one entry per operation.
+import Graphs
+import Kernels
+import Tensors
+
+extension PlanBuilder {
+  /// Returns the call that computes `node`.
+  ///
+  /// - Throws: ``PlanError/kernel(node:reason:)`` if the library refuses to make a primitive.
+  func lower(_ node: Graph.Node, into target: Location) throws(PlanError) -> Call {
+    Call(label: label(of: node), body: try body(of: node, into: target))
+  }
+
+  private func label(of node: Graph.Node) -> String {
+    let record = graph[node]
+    var parts = [record.operation.label]
+    if let chain = chain(endingAt: node) {
+      parts = [graph[chain.product].operation.label]
+      if chain.bias != nil { parts.append("bias") }
+      if chain.activation != .none { parts.append(record.operation.label) }
+    }
+    let text = "\(parts.joined(separator: " + ")) → \(record.shape)"
+    return (record.name ?? record.layer).map { "\($0): \(text)" } ?? text
+  }
+
+  private func body(
+    of node: Graph.Node, into target: Location
+  ) throws(PlanError) -> (Bases) -> Void {
+    if let chain = chain(endingAt: node) {
+      return try product(
+        chain.product, bias: chain.bias, activation: chain.activation, into: target)
+    }
+    let record = graph[node]
+    let shape = shape(of: node)
+    let count = shape.count
+    func input(_ index: Int) -> Location { location(of: record.inputs[index]) }
+    func inputShape(_ index: Int) -> Shape { self.shape(of: record.inputs[index]) }
+    func width(_ index: Int) -> Int { inputShape(index).extents.last ?? 1 }
+
+    switch record.operation {
+    case .data, .labels, .parameter, .constant, .fill, .reshape:
+      preconditionFailure("node \(node.index) (\(record.operation.label)) needs no call")
+    case .scale(let factor):
+      let (x, factor) = (input(0), Float(factor.resolved(batch: batch)))
+      return { Elementwise.scale($0[x], by: factor, into: $0[target], count: count) }
+    case .exp: return unary(input(0), target, count, Elementwise.exp)
+    case .log: return unary(input(0), target, count, Elementwise.log)
+    case .square: return unary(input(0), target, count, Elementwise.square)
+    case .sigmoid: return unary(input(0), target, count, Elementwise.sigmoid)
+    case .tanh: return unary(input(0), target, count, Elementwise.tanh)
+    case .relu: return unary(input(0), target, count, Elementwise.relu)
+    case .add: return binary(node, target, .add)
+    case .subtract: return binary(node, target, .subtract)
+    case .multiply: return binary(node, target, .multiply)
+    case .divide: return binary(node, target, .divide)
+    case .reluGradient:
+      let (c, y) = (input(0), input(1))
+      return { Elementwise.reluGradient($0[c], output: $0[y], into: $0[target], count: count) }
+    case .sigmoidGradient:
+      let (c, y) = (input(0), input(1))
+      return { Elementwise.sigmoidGradient($0[c], output: $0[y], into: $0[target], count: count) }
+    case .tanhGradient:
+      let (c, y) = (input(0), input(1))
+      return { Elementwise.tanhGradient($0[c], output: $0[y], into: $0[target], count: count) }
+    case .matmul:
+      return try product(node, bias: nil, activation: .none, into: target)
+    case .sum(let axes): return reduction(node, axes: axes, scale: 1, into: target)
+    case .mean(let axes):
+      let reduced = axes.reduce(1) { $0 * inputShape(0)[$1] }
+      return reduction(node, axes: axes, scale: 1 / Float(reduced), into: target)
+    case .squaredNorm(let axes):
+      let x = input(0)
+      let columns = axes.reduce(1) { $0 * inputShape(0)[$1] }
+      return {
+        Rowwise.squaredNorm($0[x], rows: count, columns: columns, into: $0[target])
+      }
+    case .broadcast:
+      let x = input(0)
+      let plan = BroadcastPlan(inputShape(0), shape)
+      return { plan.expand($0[x], into: $0[target]) }
+    case .softmax:
+      let (x, columns) = (input(0), width(0))
+      let rows = columns == 0 ? 0 : count / columns
+      return { Rowwise.softmax($0[x], rows: rows, columns: columns, into: $0[target]) }
+    case .logSoftmax:
+      let (x, columns) = (input(0), width(0))
+      let rows = columns == 0 ? 0 : count / columns
+      return { Rowwise.logSoftmax($0[x], rows: rows, columns: columns, into: $0[target]) }
+    case .softmaxCrossEntropy:
+      let (z, classes) = (input(0), width(0))
+      let labels = labelBuffer(of: record.inputs[1])
+      return {
+        Loss.softmaxCrossEntropy(
+          logits: $0[z], labels: labels.pointer, rows: count, classes: classes, into: $0[target])
+      }
+    case .softmaxCrossEntropyGradient:
+      let (c, z, classes, rows) = (input(0), input(1), width(1), shape[0])
+      let labels = labelBuffer(of: record.inputs[2])
+      return {
+        Loss.softmaxCrossEntropyGradient(
+          cotangent: $0[c], logits: $0[z], labels: labels.pointer, rows: rows, classes: classes,
+          into: $0[target])
+      }
+    case .oneHot(let classes):
+      let labels = labelBuffer(of: record.inputs[0])
+      let rows = inputShape(0).count
+      return {
+        Loss.oneHot(labels.pointer, rows: rows, classes: classes, into: $0[target])
+      }
+    case .meanSquaredError:
+      let (a, b) = (input(0), input(1))
+      let columns = inputShape(0).count / max(count, 1)
+      return {
+        Rowwise.squaredDistance(
+          $0[a], $0[b], rows: count, columns: columns, scale: 1 / Float(columns), into: $0[target])
+      }
+    }
+  }
+
+  private func unary(
+    _ x: Location, _ target: Location, _ count: Int,
+    _ kernel: @escaping (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void
+  ) -> (Bases) -> Void {
+    { kernel($0[x], $0[target], count) }
+  }
+
+  private func binary(
+    _ node: Graph.Node, _ target: Location, _ operation: Broadcast.Operation
+  ) -> (Bases) -> Void {
+    let inputs = graph[node].inputs
+    let (a, b) = (location(of: inputs[0]), location(of: inputs[1]))
+    let plan = BroadcastPlan(shape(of: inputs[0]), shape(of: inputs[1]))
+    return { plan.run(operation, $0[a], $0[b], into: $0[target]) }
+  }
+
+  private func reduction(
+    _ node: Graph.Node, axes: [Int], scale: Float, into target: Location
+  ) -> (Bases) -> Void {
+    let input = graph[node].inputs[0]
+    let (x, extents) = (location(of: input), shape(of: input).extents)
+    let (first, last) = (axes.min() ?? 0, axes.max() ?? -1)
+    let outer = extents[..<first].reduce(1, *)
+    let middle = extents[first..<last + 1].reduce(1, *)
+    let inner = extents[(last + 1)...].reduce(1, *)
+    return {
+      Reduction.sum(
+        $0[x], outer: outer, middle: middle, inner: inner, into: $0[target], scale: scale)
+    }
+  }
+
+  private func product(
+    _ node: Graph.Node, bias: Graph.Node?, activation: Matmul.Activation, into target: Location
+  ) throws(PlanError) -> (Bases) -> Void {
+    let record = graph[node]
+    guard case .matmul(let transposeLHS, let transposeRHS) = record.operation else {
+      preconditionFailure("node \(node.index) is no product")
+    }
+    let (a, b) = (location(of: record.inputs[0]), location(of: record.inputs[1]))
+    let result = shape(of: node)
+    let matmul: Matmul
+    do {
+      matmul = try Matmul(
+        rows: result[0], columns: result[1],
+        depth: shape(of: record.inputs[0])[transposeLHS ? 0 : 1], transposeLHS: transposeLHS,
+        transposeRHS: transposeRHS, bias: bias != nil, activation: activation)
+    } catch {
+      throw .kernel(node: label(of: node), reason: "\(error)")
+    }
+    guard let bias else {
+      return { matmul.run(lhs: $0[a], rhs: $0[b], bias: nil, into: $0[target]) }
+    }
+    let biasLocation = location(of: bias)
+    return { matmul.run(lhs: $0[a], rhs: $0[b], bias: $0[biasLocation], into: $0[target]) }
+  }
+}

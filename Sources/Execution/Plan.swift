@@ -1,0 +1,134 @@
+public import Graphs
+import OneDNN
+public import Tensors
+
+/// A graph made ready to run for one number of rows: order, memory and bound kernels.
+///
+/// Everything is decided when the plan is made. A run goes through a list of calls; it allocates
+/// nothing, looks nothing up and creates nothing. A plan belongs to one thread at a time, and to the
+/// thread it was made on as far as OpenMP's settings go (see `OneDNN.prepareThread`).
+public final class Plan {
+  /// The number of rows that the plan computes together.
+  public let batch: Int
+  /// What is computed, in order: one line per call, such as `affine1: matmul + add + relu`.
+  public let program: [String]
+
+  private let arena: Arena
+  private let calls: [Call]
+  private let constants: FloatBuffer
+  private let locations: [Graph.Node: Location]
+  private let dataLocations: [String: Location]
+  private let labelBuffers: [String: LabelBuffer]
+
+  /// Compiles `graph`.
+  ///
+  /// - Parameters:
+  ///   - graph: The graph; what the asked-for nodes do not need is left out.
+  ///   - batch: The number of rows, at least 1.
+  ///   - values: Nodes that can be read after a run by ``value(of:)``.
+  ///   - gradients: Nodes that a run writes into the flat gradient, each for a named parameter
+  ///     of its shape.
+  ///     Ranges of the layout without such a node are not written.
+  ///   - layout: Where parameters and gradients lie; holds every parameter of the graph.
+  ///   - arena: The memory for everything in between.
+  /// - Throws: ``PlanError``.
+  /// - Complexity: O(n²) in the nodes that are needed.
+  public init(
+    _ graph: Graph, batch: Int, values: [Graph.Node],
+    gradients: [(parameter: String, node: Graph.Node)] = [], layout: FlatLayout, arena: Arena
+  ) throws(PlanError) {
+    precondition(batch > 0, "a plan for \(batch) rows")
+    precondition(
+      Set(gradients.map(\.parameter)).count == gradients.count, "two gradients for one parameter")
+    OneDNN.prepareThread()
+    var builder: PlanBuilder
+    let moved: [Graph.Node]
+    do {
+      let legal = try graph.legalised()
+      moved = legal.moved
+      builder = PlanBuilder(
+        graph: legal.graph, batch: batch, values: values.map { moved[$0.index] },
+        gradients: gradients.map { ($0.parameter, moved[$0.node.index]) }, layout: layout)
+    } catch {
+      throw .graph(error)
+    }
+    try builder.build()
+    arena.reserve(count: builder.arenaCount)
+    self.batch = batch
+    self.arena = arena
+    calls = builder.calls
+    program = builder.calls.map(\.label)
+    constants = builder.makeConstants()
+    locations = Dictionary(
+      values.map { ($0, builder.location(of: moved[$0.index])) }, uniquingKeysWith: { a, _ in a })
+    dataLocations = builder.dataLocations
+    labelBuffers = builder.labelBuffers
+  }
+
+  /// Where the rows of a data node are written before a run, row-major.
+  ///
+  /// - Parameter name: The name of a data node that the plan needs; nil is returned for any other.
+  /// - Returns: The first element; the memory stays where it is.
+  public func data(_ name: String) -> UnsafeMutablePointer<Float>? {
+    dataLocations[name].map { arena.base + $0.offset }
+  }
+
+  /// Where the class numbers of a label node are written before a run.
+  ///
+  /// - Parameter name: The name of a label node that the plan needs; nil is returned for any other.
+  /// - Returns: The first class number; the memory stays where it is.
+  public func labels(_ name: String) -> UnsafeMutablePointer<Int32>? {
+    labelBuffers[name]?.pointer
+  }
+
+  /// Where the value of a node is after a run; in place, valid until the next run in the arena.
+  ///
+  /// - Parameter node: One of the nodes that the plan was made for; not a parameter, whose value is
+  ///   in the memory given to the run, and not class numbers.
+  /// - Returns: The first element, row-major.
+  public func value(of node: Graph.Node) -> UnsafePointer<Float> {
+    guard let location = locations[node] else {
+      preconditionFailure("the plan was not asked for the value of node \(node.index)")
+    }
+    switch location.memory {
+    case .arena: return UnsafePointer(arena.base + location.offset)
+    case .constants: return UnsafePointer(constants.pointer + location.offset)
+    case .parameters, .gradient:
+      preconditionFailure("the value of node \(node.index) is in memory of the caller")
+    }
+  }
+
+  /// Computes everything once.
+  ///
+  /// - Parameters:
+  ///   - parameters: A flat vector of the layout; read only.
+  ///   - gradient: A flat vector of the layout; the ranges of the gradients are written. Not used
+  ///     by a plan without gradients.
+  /// - Complexity: No allocation after the first plan in the arena has run.
+  public func run(
+    parameters: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Float>
+  ) {
+    let bases = Bases(
+      arena: arena.base, parameters: parameters, gradient: gradient, constants: constants.pointer)
+    for call in calls { call.body(bases) }
+  }
+}
+
+/// One bound kernel.
+struct Call {
+  /// What it computes, for people.
+  let label: String
+  let body: (Bases) -> Void
+}
+
+/// Owned memory for class numbers.
+final class LabelBuffer {
+  let pointer: UnsafeMutablePointer<Int32>
+
+  init(count: Int) {
+    pointer = .allocate(capacity: count)
+    pointer.initialize(repeating: 0, count: count)
+  }
+
+  deinit { pointer.deallocate() }
+}

@@ -1,0 +1,233 @@
+import Graphs
+import Kernels
+import Tensors
+
+/// Makes the order, the memory and the calls of a plan.
+struct PlanBuilder {
+  let graph: Graph
+  let batch: Int
+  let layout: FlatLayout
+  let gradients: [(parameter: String, node: Graph.Node)]
+  let values: [Graph.Node]
+
+  private(set) var calls: [Call] = []
+  private(set) var arenaCount = 0
+  private(set) var dataLocations: [String: Location] = [:]
+  private(set) var labelBuffers: [String: LabelBuffer] = [:]
+
+  private let needed: [Bool]
+  private let chains: [Graph.Node: FusedProduct]
+  private let absorbed: Set<Graph.Node>
+  /// For each node, the node whose memory holds its value: itself, or what it is a view of.
+  private var roots: [Graph.Node] = []
+  private var locations: [Graph.Node: Location] = [:]
+  private var constants: [(offset: Int, values: [Double], count: Int)] = []
+  private var constantCount = 0
+
+  init(
+    graph: Graph, batch: Int, values: [Graph.Node],
+    gradients: [(parameter: String, node: Graph.Node)], layout: FlatLayout
+  ) {
+    self.graph = graph
+    self.batch = batch
+    self.values = values
+    self.gradients = gradients
+    self.layout = layout
+    let outputs = values + gradients.map(\.node)
+    needed = graph.isNeeded(for: outputs)
+    (chains, absorbed) = fusedProducts(in: graph, needed: needed, outputs: Set(outputs))
+  }
+
+  mutating func build() throws(PlanError) {
+    graph.verify()
+    findRoots()
+    let steps = graph.nodes.filter { needed[$0.index] && isComputed($0) }
+    try placeLeaves()
+    try placeGradients()
+    placeValues(steps)
+    for node in steps {
+      guard let location = locations[node] else {
+        preconditionFailure("node \(node.index) was given no place")
+      }
+      calls.append(try lower(node, into: location))
+    }
+    copyGradients()
+  }
+
+  // MARK: What the lowering asks.
+
+  /// The operands whose memory a node's call reads.
+  func operands(of node: Graph.Node) -> [Graph.Node] {
+    guard let chain = chains[node] else { return graph[node].inputs }
+    return graph[chain.product].inputs + (chain.bias.map { [$0] } ?? [])
+  }
+
+  func chain(endingAt node: Graph.Node) -> FusedProduct? { chains[node] }
+
+  func shape(of node: Graph.Node) -> Shape { graph.shape(of: node).resolved(batch: batch) }
+
+  func location(of node: Graph.Node) -> Location {
+    guard let location = locations[roots[node.index]] else {
+      preconditionFailure("node \(node.index) was given no place")
+    }
+    return location
+  }
+
+  func labelBuffer(of node: Graph.Node) -> LabelBuffer {
+    guard let buffer = labelBuffers[graph[roots[node.index]].name ?? ""] else {
+      preconditionFailure("node \(node.index) holds no labels")
+    }
+    return buffer
+  }
+
+  func makeConstants() -> FloatBuffer {
+    let buffer = FloatBuffer(count: constantCount)
+    for (offset, values, count) in constants {
+      for index in 0..<count {
+        buffer.pointer[offset + index] = Float(values[values.count == 1 ? 0 : index])
+      }
+    }
+    return buffer
+  }
+
+  // MARK: Where values lie.
+
+  private func isComputed(_ node: Graph.Node) -> Bool {
+    !graph[node].inputs.isEmpty && roots[node.index] == node && !absorbed.contains(node)
+  }
+
+  private mutating func findRoots() {
+    for node in graph.nodes {
+      if case .reshape = graph[node].operation {
+        roots.append(roots[graph[node].inputs[0].index])
+      } else {
+        roots.append(node)
+      }
+    }
+  }
+
+  private mutating func placeLeaves() throws(PlanError) {
+    for node in graph.nodes where needed[node.index] {
+      let record = graph[node]
+      let name = record.name ?? ""
+      let shape = shape(of: node)
+      switch record.operation {
+      case .parameter:
+        let range = try place(of: name, shape: shape)
+        locations[node] = Location(memory: .parameters, offset: range.offset)
+      case .labels: labelBuffers[name] = LabelBuffer(count: shape.count)
+      case .constant(let values): placeConstant(node, values: values, count: shape.count)
+      case .fill(let value): placeConstant(node, values: [value], count: shape.count)
+      default: break
+      }
+    }
+  }
+
+  private func place(
+    of parameter: String, shape: Shape
+  ) throws(PlanError) -> FlatLayout.Range {
+    guard let range = layout[parameter], range.shape == shape else {
+      throw .parameter(
+        parameter, found: layout[parameter].map { "shape \($0.shape)" } ?? "no place",
+        expected: "shape \(shape)")
+    }
+    return range
+  }
+
+  private mutating func placeConstant(_ node: Graph.Node, values: [Double], count: Int) {
+    locations[node] = Location(memory: .constants, offset: constantCount)
+    constants.append((constantCount, values, count))
+    let alignment = MemoryPlan.alignment
+    constantCount += (count + alignment - 1) / alignment * alignment
+  }
+
+  /// Lets nodes that are gradients, and nothing that is read after a run, be computed straight into
+  /// the flat gradient.
+  private mutating func placeGradients() throws(PlanError) {
+    let read = Set(values.map { roots[$0.index] })
+    for (parameter, node) in gradients {
+      let range = try place(of: parameter, shape: shape(of: node))
+      let root = roots[node.index]
+      guard isComputed(root), !read.contains(root), locations[root] == nil else { continue }
+      locations[root] = Location(memory: .gradient, offset: range.offset)
+    }
+  }
+
+  /// Copies the gradients that are leaves, values to be read, or of more than one parameter.
+  private mutating func copyGradients() {
+    for (parameter, node) in gradients {
+      guard let range = layout[parameter] else { continue }
+      let source = location(of: node)
+      let target = Location(memory: .gradient, offset: range.offset)
+      guard source != target else { continue }
+      let count = range.count
+      calls.append(
+        Call(label: "\(parameter): copy gradient") { bases in
+          Elementwise.copy(bases[source], into: bases[target], count: count)
+        })
+    }
+  }
+
+  /// Gives every value that is left a place in the arena.
+  private mutating func placeValues(_ steps: [Graph.Node]) {
+    var lastUse: [Graph.Node: Int] = [:]
+    for (step, node) in steps.enumerated() {
+      for operand in operands(of: node) { lastUse[roots[operand.index]] = step }
+    }
+    for node in values { lastUse[roots[node.index]] = steps.count }
+    // What the caller fills stays as it is, so that a run can be repeated.
+    var blocks: [MemoryPlan.Value] = []
+    var blockOf: [Graph.Node: Int] = [:]
+    for node in graph.nodes where needed[node.index] && graph[node].operation == .data {
+      blockOf[node] = blocks.count
+      blocks.append(MemoryPlan.Value(count: shape(of: node).count, first: -1, last: steps.count))
+    }
+    for (step, node) in steps.enumerated() where locations[node] == nil {
+      let count = shape(of: node).count
+      let last = lastUse[node] ?? step
+      if let operand = operandToOverwrite(node, at: step, lastUse: lastUse),
+        let block = blockOf[operand]
+      {
+        blockOf[node] = block
+        blocks[block].last = max(blocks[block].last, last)
+      } else {
+        blockOf[node] = blocks.count
+        blocks.append(MemoryPlan.Value(count: count, first: step, last: last))
+      }
+    }
+    let memory = MemoryPlan(blocks)
+    arenaCount = memory.count
+    for (node, block) in blockOf {
+      let location = Location(memory: .arena, offset: memory.offsets[block])
+      locations[node] = location
+      if graph[node].operation == .data { dataLocations[graph[node].name ?? ""] = location }
+    }
+  }
+
+  /// An operand of an elementwise node that nothing reads afterwards, to be overwritten in place.
+  private func operandToOverwrite(
+    _ node: Graph.Node, at step: Int, lastUse: [Graph.Node: Int]
+  ) -> Graph.Node? {
+    guard chains[node] == nil, graph[node].operation.isElementwise else { return nil }
+    let count = shape(of: node).count
+    return graph[node].inputs.lazy.map { roots[$0.index] }.first { root in
+      isComputed(root) && locations[root] == nil && lastUse[root] == step
+        && shape(of: root).count == count
+    }
+  }
+}
+
+extension Graph.Operation {
+  /// Whether element i of the result depends only on elements i of equally large operands.
+  fileprivate var isElementwise: Bool {
+    switch self {
+    case .scale, .exp, .log, .square, .sigmoid, .tanh, .relu, .add, .subtract, .multiply, .divide,
+      .reluGradient, .sigmoidGradient, .tanhGradient:
+      true
+    case .data, .labels, .parameter, .constant, .fill, .matmul, .sum, .mean, .squaredNorm,
+      .reshape, .broadcast, .softmax, .logSoftmax, .softmaxCrossEntropy,
+      .softmaxCrossEntropyGradient, .oneHot, .meanSquaredError:
+      false
+    }
+  }
+}

@@ -1,0 +1,23 @@
+public import Graphs
+
+/// Why a plan cannot be compiled.
+public enum PlanError: Error {
+  /// The library that computes refused to make a primitive.
+  case kernel(node: String, reason: String)
+  /// A parameter of the graph has no place in the flat vector, or another shape there.
+  case parameter(String, found: String, expected: String)
+  /// The graph cannot be rewritten for execution.
+  case graph(GraphError)
+}
+
+extension PlanError: CustomStringConvertible {
+  /// The thing, what was found, what was expected, on one line.
+  public var description: String {
+    switch self {
+    case .kernel(let node, let reason): "\(node): \(reason)"
+    case .parameter(let name, let found, let expected):
+      "parameter '\(name)' has \(found) in the flat vector, expected \(expected)"
+    case .graph(let error): "\(error)"
+    }
+  }
+}
