@@ -1,0 +1,27 @@
+public import Graphs
+
+/// Why a model cannot be built for the data.
+public enum ModelError: Error {
+  /// A layer got an input that it cannot take.
+  case layer(String, found: String, expected: String)
+  /// Two layers have one name.
+  case duplicateLayer(String)
+  /// The outputs of the last layer do not fit the loss and the targets.
+  case outputs(loss: String, found: String, expected: String)
+  /// The graph refused.
+  case graph(GraphError)
+}
+
+extension ModelError: CustomStringConvertible {
+  /// The thing, what was found, what was expected, on one line.
+  public var description: String {
+    switch self {
+    case .layer(let name, let found, let expected):
+      "layer '\(name)': found \(found), expected \(expected)"
+    case .duplicateLayer(let name): "two layers are named '\(name)'"
+    case .outputs(let loss, let found, let expected):
+      "loss '\(loss)': found \(found), expected \(expected)"
+    case .graph(let error): "\(error)"
+    }
+  }
+}

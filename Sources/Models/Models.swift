@@ -1,1 +1,0 @@
-// Models: see the module table of the design notes.

@@ -1,0 +1,180 @@
+public import Graphs
+public import Tensors
+
+/// A model as a computation graph: from samples and targets to a loss per row and its gradient.
+public struct Network: Sendable {
+  /// What the rows of a dataset are compared with.
+  public enum Targets: Hashable, Sendable {
+    /// A class number per row.
+    case labels
+    /// That many numbers per row.
+    case responses(Int)
+  }
+
+  /// A parameter with how it starts.
+  public struct Parameter: Hashable, Sendable {
+    /// Its path, such as `affine1/weight`.
+    public let name: String
+    /// Its place in the graph.
+    public let node: Graph.Node
+    /// Its shape.
+    public let shape: Shape
+    /// Its initial values.
+    public let initializer: Initializer
+  }
+
+  /// One layer, for the summary.
+  public struct LayerSummary: Hashable, Sendable {
+    /// Its name.
+    public let name: String
+    /// Its kind, as configurations write it.
+    public let kind: String
+    /// The shape of its output for one row.
+    public let outputShape: Shape
+    /// The number of elements of its parameters.
+    public let parameterCount: Int
+    /// The floating-point operations for one row, forward.
+    public let flops: Int
+  }
+
+  /// The name of the data node of the samples.
+  public static let samplesName = "samples"
+  /// The name of the label or data node of the targets.
+  public static let targetsName = "targets"
+
+  /// The graph: forward, loss and gradients.
+  public let graph: Graph
+  /// The output of the last layer, shape `[batch, outputs]`.
+  public let prediction: Graph.Node
+  /// The loss of each row, shape `[batch]`.
+  public let loss: Graph.Node
+  /// The gradient of the sum of the losses, one node per parameter.
+  public let gradients: [Graph.Node]
+  /// All parameters, in the order of the layers.
+  public let parameters: [Parameter]
+  /// The layers, in order.
+  public let layers: [LayerSummary]
+  /// What is minimised.
+  public let lossKind: LossKind
+  /// The shape of a sample, without the batch.
+  public let sampleShape: Shape
+  /// The number of outputs per row: classes, or responses.
+  public let outputCount: Int
+
+  /// Builds the graph of `layers` for data of a given shape.
+  ///
+  /// - Parameters:
+  ///   - layers: The layers, in order, at least one.
+  ///   - lossKind: What is minimised.
+  ///   - sampleShape: The shape of one sample; a first affine layer takes it flattened.
+  ///   - targets: What a row is compared with.
+  /// - Throws: ``ModelError``.
+  public init(
+    layers: [Layer], loss lossKind: LossKind, sampleShape: Shape, targets: Targets
+  ) throws(ModelError) {
+    do {
+      try self.init(building: layers, lossKind, sampleShape, targets)
+    } catch let error as ModelError {
+      throw error
+    } catch let error as GraphError {
+      throw .graph(error)
+    } catch {
+      preconditionFailure("unexpected error: \(error)")
+    }
+  }
+
+  private init(
+    building layers: [Layer], _ lossKind: LossKind, _ sampleShape: Shape, _ targets: Targets
+  ) throws {
+    var builder = LayerBuilder()
+    var node = try builder.graph.data(
+      Network.samplesName, shape: SymbolicShape([.batch] + SymbolicShape(sampleShape).extents))
+    for (layer, name) in zip(layers, try Network.names(of: layers)) {
+      node = try builder.add(layer, name: name, to: node)
+    }
+    let outputs = builder.graph.shape(of: node)
+    builder.graph.layer = "loss"
+    let lossNode: Graph.Node
+    switch (lossKind, targets) {
+    case (.softmaxCrossEntropy, .labels):
+      guard outputs.axisCount == 2 else {
+        throw ModelError.outputs(
+          loss: lossKind.rawValue, found: "outputs of shape \(outputs)",
+          expected: "[batch, classes]")
+      }
+      let labels = try builder.graph.labels(Network.targetsName)
+      lossNode = try builder.graph.softmaxCrossEntropy(node, labels: labels)
+    case (.meanSquaredError, .responses(let count)), (.squaredNorm, .responses(let count)):
+      guard outputs == [.batch, .fixed(count)] else {
+        throw ModelError.outputs(
+          loss: lossKind.rawValue, found: "outputs of shape \(outputs)",
+          expected: "[batch, \(count)] as the responses have")
+      }
+      let target = try builder.graph.data(Network.targetsName, shape: outputs)
+      if lossKind == .meanSquaredError {
+        lossNode = try builder.graph.meanSquaredError(node, target: target)
+      } else {
+        lossNode = try builder.graph.squaredNorm(
+          builder.graph.add(.subtract, [node, target]))
+      }
+    case (.softmaxCrossEntropy, .responses):
+      throw ModelError.outputs(
+        loss: lossKind.rawValue, found: "responses in the data", expected: "class labels")
+    case (.meanSquaredError, .labels), (.squaredNorm, .labels):
+      throw ModelError.outputs(
+        loss: lossKind.rawValue, found: "class labels in the data", expected: "responses")
+    }
+    let gradients = try builder.graph.gradient(
+      of: lossNode, withRespectTo: builder.parameters.map(\.node))
+    // One simplification for all that is compiled, so that every plan sees the same graph.
+    let (graph, kept) = builder.graph.simplified(keeping: [node, lossNode] + gradients)
+    self.graph = graph
+    prediction = kept[0]
+    loss = kept[1]
+    self.gradients = Array(kept.dropFirst(2))
+    parameters = try builder.parameters.map { parameter in
+      guard let leaf = graph.leaf(named: parameter.name) else {
+        throw GraphError.missingValue(parameter.name)
+      }
+      return Parameter(
+        name: parameter.name, node: leaf, shape: parameter.shape,
+        initializer: parameter.initializer)
+    }
+    self.layers = builder.summaries
+    self.lossKind = lossKind
+    self.sampleShape = sampleShape
+    outputCount = outputs.fixedCount
+  }
+
+  /// The layout of flat vectors for the parameters.
+  public var layout: FlatLayout { FlatLayout(parameters.map { ($0.name, $0.shape) }) }
+
+  /// Writes the initial values of all parameters.
+  ///
+  /// - Parameters:
+  ///   - parameters: A flat vector of ``layout``; padding is not touched.
+  ///   - seed: The seed of the run.
+  public func writeInitialValues(into parameters: FloatBuffer, seed: UInt64) {
+    let layout = layout
+    for parameter in self.parameters {
+      guard let range = layout[parameter.name] else { continue }
+      parameter.initializer.write(
+        into: UnsafeMutableBufferPointer(rebasing: parameters.elements[range.indices]),
+        name: parameter.name, shape: parameter.shape, seed: seed)
+    }
+  }
+
+  /// The names of layers: their own, or their kind with its number among those of that kind.
+  private static func names(of layers: [Layer]) throws(ModelError) -> [String] {
+    var counts: [String: Int] = [:]
+    var seen: Set<String> = []
+    var names: [String] = []
+    for layer in layers {
+      counts[layer.word, default: 0] += 1
+      let name = layer.name ?? "\(layer.word)\(counts[layer.word] ?? 0)"
+      guard seen.insert(name).inserted else { throw .duplicateLayer(name) }
+      names.append(name)
+    }
+    return names
+  }
+}
