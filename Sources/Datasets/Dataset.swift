@@ -1,0 +1,239 @@
+// An open data file: what it holds and its rows by index.
+
+internal import Digests
+internal import HDF5
+public import Tensors
+
+/// One split of a data set: samples and, for training, what is expected of each.
+///
+/// The file is HDF5 with an array `samples` of `[row, ...]` and `labels` of `[row]` or `responses`
+/// of `[row, response]`, or known by other names. A value is `scale · raw + bias`, computed in
+/// `Float`; images stored as `hwc` are given as `chw`. The rows' bits do not depend on whether the
+/// split is kept in memory.
+///
+/// Rows may be read from any thread. In memory nothing is allocated or locked for that.
+public final class Dataset: Sendable {
+  /// What to look for, and how much of it to keep in memory.
+  public struct Options: Hashable, Sendable {
+    /// The path of the samples inside the file, instead of the known names.
+    public var samples: String?
+    /// The path of the targets inside the file, instead of the known names.
+    public var targets: String?
+    /// What the targets are taken for; without it their name decides, then their type.
+    public var targetKind: TargetKind?
+    /// The group that is searched after the root, such as `train`; without it `train`, then `test`.
+    public var group: String?
+    /// The bytes of samples, as they are stored, up to which they are kept in memory.
+    public var inMemoryLimit: Int
+
+    /// Options with the given differences from the defaults.
+    public init(
+      samples: String? = nil, targets: String? = nil, targetKind: TargetKind? = nil,
+      group: String? = nil, inMemoryLimit: Int = 2 << 30
+    ) {
+      self.samples = samples
+      self.targets = targets
+      self.targetKind = targetKind
+      self.group = group
+      self.inMemoryLimit = inMemoryLimit
+    }
+  }
+
+  /// What is expected of each row.
+  public enum Targets: Hashable, Sendable {
+    /// A class number; names of the classes if the file has them.
+    case labels(classNames: [String]?)
+    /// That many numbers.
+    case responses(count: Int)
+    /// Nothing is known.
+    case none
+  }
+
+  /// The file, as the caller named it.
+  public let path: String
+  /// The number of rows, at least 1.
+  public let rowCount: Int
+  /// The shape of one sample, channels first; `[1]` where a row is a single number.
+  public let sampleShape: Shape
+  /// What is expected of each row.
+  public let targets: Targets
+  /// Which names of arrays matched, in words.
+  public let matchedRule: String
+  /// Whether the samples are kept in memory.
+  public let isInMemory: Bool
+  /// SHA-256 over shapes, types, attributes and elements, as hexadecimal digits.
+  ///
+  /// Of more than 1 GiB of samples as many as 1024 evenly spaced rows take part, and all targets.
+  /// It is a function of the file's content alone.
+  public let fingerprint: String
+
+  let arrays: [ArrayHeader]
+  let samples: RowStore
+  let labels: [Int32]
+  let responses: RowStore?
+  private let lookedForTargets: [String]
+
+  /// Opens a data file, checks it, and reads it into memory if it fits.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - options: Names and limits.
+  /// - Returns: The data set, of at least one row.
+  /// - Throws: ``DatasetError`` that names the array, what was found and what was expected: a file
+  ///   that is missing or damaged, names, extents and types that do not fit, labels that are no
+  ///   class numbers, numbers that are not finite (of samples in memory here, else when read).
+  /// - Complexity: O(bytes) of the file up to 1 GiB of it; one pass.
+  public static func open(
+    _ path: String, options: Options = Options()
+  ) throws(DatasetError) -> Dataset {
+    try Dataset(path, options)
+  }
+
+  private init(_ path: String, _ options: Options) throws(DatasetError) {
+    let file: HDF5File
+    do { file = try HDF5File(reading: path) } catch {
+      if case .unreadable(_, let reason) = error, let set = ObtainableSet(owning: path) {
+        throw .obtainable(path: path, reason: reason, command: set.command)
+      }
+      throw DatasetError(error, path: path)
+    }
+    let names = try DatasetNames(in: file, options: options)
+    let samplesHeader = try ArrayHeader(file, names.samples)
+    let (samples, sampleShape) = try samplesHeader.openSamples()
+    self.path = path
+    self.samples = samples
+    self.sampleShape = sampleShape
+    rowCount = samples.rowCount
+    matchedRule = names.rule
+    lookedForTargets = names.lookedFor
+
+    var digest = SHA256()
+    digest.update("nndist data set 1")
+    samplesHeader.hash(into: &digest)
+    try Dataset.load(samples, limit: options.inMemoryLimit, into: &digest)
+    isInMemory = samples.isInMemory
+
+    guard let targetsName = names.targets else {
+      (targets, labels, responses, arrays) = (.none, [], nil, [samplesHeader.withoutFile])
+      fingerprint = digest.finalizeHex()
+      return
+    }
+    let header = try ArrayHeader(file, targetsName)
+    guard header.shape[0] == rowCount else {
+      throw .lengthsDiffer(
+        path: path, dataset: targetsName, rows: header.shape[0], other: names.samples,
+        otherRows: rowCount)
+    }
+    arrays = [samplesHeader.withoutFile, header.withoutFile]
+    header.hash(into: &digest)
+    switch names.kind ?? header.likelyKind {
+    case .labels:
+      labels = try header.readLabels(into: &digest)
+      responses = nil
+      targets = .labels(classNames: try header.classNames())
+    case .responses:
+      let store = try header.openResponses()
+      try Dataset.load(store, limit: options.inMemoryLimit, into: &digest)
+      labels = []
+      responses = store
+      targets = .responses(count: store.conversion.elementCount)
+    }
+    fingerprint = digest.finalizeHex()
+  }
+
+  /// The raw bytes beyond which the fingerprint takes evenly spaced rows, and how many.
+  private static let fingerprintLimit = 1 << 30
+  private static let fingerprintRowCount = 1024
+
+  /// Reads rows into memory if they fit, and feeds them into the digest either way.
+  private static func load(
+    _ store: RowStore, limit: Int, into digest: inout SHA256
+  ) throws(DatasetError) {
+    let isSmall = store.byteCount <= fingerprintLimit
+    let sampled = (0..<fingerprintRowCount).lazy.map { index in
+      let row =
+        store.rowCount / fingerprintRowCount * index
+        + store.rowCount % fingerprintRowCount * index / fingerprintRowCount
+      return row..<row + 1
+    }
+    guard store.byteCount <= limit else {
+      if isSmall { return try store.hash(rows: [0..<store.rowCount], into: &digest) }
+      return try store.hash(rows: sampled, into: &digest)
+    }
+    if isSmall { return try store.load(into: &digest) }
+    try store.hash(rows: sampled, into: &digest)
+    var unused = SHA256()
+    try store.load(into: &unused)
+  }
+}
+
+extension Dataset {
+  /// Writes samples as values, row after row in the order asked for.
+  ///
+  /// - Parameters:
+  ///   - rows: Indices within `0..<rowCount`.
+  ///   - target: Memory of `rows.count · sampleShape.count` elements.
+  /// - Throws: ``DatasetError`` if the file cannot be read or a number is not finite; never when
+  ///   ``isInMemory``.
+  /// - Complexity: O(elements); in memory without allocation or lock.
+  public func readSamples(
+    rows: UnsafeBufferPointer<Int>, into target: UnsafeMutablePointer<Float>
+  ) throws(DatasetError) {
+    try samples.gather(rows, into: target)
+  }
+
+  /// Writes class numbers, row after row in the order asked for; the targets must be labels.
+  ///
+  /// - Parameters:
+  ///   - rows: Indices within `0..<rowCount`.
+  ///   - target: Memory of `rows.count` elements.
+  /// - Complexity: O(rows), without allocation or lock.
+  public func readLabels(
+    rows: UnsafeBufferPointer<Int>, into target: UnsafeMutablePointer<Int32>
+  ) {
+    precondition(labels.count == rowCount, "\(path) has no labels")
+    labels.withUnsafeBufferPointer { labels in
+      for (index, row) in rows.enumerated() {
+        precondition(0 <= row && row < rowCount, "row \(row) of \(rowCount)")
+        target[index] = labels[row]
+      }
+    }
+  }
+
+  /// Writes responses, row after row in the order asked for; the targets must be responses.
+  ///
+  /// - Parameters:
+  ///   - rows: Indices within `0..<rowCount`.
+  ///   - target: Memory of `rows.count` times the number of responses.
+  /// - Throws: ``DatasetError`` as ``readSamples(rows:into:)``.
+  /// - Complexity: O(elements); in memory without allocation or lock.
+  public func readResponses(
+    rows: UnsafeBufferPointer<Int>, into target: UnsafeMutablePointer<Float>
+  ) throws(DatasetError) {
+    guard let responses else { preconditionFailure("\(path) has no responses") }
+    try responses.gather(rows, into: target)
+  }
+
+  /// Throws if the file has no targets, naming those that were looked for.
+  ///
+  /// - Throws: ``DatasetError/noTargets(path:lookedFor:found:)``.
+  public func requireTargets() throws(DatasetError) {
+    guard targets == .none else { return }
+    throw .noTargets(path: path, lookedFor: lookedForTargets, found: arrays.map(\.name))
+  }
+
+  /// Throws for the first label that is none of the classes.
+  ///
+  /// - Parameter classCount: The number of classes; labels are within `0..<classCount`.
+  /// - Throws: ``DatasetError/badLabel(path:dataset:row:found:expected:)``.
+  /// - Complexity: O(rows).
+  public func validateLabels(classCount: Int) throws(DatasetError) {
+    guard let row = labels.firstIndex(where: { Int($0) >= classCount }) else { return }
+    throw .badLabel(
+      path: path, dataset: arrays[1].name, row: row, found: "\(labels[row])",
+      expected: "a class within 0..<\(classCount)")
+  }
+
+  /// One more than the largest label, 0 without labels.
+  public var classCountOfLabels: Int { labels.max().map { Int($0) + 1 } ?? 0 }
+}

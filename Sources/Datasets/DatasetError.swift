@@ -1,0 +1,104 @@
+// What can be wrong with a data file, and the wording of it.
+
+internal import HDF5
+
+/// What makes a data file unusable, or could not be written.
+///
+/// `path` is the file as the caller named it, `dataset` the path of an array inside it.
+public enum DatasetError: Error, Hashable, Sendable {
+  /// The file cannot be read as HDF5; the text is complete.
+  case unreadable(path: String, message: String)
+  /// The file is missing, and a command of ours makes it.
+  case obtainable(path: String, reason: String, command: String)
+  /// No array of the file has a name that means samples.
+  case noSamples(path: String, lookedFor: [String], found: [String])
+  /// No array of the file has a name that means targets.
+  case noTargets(path: String, lookedFor: [String], found: [String])
+  /// The extents do not fit the meaning of the array.
+  case wrongShape(path: String, dataset: String, found: [Int], expected: String)
+  /// The elements are of a type that does not fit the meaning of the array.
+  case wrongType(path: String, dataset: String, found: String, expected: String)
+  /// There is nothing to train on.
+  case noRows(path: String, dataset: String)
+  /// Samples and targets disagree on the number of rows.
+  case lengthsDiffer(path: String, dataset: String, rows: Int, other: String, otherRows: Int)
+  /// A label is no class number, or none of the classes.
+  case badLabel(path: String, dataset: String, row: Int, found: String, expected: String)
+  /// A number is NaN or infinite, or becomes infinite as `Float`.
+  case notFinite(path: String, dataset: String, row: Int, found: String)
+  /// An attribute is not what its name promises.
+  case badAttribute(
+    path: String, dataset: String, attribute: String, found: String, expected: String)
+  /// A file in the IDX format is damaged or does not fit.
+  case badIDX(path: String, found: String, expected: String)
+  /// A part of the rows was asked for that leaves nothing on one side.
+  case badFraction(found: Double, rows: Int)
+  /// The file to write exists and was not to be replaced.
+  case exists(path: String)
+  /// More or fewer bytes were written than the extents say.
+  case wrongCount(path: String, dataset: String, found: Int, expected: Int)
+  /// The system refused to write.
+  case unwritable(path: String, action: String, reason: String)
+}
+
+extension DatasetError: CustomStringConvertible {
+  /// One line: the file, the array, what was found, what was expected.
+  public var description: String {
+    switch self {
+    case .unreadable(_, let message):
+      message
+    case .obtainable(let path, let reason, let command):
+      "\(path): \(reason); '\(command)' makes it"
+    case .noSamples(let path, let lookedFor, let found):
+      "\(path): no samples: holds \(list(found)), looked for \(list(lookedFor))"
+    case .noTargets(let path, let lookedFor, let found):
+      "\(path): no targets: holds \(list(found)), looked for \(list(lookedFor))"
+    case .wrongShape(let path, let dataset, let found, let expected):
+      "\(path): '\(dataset)' has extents \(found), expected \(expected)"
+    case .wrongType(let path, let dataset, let found, let expected):
+      "\(path): '\(dataset)' holds \(found), expected \(expected)"
+    case .noRows(let path, let dataset):
+      "\(path): '\(dataset)' has 0 rows, expected 1 or more"
+    case .lengthsDiffer(let path, let dataset, let rows, let other, let otherRows):
+      "\(path): '\(dataset)' has \(rows) rows but '\(other)' has \(otherRows)"
+    case .badLabel(let path, let dataset, let row, let found, let expected):
+      "\(path): '\(dataset)' row \(row) is \(found), expected \(expected)"
+    case .notFinite(let path, let dataset, let row, let found):
+      "\(path): '\(dataset)' row \(row) holds \(found), expected finite numbers"
+    case .badAttribute(let path, let dataset, let attribute, let found, let expected):
+      "\(path): attribute '\(attribute)' of '\(dataset)' is \(found), expected \(expected)"
+    case .badIDX(let path, let found, let expected):
+      "\(path): \(found), expected \(expected)"
+    case .badFraction(let found, let rows):
+      rows < 2
+        ? "cannot split \(rows) rows in two, expected 2 or more"
+        : "validation fraction \(found), expected a number between 0 and 1"
+    case .exists(let path):
+      "\(path): exists already, not replaced"
+    case .wrongCount(let path, let dataset, let found, let expected):
+      "\(path): \(found) bytes written to '\(dataset)', expected \(expected)"
+    case .unwritable(let path, let action, let reason):
+      "\(path): cannot \(action): \(reason)"
+    }
+  }
+
+  private func list(_ names: [String]) -> String {
+    guard !names.isEmpty else { return "nothing" }
+    let shown = names.prefix(20).map { "'\($0)'" }.joined(separator: ", ")
+    return names.count > 20 ? shown + " and \(names.count - 20) more" : shown
+  }
+}
+
+extension DatasetError {
+  /// Turns an error of the file format into one of this module.
+  init(_ error: HDF5Error, path: String) {
+    self = .unreadable(path: path, message: error.description)
+  }
+}
+
+/// Runs a call of the HDF5 module, with its error as one of this module.
+func reading<Result: ~Copyable>(
+  _ path: String, _ body: () throws(HDF5Error) -> Result
+) throws(DatasetError) -> Result {
+  do { return try body() } catch { throw DatasetError(error, path: path) }
+}

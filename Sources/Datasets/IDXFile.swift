@@ -1,0 +1,149 @@
+// Reading the IDX format of MNIST and its successors, plain or compressed by gzip.
+
+internal import CZlib
+internal import Glibc
+
+/// A file in the IDX format: one array of numbers, big-endian, outermost axis first.
+///
+/// Source: Y. LeCun, *The MNIST Database*, "the IDX file format".
+public final class IDXFile {
+  /// The type of the elements.
+  public enum ElementType: UInt8, Hashable, Sendable, CaseIterable {
+    /// Unsigned, 8 bits.
+    case uint8 = 0x08
+    /// Signed, 8 bits.
+    case int8 = 0x09
+    /// Signed, 16 bits.
+    case int16 = 0x0B
+    /// Signed, 32 bits.
+    case int32 = 0x0C
+    /// IEEE 754 binary32.
+    case float32 = 0x0D
+    /// IEEE 754 binary64.
+    case float64 = 0x0E
+
+    /// The bytes of one element.
+    public var byteCount: Int {
+      switch self {
+      case .uint8, .int8: 1
+      case .int16: 2
+      case .int32, .float32: 4
+      case .float64: 8
+      }
+    }
+  }
+
+  /// The file's path.
+  public let path: String
+  /// The type of the elements.
+  public private(set) var type = ElementType.uint8
+  /// The lengths of the axes.
+  public private(set) var shape: [Int] = []
+  /// The bytes of all elements.
+  public private(set) var byteCount = 0
+  private let stream: gzFile
+  private var position = 0
+
+  /// Opens a file and reads its header.
+  ///
+  /// - Parameter path: The file; compressed or not is found out.
+  /// - Throws: ``DatasetError/unreadable(path:message:)``, or
+  ///   ``DatasetError/badIDX(path:found:expected:)`` for another format or a plain file whose
+  ///   length does not fit its extents.
+  public init(_ path: String) throws(DatasetError) {
+    self.path = path
+    var status = stat()
+    guard stat(path, &status) == 0, let stream = gzopen(path, "rb") else {
+      throw .unreadable(path: path, message: "\(path): \(String(cString: strerror(errno)))")
+    }
+    self.stream = stream
+    gzbuffer(stream, 1 << 18)
+    let magic = try header(4)
+    guard magic[0] == 0, magic[1] == 0, let type = ElementType(rawValue: magic[2]), magic[3] > 0
+    else {
+      throw .badIDX(
+        path: path, found: "starts with \(magic)", expected: "the IDX format: 0, 0, type, axes")
+    }
+    self.type = type
+    var shape: [Int] = []
+    var byteCount = type.byteCount
+    for _ in 0..<magic[3] {
+      let extent = try header(4).reduce(0) { $0 << 8 | Int($1) }
+      let (product, overflows) = byteCount.multipliedReportingOverflow(by: extent)
+      shape.append(extent)
+      guard !overflows else {
+        throw .badIDX(path: path, found: "extents \(shape)", expected: "a file that can exist")
+      }
+      byteCount = product
+    }
+    self.shape = shape
+    self.byteCount = byteCount
+    let length = 4 + 4 * shape.count + byteCount
+    guard gzdirect(stream) == 0 || status.st_size == length else {
+      throw .badIDX(
+        path: path, found: "\(status.st_size) bytes",
+        expected: "\(length) for \(type) of extents \(shape)")
+    }
+  }
+
+  deinit { gzclose(stream) }
+
+  /// Reads the next elements, turned to this machine's byte order.
+  ///
+  /// - Parameter buffer: Memory for whole elements, no more than are left.
+  /// - Throws: ``DatasetError/badIDX(path:found:expected:)`` if the file ends before, or, with the
+  ///   last element, if it goes on after.
+  public func read(into buffer: UnsafeMutableRawBufferPointer) throws(DatasetError) {
+    let count = type.byteCount
+    precondition(buffer.count % count == 0 && position + buffer.count <= byteCount)
+    try fill(buffer)
+    position += buffer.count
+    if count > 1 {
+      for start in stride(from: 0, to: buffer.count, by: count) {
+        buffer[start..<start + count].reverse()
+      }
+    }
+    if position == byteCount { try checkEnd() }
+  }
+
+  /// Throws if the file goes on after its last element, or its checksum is missing or wrong.
+  private func checkEnd() throws(DatasetError) {
+    guard gzgetc(stream) < 0 else {
+      throw .badIDX(
+        path: path, found: "more than \(byteCount) bytes of elements",
+        expected: "\(byteCount) for \(type) of extents \(shape)")
+    }
+    var code: Int32 = 0
+    _ = gzerror(stream, &code)
+    guard code == Z_OK else { throw damage() }
+  }
+
+  /// The error for what zlib found.
+  private func damage() -> DatasetError {
+    var code: Int32 = 0
+    let message = gzerror(stream, &code).map { String(cString: $0) } ?? ""
+    return .badIDX(
+      path: path,
+      found: code == Z_OK || code == Z_BUF_ERROR ? "ends too early" : "damaged: \(message)",
+      expected: shape.isEmpty
+        ? "the IDX format" : "\(byteCount) bytes for \(type) of extents \(shape)")
+  }
+
+  private func header(_ count: Int) throws(DatasetError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    try bytes.withUnsafeMutableBufferPointer { (bytes) throws(DatasetError) in
+      try fill(UnsafeMutableRawBufferPointer(bytes))
+    }
+    return bytes
+  }
+
+  private func fill(_ buffer: UnsafeMutableRawBufferPointer) throws(DatasetError) {
+    var done = 0
+    while done < buffer.count {
+      let wanted = min(buffer.count - done, 1 << 30)
+      let count = gzread(stream, buffer.baseAddress.map { $0 + done }, UInt32(wanted))
+      guard count > 0 else { throw damage() }
+      done += Int(count)
+    }
+  }
+}

@@ -1,0 +1,137 @@
+// The order of rows in an epoch, and the split of rows in two: pure functions, no lists.
+
+internal import Numerics
+
+/// The order in which an epoch visits rows: a pure function of (seed, epoch, index).
+///
+/// A permutation in O(1) memory: a Feistel network over the numbers of the fewest bits that hold all
+/// rows, applied again while its result is no row (cycle walking). Any rank can ask for any index.
+/// Source: Black and Rogaway, *Ciphers with Arbitrary Finite Domains* (2002), method 2 and 3,
+/// https://doi.org/10.1007/3-540-45760-7_9; keys from Philox.
+public struct RowOrder: Hashable, Sendable {
+  /// The number of rows.
+  public let count: Int
+  private let bijection: Bijection?
+
+  /// The order of one epoch.
+  ///
+  /// - Parameters:
+  ///   - count: The number of rows.
+  ///   - seed: The seed of the run.
+  ///   - epoch: The number of the epoch.
+  ///   - shuffle: False for the order of the file, in every epoch.
+  public init(count: Int, seed: UInt64, epoch: Int, shuffle: Bool = true) {
+    self.count = count
+    bijection =
+      shuffle
+      ? Bijection(count: count, seed: seed, epoch: epoch, stream: randomStream("shuffle")) : nil
+  }
+
+  /// The row at a place of the epoch.
+  ///
+  /// - Complexity: O(1): less than two passes of eight rounds expected, about 20 ns.
+  public subscript(index: Int) -> Int {
+    precondition(0 <= index && index < count, "index \(index) of \(count) rows")
+    guard let bijection else { return index }
+    return bijection[index]
+  }
+}
+
+/// Some of the rows of a data set, by their place in the selection.
+public struct RowSelection: Hashable, Sendable {
+  /// The number of rows selected.
+  public let count: Int
+  /// The place of the first one in the bijection, which is absent for all rows in their order.
+  private let start: Int
+  private let bijection: Bijection?
+
+  /// All rows, in their order.
+  public static func all(of count: Int) -> RowSelection {
+    RowSelection(count: count, start: 0, bijection: nil)
+  }
+
+  /// Splits rows in two at random, the same way for the whole run.
+  ///
+  /// - Parameters:
+  ///   - count: The number of rows, at least 2.
+  ///   - fraction: The share for validation; rounded to whole rows, at least one on either side.
+  ///   - seed: The seed of the run.
+  /// - Returns: The rows to train on and those to validate on: no row in both, none left out.
+  /// - Throws: ``DatasetError/badFraction(found:rows:)``.
+  public static func split(
+    _ count: Int, validation fraction: Double, seed: UInt64
+  ) throws(DatasetError) -> (train: RowSelection, validation: RowSelection) {
+    guard fraction > 0, fraction < 1, count >= 2 else {
+      throw .badFraction(found: fraction, rows: count)
+    }
+    let validation = min(max(1, Int((fraction * Double(count)).rounded())), count - 1)
+    let bijection = Bijection(
+      count: count, seed: seed, epoch: 0, stream: randomStream("validation"))
+    return (
+      RowSelection(count: count - validation, start: validation, bijection: bijection),
+      RowSelection(count: validation, start: 0, bijection: bijection)
+    )
+  }
+
+  /// The row at a place of the selection.
+  ///
+  /// - Complexity: O(1).
+  public subscript(index: Int) -> Int {
+    precondition(0 <= index && index < count, "index \(index) of \(count) selected rows")
+    guard let bijection else { return start + index }
+    return bijection[start + index]
+  }
+}
+
+/// A keyed permutation of `0..<count`.
+private struct Bijection: Hashable, Sendable {
+  let count: Int
+  /// The bits of the low and of the high part: together the fewest that hold `count − 1`.
+  private let lowBits: UInt64
+  private let highBits: UInt64
+  private let keys: SIMD8<UInt64>
+
+  init(count: Int, seed: UInt64, epoch: Int, stream: UInt32) {
+    precondition(count > 0, "no rows to order")
+    self.count = count
+    // Two bits at least: each part needs one.
+    let bits = UInt64(max(2, Int.bitWidth - (count - 1).leadingZeroBitCount))
+    lowBits = bits / 2
+    highBits = bits - bits / 2
+    let philox = Philox(seed: seed)
+    var keys: SIMD8<UInt64> = .zero
+    for round in 0..<8 {
+      let bits = philox.bits(UInt32(round), 0, UInt32(truncatingIfNeeded: epoch), stream)
+      keys[round] = UInt64(bits[0]) | UInt64(bits[1]) << 32
+    }
+    self.keys = keys
+  }
+
+  subscript(index: Int) -> Int {
+    guard count > 1 else { return 0 }
+    var value = UInt64(index)
+    repeat { value = permute(value) } while value >= UInt64(count)
+    return Int(value)
+  }
+
+  /// Eight rounds; the parts change places in each, so their widths are back after an even number.
+  @inline(__always)
+  private func permute(_ value: UInt64) -> UInt64 {
+    var (width, otherWidth) = (highBits, lowBits)
+    var (high, low) = (value >> lowBits, value & (1 << lowBits - 1))
+    for round in 0..<8 {
+      (high, low) = (low, high ^ (mix(low ^ keys[round]) & (1 << width - 1)))
+      (width, otherWidth) = (otherWidth, width)
+    }
+    return high << lowBits | low
+  }
+
+  /// Variant 13 of Stafford's 64-bit finalisers, as in SplitMix64.
+  @inline(__always)
+  private func mix(_ x: UInt64) -> UInt64 {
+    var x = x &+ 0x9E37_79B9_7F4A_7C15
+    x = (x ^ (x >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    x = (x ^ (x >> 27)) &* 0x94D0_49BB_1331_11EB
+    return x ^ (x >> 31)
+  }
+}

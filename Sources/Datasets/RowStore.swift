@@ -1,0 +1,202 @@
+// The rows of one array: in memory as they are stored, or read from the file when asked for.
+
+internal import Digests
+internal import HDF5
+
+/// Rows of numbers, gathered by index.
+///
+/// In memory the rows keep their stored type, so images of bytes stay one byte a pixel, and any
+/// number of threads may gather at once without a lock. Rows that stay in the file are read by the
+/// system's calls where they lie in it as in memory, else by hyperslabs under the lock of HDF5: for
+/// 256 scattered rows of 784 bytes the first takes a tenth of the time. All ways run the same
+/// conversion on the same raw rows.
+final class RowStore: @unchecked Sendable {
+  let path: String
+  let name: String
+  let rowCount: Int
+  let conversion: RowConversion
+  private let channelsFirst: ChannelsFirst?
+  /// Where rows are read from, or nil once all are in memory: the file is closed then.
+  private var dataset: HDF5Dataset?
+  /// All rows, or nil while they stay in the file; it changes while loading only.
+  private var memory: RowMemory?
+  /// The file for reads past libhdf5, where that is possible.
+  private let direct: RowFile?
+
+  /// Bytes read at once while loading and hashing.
+  private static let blockByteCount = 4 << 20
+
+  init(
+    path: String, name: String, rowCount: Int, dataset: HDF5Dataset?,
+    conversion: RowConversion, channelsFirst: ChannelsFirst?
+  ) {
+    self.path = path
+    self.name = name
+    self.dataset = dataset
+    self.conversion = conversion
+    self.channelsFirst = channelsFirst
+    self.rowCount = rowCount
+    direct = dataset?.directOffset.flatMap { RowFile(path, offset: $0) }
+  }
+
+  /// The bytes of all rows in memory.
+  var byteCount: Int { rowCount * conversion.rowByteCount }
+  var isInMemory: Bool { memory != nil }
+
+  private var blockRowCount: Int {
+    max(1, RowStore.blockByteCount / max(1, conversion.rowByteCount))
+  }
+
+  /// Reads all rows into memory, checks that they are finite and feeds them into a digest.
+  ///
+  /// Called once, before the store is shared.
+  func load(into digest: inout SHA256) throws(DatasetError) {
+    let rowMemory = RowMemory(byteCount: byteCount)
+    let memory = rowMemory.start
+    let scratch = Scratch(byteCount: channelsFirst == nil ? 0 : conversion.rowByteCount)
+    let values = Scratch(byteCount: conversion.elementCount * MemoryLayout<Float>.stride)
+    let rowByteCount = conversion.rowByteCount
+    var start = 0
+    while start < rowCount {
+      let rows = start..<min(rowCount, start + blockRowCount)
+      let block = UnsafeMutableRawBufferPointer(
+        start: memory + start * rowByteCount, count: rows.count * rowByteCount)
+      try read(rows, into: block)
+      digest.update(UnsafeRawBufferPointer(block))
+      for row in rows {
+        let raw = memory + row * rowByteCount
+        if let channelsFirst {
+          scratch.start.copyMemory(from: raw, byteCount: rowByteCount)
+          channelsFirst.rearrange(scratch.start, into: raw)
+        }
+        if conversion.type.kind == .float {
+          conversion.convert(raw, into: values.floats)
+          try checkFinite(values.floats, row: row)
+        }
+      }
+      start = rows.upperBound
+    }
+    self.memory = rowMemory
+    dataset = nil
+  }
+
+  /// Feeds rows of the file into a digest, all of them or some evenly spaced ones.
+  func hash(rows: some Sequence<Range<Int>>, into digest: inout SHA256) throws(DatasetError) {
+    for rows in rows {
+      var start = rows.lowerBound
+      while start < rows.upperBound {
+        let block = start..<min(rows.upperBound, start + blockRowCount)
+        let scratch = Scratch(byteCount: block.count * conversion.rowByteCount)
+        try read(block, into: scratch.buffer)
+        digest.update(UnsafeRawBufferPointer(scratch.buffer))
+        start = block.upperBound
+      }
+    }
+  }
+
+  /// Converts rows into `target`, one after another in the order asked for.
+  ///
+  /// - Complexity: O(elements); in memory without allocation or lock.
+  func gather(
+    _ rows: UnsafeBufferPointer<Int>, into target: UnsafeMutablePointer<Float>
+  ) throws(DatasetError) {
+    for row in rows { precondition(0 <= row && row < rowCount, "row \(row) of \(rowCount)") }
+    guard let memory = memory?.start else { return try gatherFromFile(rows, into: target) }
+    let (rowByteCount, elementCount) = (conversion.rowByteCount, conversion.elementCount)
+    var index = 0
+    // Scattered rows miss every cache, and a conversion is too long for the CPU to look past it to
+    // the next miss; short copies are not. So the raw rows of a group are fetched together first,
+    // into the target's place for the row after them. Measured for 256 rows of 784 bytes out of
+    // 60,000: 125 µs, and 172 without.
+    let groupCount = MemoryLayout<Float>.stride / conversion.type.byteCount
+    while groupCount > 1, index + groupCount < rows.count {
+      let fetched = UnsafeMutableRawPointer(target + (index + groupCount) * elementCount)
+      for offset in 0..<groupCount {
+        (fetched + offset * rowByteCount).copyMemory(
+          from: memory + rows[index + offset] * rowByteCount, byteCount: rowByteCount)
+      }
+      for offset in 0..<groupCount {
+        conversion.convert(
+          fetched + offset * rowByteCount, into: target + (index + offset) * elementCount)
+      }
+      index += groupCount
+    }
+    while index < rows.count {
+      conversion.convert(memory + rows[index] * rowByteCount, into: target + index * elementCount)
+      index += 1
+    }
+  }
+
+  /// Reads runs of neighbouring rows, each once, and puts every row where it belongs.
+  private func gatherFromFile(
+    _ rows: UnsafeBufferPointer<Int>, into target: UnsafeMutablePointer<Float>
+  ) throws(DatasetError) {
+    let (rowByteCount, elementCount) = (conversion.rowByteCount, conversion.elementCount)
+    let order = rows.indices.sorted { (rows[$0], $0) < (rows[$1], $1) }
+    let rearranged = Scratch(byteCount: channelsFirst == nil ? 0 : rowByteCount)
+    var next = 0
+    while next < order.count {
+      let first = rows[order[next]]
+      var (last, end) = (first, next)
+      while end < order.count, rows[order[end]] <= last + 1,
+        rows[order[end]] - first < blockRowCount
+      {
+        last = rows[order[end]]
+        end += 1
+      }
+      let block = Scratch(byteCount: (last - first + 1) * rowByteCount)
+      try read(first..<last + 1, into: block.buffer)
+      for index in order[next..<end] {
+        var raw = UnsafeRawPointer(block.start) + (rows[index] - first) * rowByteCount
+        if let channelsFirst {
+          channelsFirst.rearrange(raw, into: rearranged.start)
+          raw = UnsafeRawPointer(rearranged.start)
+        }
+        conversion.convert(raw, into: target + index * elementCount)
+        if conversion.type.kind == .float {
+          try checkFinite(target + index * elementCount, row: rows[index])
+        }
+      }
+      next = end
+    }
+  }
+
+  private func read(
+    _ rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(DatasetError) {
+    if let direct {
+      let start = rows.lowerBound * conversion.rowByteCount
+      guard let reason = direct.read(from: start, into: buffer) else { return }
+      throw .unreadable(path: path, message: "\(path): cannot read '\(name)': \(reason)")
+    }
+    try reading(path) { () throws(HDF5Error) in
+      try dataset?.read(rows: rows, into: buffer, as: conversion.type)
+    }
+  }
+
+  private func checkFinite(_ values: UnsafePointer<Float>, row: Int) throws(DatasetError) {
+    let bad = RowConversion.firstNotFinite(values, count: conversion.elementCount)
+    guard let bad else { return }
+    throw .notFinite(path: path, dataset: name, row: row, found: "\(values[bad])")
+  }
+}
+
+/// Memory of one call, aligned to a cache line.
+private final class Scratch {
+  let start: UnsafeMutableRawPointer
+  private let byteCount: Int
+
+  init(byteCount: Int) {
+    start = .allocate(byteCount: max(1, byteCount), alignment: 64)
+    self.byteCount = byteCount
+  }
+
+  deinit { start.deallocate() }
+
+  var buffer: UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(start: start, count: byteCount)
+  }
+  var floats: UnsafeMutablePointer<Float> {
+    start.bindMemory(to: Float.self, capacity: byteCount / MemoryLayout<Float>.stride)
+  }
+}
