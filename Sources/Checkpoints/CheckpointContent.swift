@@ -1,0 +1,106 @@
+// What goes into a checkpoint, and writing it.
+
+import Files
+import HDF5
+public import Tensors
+
+/// What goes into a checkpoint: arrays where they lie in memory, and the record of the run.
+///
+/// ```swift
+/// var content = CheckpointContent(record)
+/// content.add("parameters", layout, from: parameters)
+/// content.add("optimizer/momentum", layout, from: momentum)
+/// try content.write(to: "checkpoints/step-0000000010.h5")
+/// ```
+///
+/// The vectors are read when it is written. A `FloatBuffer` is kept until then; whoever adds a pointer
+/// keeps what it points to.
+public struct CheckpointContent {
+  private struct Array {
+    let path: String
+    let shape: Shape
+    let elements: UnsafeBufferPointer<Float>
+  }
+
+  /// Where in the run it stands.
+  public var record: RunRecord
+  private var arrays: [Array] = []
+  private var owners: [FloatBuffer] = []
+
+  /// Creates the content without arrays.
+  public init(_ record: RunRecord) { self.record = record }
+
+  /// Adds the arrays of a flat vector as `/<group>/<name of the range>`.
+  ///
+  /// - Parameters:
+  ///   - group: `parameters`, `state`, `average` or `optimizer/<slot>`.
+  ///   - layout: The names, shapes and places of the arrays.
+  ///   - vector: A flat vector of that layout.
+  public mutating func add(
+    _ group: String, _ layout: FlatLayout, from vector: UnsafeBufferPointer<Float>
+  ) {
+    precondition(
+      vector.count >= layout.count, "\(vector.count) floats for a layout of \(layout.count)")
+    for range in layout.ranges {
+      arrays.append(
+        Array(
+          path: "/\(group)/\(range.name)", shape: range.shape,
+          elements: UnsafeBufferPointer(rebasing: vector[range.indices])))
+    }
+  }
+
+  /// Adds the arrays of a flat vector as `/<group>/<name of the range>`, and keeps the vector.
+  ///
+  /// - Parameters:
+  ///   - group: `parameters`, `state`, `average` or `optimizer/<slot>`.
+  ///   - layout: The names, shapes and places of the arrays.
+  ///   - vector: A flat vector of that layout.
+  public mutating func add(_ group: String, _ layout: FlatLayout, from vector: FloatBuffer) {
+    add(group, layout, from: UnsafeBufferPointer(vector.elements))
+    owners.append(vector)
+  }
+
+  /// Writes the checkpoint at once or not at all.
+  ///
+  /// The file is built in memory, sealed with its digest, written under a temporary name, synced and
+  /// renamed; a write that fails leaves nothing behind and the path as it was.
+  ///
+  /// - Parameter path: The file; only `.h5` files below the caller's lock are written by two in turn.
+  /// - Returns: Its length in bytes.
+  /// - Throws: ``CheckpointError/file(_:)`` with the system's reason, such as a full disk.
+  /// - Complexity: O(bytes): one copy into HDF5's memory, one of its image, one digest, one write.
+  @discardableResult
+  public func write(to path: String) throws(CheckpointError) -> Int {
+    let image = try hdf5 { () throws(HDF5Error) in try self.image(name: path) }
+    defer { image.deallocate() }
+    Envelope.seal(image)
+    let bytes = UnsafeRawBufferPointer(image)
+    try files { () throws(FileError) in try replaceFile(at: path, with: [bytes]) }
+    return bytes.count
+  }
+
+  /// The bytes of the file with room for the envelope in front; the caller deallocates them.
+  private func image(name: String) throws(HDF5Error) -> UnsafeMutableRawBufferPointer {
+    // As much as the file will take, so that HDF5's memory does not grow by copying.
+    let dataByteCount = arrays.reduce(0) { $0 + 4 * $1.elements.count + 1024 }
+    let file = try HDF5File(inMemory: name, growth: dataByteCount + (1 << 16))
+    for array in arrays.sorted(by: { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }) {
+      try file.writeDataset(
+        array.path, type: .float32, shape: array.shape.extents,
+        from: UnsafeRawBufferPointer(array.elements))
+    }
+    try record.write(to: file)
+    let byteCount = try file.imageByteCount()
+    let bytes = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: Envelope.byteCount + byteCount, alignment: 64)
+    withExtendedLifetime(owners) {}
+    do throws(HDF5Error) {
+      try file.copyImage(
+        into: UnsafeMutableRawBufferPointer(rebasing: bytes[Envelope.byteCount...]))
+    } catch {
+      bytes.deallocate()
+      throw error
+    }
+    return bytes
+  }
+}

@@ -1,0 +1,40 @@
+// What can be wrong with a checkpoint, and its wording.
+
+public import Files
+public import HDF5
+
+/// Why a checkpoint cannot be written or read.
+public enum CheckpointError: Error, Hashable, Sendable {
+  /// The system refused something; exit status 74.
+  case file(FileError)
+  /// libhdf5 refused something; exit status 65.
+  case hdf5(HDF5Error)
+  /// The bytes are not those that were written, or no checkpoint's; exit status 65.
+  case damaged(path: String, found: String, expected: String)
+  /// The arrays are not those of the model; exit status 78.
+  case otherModel(path: String, found: String, expected: String)
+}
+
+extension CheckpointError: CustomStringConvertible {
+  /// One line: the path, what was found, what was expected.
+  public var description: String {
+    switch self {
+    case .file(let error): error.description
+    case .hdf5(let error): error.description
+    case .damaged(let path, let found, let expected):
+      "\(path): damaged checkpoint: found \(found), expected \(expected)"
+    case .otherModel(let path, let found, let expected):
+      "\(path): checkpoint of another model: found \(found), expected \(expected)"
+    }
+  }
+}
+
+/// Runs a body and makes its file errors errors of the checkpoint.
+func files<Value>(_ body: () throws(FileError) -> Value) throws(CheckpointError) -> Value {
+  do throws(FileError) { return try body() } catch { throw .file(error) }
+}
+
+/// Runs a body and makes libhdf5's errors errors of the checkpoint.
+func hdf5<Value>(_ body: () throws(HDF5Error) -> Value) throws(CheckpointError) -> Value {
+  do throws(HDF5Error) { return try body() } catch { throw .hdf5(error) }
+}

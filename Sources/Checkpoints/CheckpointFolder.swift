@@ -1,0 +1,153 @@
+// The checkpoints of one run: written, listed, thinned out, and the newest good one found.
+
+import Files
+
+/// The folder of a run's checkpoints, `step-%010d.h5`, and of the note which one is best.
+///
+/// Writing and retention are for the process that holds the run's lock, listing and reading for
+/// everyone. What a killed writer left half written goes when the run is opened again.
+public final class CheckpointFolder {
+  /// One checkpoint in the folder.
+  public struct Entry: Hashable, Sendable {
+    /// The step in its name.
+    public let step: Int
+    /// The file.
+    public let path: String
+  }
+
+  /// The best checkpoint so far, as its caller judged.
+  public struct Best: Hashable, Sendable {
+    /// Its step.
+    public let step: Int
+    /// What made it best, such as an accuracy.
+    public let score: Double
+
+    /// Names a step and its score.
+    public init(step: Int, score: Double) {
+      self.step = step
+      self.score = score
+    }
+  }
+
+  /// The folder.
+  public let path: String
+  /// The steps this process has written or verified.
+  private var goodSteps: Set<Int> = []
+
+  /// Names a folder; it need not exist yet.
+  public init(_ path: String) { self.path = path }
+
+  /// The checkpoints, the oldest step first.
+  ///
+  /// - Throws: ``CheckpointError/file(_:)`` if the folder cannot be read.
+  public func entries() throws(CheckpointError) -> [Entry] {
+    try files { () throws(FileError) in try names(in: path) }.compactMap { name in
+      step(of: name).map { Entry(step: $0, path: "\(path)/\(name)") }
+    }.sorted { $0.step < $1.step }
+  }
+
+  /// Writes the checkpoint of the step its record tells, making the folder if it is missing.
+  ///
+  /// - Parameter content: What goes into it.
+  /// - Returns: Its entry.
+  /// - Throws: ``CheckpointError``; the folder is then as it was.
+  public func write(_ content: CheckpointContent) throws(CheckpointError) -> Entry {
+    let step = content.record.step
+    let entry = Entry(step: step, path: "\(path)/\(name(ofStep: step))")
+    try files { () throws(FileError) in try makeFolder(path) }
+    try content.write(to: entry.path)
+    goodSteps.insert(step)
+    return entry
+  }
+
+  /// Opens the newest checkpoint whose bytes are as written.
+  ///
+  /// - Returns: The checkpoint, or nothing if none is good, and why newer ones are not.
+  /// - Throws: ``CheckpointError/file(_:)`` if the folder cannot be read.
+  /// - Complexity: O(bytes) of the checkpoints looked at.
+  public func newestGood() throws(CheckpointError) -> (
+    checkpoint: Checkpoint?, skipped: [CheckpointError]
+  ) {
+    var skipped: [CheckpointError] = []
+    for entry in try entries().reversed() {
+      do throws(CheckpointError) {
+        let checkpoint = try Checkpoint(entry.path, mustBeVerified: true)
+        goodSteps.insert(entry.step)
+        return (checkpoint, skipped)
+      } catch {
+        skipped.append(error)
+      }
+    }
+    return (nil, skipped)
+  }
+
+  /// Notes which checkpoint is best, for ``retain(newest:isBestKept:)`` and for whoever evaluates.
+  ///
+  /// - Parameter best: A checkpoint in the folder, with a finite score.
+  /// - Throws: ``CheckpointError/file(_:)``.
+  public func note(_ best: Best) throws(CheckpointError) {
+    precondition(best.score.isFinite, "a best checkpoint of score \(best.score)")
+    let text = "{\"step\":\(best.step),\"score\":\(best.score)}\n"
+    try files { () throws(FileError) in try replaceFile(at: "\(path)/best.json", with: text) }
+  }
+
+  /// The best checkpoint noted, if it is still there.
+  ///
+  /// A note that does not read counts as none: then the newest ones are kept, nothing else is lost.
+  public var best: Best? {
+    guard let bytes = try? readFile("\(path)/best.json", limit: 1 << 10) else { return nil }
+    let text = String(decoding: bytes, as: UTF8.self)
+    guard let match = text.wholeMatch(of: /\{"step":([0-9]+),"score":([-+0-9.e]+)\}\n/),
+      let step = Int(match.1), let score = Double(match.2), exists("\(path)/\(name(ofStep: step))")
+    else { return nil }
+    return Best(step: step, score: score)
+  }
+
+  /// Removes old checkpoints.
+  ///
+  /// Kept are the newest ones, the newest that is good, and the best one. Those after the newest good
+  /// one are left alone too: they are damaged, and written anew when the run comes there again.
+  ///
+  /// - Parameters:
+  ///   - count: How many of the newest to keep, 1 or more.
+  ///   - isBestKept: Whether the noted best one is kept besides.
+  /// - Returns: What was removed.
+  /// - Throws: ``CheckpointError/file(_:)``.
+  /// - Complexity: no file is read if this process wrote the newest.
+  @discardableResult
+  public func retain(newest count: Int, isBestKept: Bool) throws(CheckpointError) -> [Entry] {
+    precondition(count >= 1, "\(count) checkpoints to keep")
+    let entries = try entries()
+    guard let newestGood = entries.last(where: isGood) else { return [] }
+    let best = isBestKept ? best?.step : nil
+    let removed = entries.filter { $0.step <= newestGood.step }.dropLast(count)
+      .filter { $0.step != best }
+    for entry in removed {
+      try files { () throws(FileError) in try removeFile(entry.path) }
+    }
+    return removed
+  }
+
+  private func isGood(_ entry: Entry) -> Bool {
+    if goodSteps.contains(entry.step) { return true }
+    guard (try? Envelope.verify(entry.path)) == true else { return false }
+    goodSteps.insert(entry.step)
+    return true
+  }
+}
+
+/// The file name of a step's checkpoint: ten digits, more if the step has more.
+private func name(ofStep step: Int) -> String {
+  precondition(step >= 0, "a checkpoint of step \(step)")
+  let digits = String(step)
+  return "step-" + String(repeating: "0", count: max(0, 10 - digits.count)) + digits + ".h5"
+}
+
+/// The step of a file name we would give, and of no other.
+private func step(of name: String) -> Int? {
+  guard name.hasPrefix("step-"), name.hasSuffix(".h5"),
+    let step = Int(name.dropFirst(5).dropLast(3)),
+    step >= 0
+  else { return nil }
+  return Checkpoints.name(ofStep: step) == name ? step : nil
+}

@@ -1,1 +1,0 @@
-// Checkpoints: see the module table of the design notes.

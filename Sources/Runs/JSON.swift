@@ -1,0 +1,69 @@
+// The JSON we write: keys in the order given, numbers that read back as the same number.
+
+/// A value of a record.
+public enum JSONValue: Hashable, Sendable {
+  /// Text.
+  case string(String)
+  /// A whole number.
+  case integer(Int)
+  /// A number; JSON knows none that are not finite, they are written as `null`.
+  case double(Double)
+  /// A number of 32 bits, written with the fewest digits that read back as the same 32 bits.
+  case float(Float)
+  /// A truth value.
+  case boolean(Bool)
+  /// Nothing.
+  case null
+}
+
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+  ExpressibleByFloatLiteral, ExpressibleByBooleanLiteral, ExpressibleByNilLiteral
+{
+  /// Text.
+  public init(stringLiteral value: String) { self = .string(value) }
+  /// A whole number.
+  public init(integerLiteral value: Int) { self = .integer(value) }
+  /// A number.
+  public init(floatLiteral value: Double) { self = .double(value) }
+  /// A truth value.
+  public init(booleanLiteral value: Bool) { self = .boolean(value) }
+  /// Nothing.
+  public init(nilLiteral: ()) { self = .null }
+}
+
+extension JSONValue {
+  /// The value as JSON.
+  public var text: String {
+    switch self {
+    case .string(let text): quoted(text)
+    case .integer(let integer): String(integer)
+    case .double(let number): number.isFinite ? number.description : "null"
+    case .float(let number): number.isFinite ? number.description : "null"
+    case .boolean(let flag): String(flag)
+    case .null: "null"
+    }
+  }
+}
+
+/// One JSON object on one line, with its keys in the order given.
+public func jsonObject(_ fields: [(key: String, value: JSONValue)]) -> String {
+  "{" + fields.map { "\(quoted($0.key)):\($0.value.text)" }.joined(separator: ",") + "}"
+}
+
+private func quoted(_ text: String) -> String {
+  var quoted = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"": quoted += "\\\""
+    case "\\": quoted += "\\\\"
+    case "\n": quoted += "\\n"
+    case "\r": quoted += "\\r"
+    case "\t": quoted += "\\t"
+    case _ where scalar.value < 0x20:
+      let digits = String(scalar.value, radix: 16)
+      quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    default: quoted.unicodeScalars.append(scalar)
+    }
+  }
+  return quoted + "\""
+}

@@ -1,0 +1,120 @@
+// `metrics.jsonl`: one JSON object per record, gone on with where a run goes on.
+
+import Files
+
+/// Appends records to `metrics.jsonl`.
+///
+/// Records are gathered in memory and written at most once a second, and when asked to. It has one
+/// owner and is not shared between threads; what is not written when it goes is lost.
+public final class MetricsWriter {
+  private let file: Descriptor
+  private var pending: [UInt8] = []
+  /// The bytes of the file up to the last whole record.
+  private var byteCount: Int
+  private var lastFlush: ContinuousClock.Instant
+  private let interval: Duration
+
+  /// Opens or makes the file and cuts off what comes after a step.
+  ///
+  /// Cut off are the first record of a later step and all after it, and an unfinished last line.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - step: The last step whose records are kept.
+  ///   - interval: The least time between two writes.
+  /// - Throws: ``RunError/file(_:)``.
+  public init(
+    _ path: String, after step: Int, interval: Duration = .seconds(1)
+  ) throws(RunError) {
+    self.interval = interval
+    lastFlush = .now
+    do throws(FileError) {
+      file = try Descriptor(path, .append)
+      let bytes = try readFile(path)
+      byteCount = keptByteCount(of: bytes, upTo: step)
+      if byteCount < bytes.count { try file.truncate(toByteCount: byteCount) }
+    } catch {
+      throw .file(error)
+    }
+  }
+
+  /// Appends one record.
+  ///
+  /// - Parameters:
+  ///   - kind: Its kind, the first field; kinds other than `timing` hold nothing that depends on
+  ///     time, ranks or workers.
+  ///   - fields: The other fields in the order they are written; one is `step`, an integer that
+  ///     never falls from one record to the next.
+  /// - Throws: ``RunError/file(_:)``; the file then still ends with a whole record.
+  public func append(
+    _ kind: String, _ fields: [(key: String, value: JSONValue)]
+  ) throws(RunError) {
+    precondition(
+      fields.contains { field in
+        if case .integer = field.value { return field.key == "step" }
+        return false
+      }, "a record of kind '\(kind)' without its step")
+    pending += jsonObject([("kind", .string(kind))] + fields).utf8
+    pending.append(0x0A)
+    if ContinuousClock.now - lastFlush >= interval { try flush() }
+  }
+
+  /// Writes what is pending.
+  ///
+  /// - Throws: ``RunError/file(_:)``; what was pending stays so.
+  public func flush() throws(RunError) {
+    lastFlush = .now
+    guard !pending.isEmpty else { return }
+    do throws(FileError) {
+      try pending.withUnsafeBufferPointer { (bytes) throws(FileError) in
+        try file.write(UnsafeRawBufferPointer(bytes))
+      }
+    } catch {
+      // Part of a record may have been written: the next try starts after the last whole one.
+      try? file.truncate(toByteCount: byteCount)
+      throw .file(error)
+    }
+    byteCount += pending.count
+    pending.removeAll(keepingCapacity: true)
+  }
+
+  /// Writes what is pending and returns when it is on the disk: before a checkpoint that the records
+  /// must not fall behind, and at the end.
+  ///
+  /// - Throws: ``RunError/file(_:)``.
+  public func sync() throws(RunError) {
+    try flush()
+    try converted { () throws(FileError) in try file.sync() }
+  }
+}
+
+/// How many bytes hold the records up to a step.
+///
+/// Lines that are no records, in the middle of the file, are left alone; at its end they go.
+private func keptByteCount(of bytes: [UInt8], upTo step: Int) -> Int {
+  var kept = 0
+  var start = 0
+  while let end = bytes[start...].firstIndex(of: 0x0A) {
+    if let recorded = recordedStep(bytes[start..<end]) {
+      if recorded > step { return kept }
+      kept = end + 1
+    }
+    start = end + 1
+  }
+  return kept
+}
+
+/// The step of a record we wrote: quotes inside texts are escaped, so the key is found by its bytes.
+private func recordedStep(_ line: ArraySlice<UInt8>) -> Int? {
+  let key = Array("\"step\":".utf8)
+  guard line.first == UInt8(ascii: "{"), line.last == UInt8(ascii: "}") else { return nil }
+  var index = line.startIndex
+  while index + key.count < line.endIndex {
+    if line[index] == key[0], line[index..<index + key.count].elementsEqual(key) {
+      let digits = line[(index + key.count)...].prefix { (0x30...0x39).contains($0) }
+      return Int(String(decoding: digits, as: UTF8.self))
+    }
+    index += 1
+  }
+  return nil
+}

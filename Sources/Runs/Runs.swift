@@ -1,1 +1,0 @@
-// Runs: see the module table of the design notes.

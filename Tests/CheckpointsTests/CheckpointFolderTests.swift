@@ -1,0 +1,106 @@
+import Checkpoints
+import Files
+import Foundation
+import Testing
+
+@Suite("Folder of checkpoints")
+struct CheckpointFolderTests {
+  let temporary: TemporaryFolder
+  let folder: CheckpointFolder
+
+  init() throws {
+    temporary = try TemporaryFolder()
+    folder = CheckpointFolder(temporary.path + "/checkpoints")
+  }
+
+  private func write(_ steps: [Int]) throws {
+    for step in steps { _ = try folder.write(Sample(step: step).content) }
+  }
+
+  private func steps() throws -> [Int] { try folder.entries().map(\.step) }
+
+  private func damage(_ step: Int) throws {
+    let entry = try #require(try folder.entries().first { $0.step == step })
+    var bytes = try readFile(entry.path)
+    bytes[bytes.count / 2] ^= 1
+    try Data(bytes).write(to: URL(fileURLWithPath: entry.path))
+  }
+
+  @Test("lists them by step and ignores what is none")
+  func entries() throws {
+    #expect(try folder.entries().isEmpty)
+    try write([20, 3, 100, 12_345_678_901])
+    for name in ["step-3.h5", "step-+000000003.h5", "step-0000000004.h5.bak", "x.h5"] {
+      try temporary.write([], to: "checkpoints/" + name)
+    }
+    #expect(try steps() == [3, 20, 100, 12_345_678_901])
+    #expect(try folder.entries()[0].path == folder.path + "/step-0000000003.h5")
+  }
+
+  @Test("finds the newest good one and says what is wrong with newer ones")
+  func newestGood() throws {
+    #expect(try folder.newestGood().checkpoint == nil)
+    try write([1, 2, 3, 4])
+    #expect(try folder.newestGood().checkpoint?.record().step == 4)
+    try damage(4)
+    try temporary.write([], to: "checkpoints/step-0000000003.h5")
+    let (checkpoint, skipped) = try folder.newestGood()
+    #expect(try checkpoint?.record().step == 2)
+    #expect(skipped.count == 2)
+    #expect(
+      skipped.last?.description
+        == "\(folder.path)/step-0000000003.h5: damaged checkpoint: found neither the start of a "
+        + "checkpoint nor of an HDF5 file, expected a checkpoint")
+  }
+
+  @Test("keeps the newest and the best")
+  func retain() throws {
+    try write([1, 2, 3, 4, 5, 6])
+    try folder.note(.init(step: 2, score: 0.91))
+    #expect(folder.best == .init(step: 2, score: 0.91))
+    #expect(try folder.retain(newest: 2, isBestKept: true).map(\.step) == [1, 3, 4])
+    #expect(try steps() == [2, 5, 6])
+    try folder.note(.init(step: 6, score: -1e-7))
+    #expect(folder.best?.score == -1e-7)
+    try folder.retain(newest: 1, isBestKept: true)
+    #expect(try steps() == [6])
+    try folder.retain(newest: 1, isBestKept: false)
+    #expect(try steps() == [6])
+  }
+
+  @Test("never removes the newest good one, whoever wrote it")
+  func retainGood() throws {
+    try write([1, 2, 3])
+    try damage(3)
+    // Another process knows of nothing but the files.
+    let other = CheckpointFolder(folder.path)
+    try other.retain(newest: 1, isBestKept: false)
+    #expect(try steps() == [2, 3])
+    try damage(2)
+    try CheckpointFolder(folder.path).retain(newest: 1, isBestKept: false)
+    #expect(try steps() == [2, 3])
+  }
+
+  @Test("does without a note that does not read")
+  func damagedNote() throws {
+    try write([1, 2])
+    for text in ["", "{", "{\"step\":9,\"score\":1.0}\n", "{\"step\":1,\"score\":x}\n"] {
+      try temporary.write(Array(text.utf8), to: "checkpoints/best.json")
+      #expect(folder.best == nil)
+    }
+  }
+
+  @Test("is as it was when a write fails")
+  func fullDisk() throws {
+    try write([1])
+    let next = folder.path + "/step-0000000002.h5"
+    try FileManager.default.createSymbolicLink(
+      atPath: temporaryPath(for: next), withDestinationPath: "/dev/full")
+    let text = problem { () throws(CheckpointError) in
+      _ = try folder.write(Sample(step: 2).content)
+    }
+    #expect(text.hasPrefix("\(next): No space left on device"))
+    #expect(try names(in: folder.path) == ["step-0000000001.h5"])
+    #expect(try folder.newestGood().checkpoint?.record().step == 1)
+  }
+}
