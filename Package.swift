@@ -96,6 +96,13 @@ let package = Package(
       name: "RankChecks", dependencies: ["Communication"], path: "Tests/RankChecks",
       swiftSettings: borders),
     // Takes the place of malloc, so only a program of its own may link it.
+    .target(name: "AllocationCount", path: "Tests/AllocationCount"),
+    .executableTarget(
+      name: "AllocationCheck",
+      dependencies: [
+        "AllocationCount", "Training", "Models", "Execution", "Graphs", "Tensors", "Communication",
+      ],
+      path: "Tests/AllocationCheck", swiftSettings: borders),
     tests("Tensors"),
     tests("Numerics"),
     tests("Digests"),

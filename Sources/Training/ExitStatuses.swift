@@ -1,0 +1,80 @@
+// Which error of a lower module leads to which exit status of the program.
+public import Checkpoints
+public import Communication
+public import Configuration
+public import Datasets
+public import Execution
+import Files
+public import Models
+public import OneDNN
+public import Runs
+
+extension ConfigurationError: ExitStatusProviding {
+  /// 78: bad configuration.
+  public var exitStatus: Int32 { 78 }
+}
+
+extension ModelError: ExitStatusProviding {
+  /// 78: a model that does not go with the data.
+  public var exitStatus: Int32 { 78 }
+}
+
+extension PlanError: ExitStatusProviding {
+  /// 70: what the checks before let pass must compile.
+  public var exitStatus: Int32 { 70 }
+}
+
+extension OneDNNError: ExitStatusProviding {
+  /// 70: the library refused what it was asked for.
+  public var exitStatus: Int32 { 70 }
+}
+
+extension RunError: ExitStatusProviding {
+  /// 73 for a directory that another run has, 74 for input and output.
+  public var exitStatus: Int32 {
+    switch self {
+    case .inUse, .foreign: 73
+    case .file, .damaged: 74
+    }
+  }
+}
+
+extension TrainingError: ExitStatusProviding {
+  /// 78 where another configuration is called for, 65 where data or files are at fault.
+  public var exitStatus: Int32 {
+    switch self {
+    case .batchTooLarge, .tooLarge, .otherConfiguration, .nonfiniteLoss, .nonfiniteEvaluation,
+      .nonfiniteParameters,
+      .environmentChanged:
+      78
+    case .splitsDiffer, .dataChanged, .badRecord, .noGoodCheckpoint: 65
+    }
+  }
+}
+
+extension DatasetError: ExitStatusProviding {
+  /// 65 for what a file is or holds, 74 for what cannot be written.
+  public var exitStatus: Int32 {
+    switch self {
+    case .unreadable, .obtainable, .noSamples, .noTargets, .wrongShape, .wrongType, .noRows,
+      .lengthsDiffer, .badLabel, .notFinite, .badAttribute, .badIDX:
+      65
+    case .badFraction: 78
+    case .exists, .unwritable: 74
+    case .wrongCount: 70
+    }
+  }
+}
+
+extension CheckpointError: ExitStatusProviding {
+  /// 78 for another model, 65 for a file that is missing or holds something else, 74 for output.
+  public var exitStatus: Int32 {
+    switch self {
+    case .otherModel: 78
+    case .damaged: 65
+    case .hdf5: 65
+    // A file that was named and cannot be read is bad input; what cannot be written is not.
+    case .file(let error): error.expected == "a file that can be read" ? 65 : 74
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import Glibc
+public import Models
+import Tensors
+
+extension Network {
+  /// Refuses a model whose flat vectors do not fit into the memory of the host.
+  ///
+  /// Memory that is asked for beyond it ends a process without a word, or all of the host with it.
+  ///
+  /// - Parameters:
+  ///   - rule: Says how many vectors the optimiser has, besides parameters and gradient.
+  ///   - rankCount: The ranks on this host.
+  /// - Throws: ``TrainingError/tooLarge(parameterCount:byteCount:rankCount:memory:)``.
+  public func requireMemory(
+    for rule: OptimizerRule, rankCount: Int
+  ) throws(TrainingError) {
+    let vectorCount = (2 + rule.slotNames.count) * rankCount
+    let (byteCount, isBeyondCount) = (vectorCount * MemoryLayout<Float>.stride)
+      .multipliedReportingOverflow(by: layout.count)
+    let memory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+    guard isBeyondCount || byteCount > memory else { return }
+    throw .tooLarge(
+      parameterCount: layout.elementCount, byteCount: isBeyondCount ? .max : byteCount,
+      rankCount: rankCount, memory: memory)
+  }
+}

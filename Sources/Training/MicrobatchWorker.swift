@@ -1,0 +1,131 @@
+import Execution
+import Kernels
+import Models
+import Tensors
+
+/// What is summed over the rows of a microbatch besides the gradient.
+struct MicrobatchSums: AdditiveArithmetic, Sendable {
+  /// The loss, added row by row.
+  var loss: Double = 0
+  /// The weights of the rows.
+  var weight: Double = 0
+  /// The rows whose largest output is that of the label.
+  var correct: Int = 0
+
+  static let zero = MicrobatchSums()
+
+  static func + (lhs: MicrobatchSums, rhs: MicrobatchSums) -> MicrobatchSums {
+    MicrobatchSums(
+      loss: lhs.loss + rhs.loss, weight: lhs.weight + rhs.weight,
+      correct: lhs.correct + rhs.correct)
+  }
+
+  static func - (lhs: MicrobatchSums, rhs: MicrobatchSums) -> MicrobatchSums {
+    MicrobatchSums(
+      loss: lhs.loss - rhs.loss, weight: lhs.weight - rhs.weight,
+      correct: lhs.correct - rhs.correct)
+  }
+}
+
+/// What one worker needs to compute microbatches: plans for the sizes that occur, and their memory.
+///
+/// One thread at a time.
+final class MicrobatchWorker {
+  /// What a worker computes for its rows.
+  enum Purpose {
+    /// The loss and the gradient of every parameter.
+    case training
+    /// The loss and the outputs.
+    case evaluation
+    /// The outputs; rows need no targets.
+    case prediction
+  }
+
+  private let network: Network
+  private let purpose: Purpose
+  private let parameters: FloatBuffer
+  private let plans: [Int: Plan]
+  private let rows: UnsafeMutableBufferPointer<Int>
+
+  /// Compiles a plan for each number of rows in `sizes`, over one shared arena.
+  ///
+  /// - Throws: `PlanError`.
+  init(
+    _ network: Network, sizes: Set<Int>, purpose: Purpose, parameters: FloatBuffer, arena: Arena
+  ) throws(PlanError) {
+    self.network = network
+    self.purpose = purpose
+    self.parameters = parameters
+    let layout = network.layout
+    var plans: [Int: Plan] = [:]
+    for size in sizes.sorted() {
+      let values =
+        purpose == .prediction ? [network.prediction] : [network.prediction, network.loss]
+      let gradients =
+        purpose == .training
+        ? zip(network.parameters, network.gradients).map { ($0.name, $1) } : []
+      plans[size] = try Plan(
+        network.graph, batch: size, values: values, gradients: gradients, layout: layout,
+        arena: arena)
+    }
+    self.plans = plans
+    rows = .allocate(capacity: max(sizes.max() ?? 0, 1))
+    rows.initialize(repeating: 0)
+  }
+
+  deinit { rows.deallocate() }
+
+  /// Computes one microbatch.
+  ///
+  /// - Parameters:
+  ///   - count: Its number of rows, one of the sizes.
+  ///   - source: Where the rows are.
+  ///   - row: The index in the source of each row of the microbatch.
+  ///   - gradient: Where the gradient goes, of the layout of the parameters; any memory for a
+  ///     worker that computes none.
+  /// - Returns: The sums over the rows.
+  /// - Throws: What reading the rows throws.
+  func compute(
+    _ count: Int, of source: some RowSource, row: (Int) -> Int, gradient: FloatBuffer
+  ) throws -> MicrobatchSums {
+    guard let plan = plans[count] else { preconditionFailure("no plan for \(count) rows") }
+    for index in 0..<count { rows[index] = row(index) }
+    try fill(plan, from: source)
+    plan.run(parameters: parameters.pointer, gradient: gradient.pointer)
+    return purpose == .prediction ? .zero : sums(plan)
+  }
+
+  /// The outputs of the last microbatch of `count` rows, row-major; valid until the next one.
+  func outputs(_ count: Int) -> UnsafePointer<Float> {
+    guard let plan = plans[count] else { preconditionFailure("no plan for \(count) rows") }
+    return plan.value(of: network.prediction)
+  }
+
+  private func fill(_ plan: Plan, from source: some RowSource) throws {
+    guard let samples = plan.data(Network.samplesName) else {
+      preconditionFailure("the network does not use its samples")
+    }
+    var targets: TargetMemory?
+    if purpose != .prediction {
+      if let labels = plan.labels(Network.targetsName) {
+        targets = .labels(labels)
+      } else if let responses = plan.data(Network.targetsName) {
+        targets = .responses(responses)
+      }
+    }
+    try source.read(
+      UnsafeBufferPointer(rebasing: rows[..<plan.batch]), samples: samples, targets: targets)
+  }
+
+  private func sums(_ plan: Plan) -> MicrobatchSums {
+    let losses = plan.value(of: network.loss)
+    var sums = MicrobatchSums(loss: 0, weight: Double(plan.batch), correct: 0)
+    for row in 0..<plan.batch { sums.loss += Double(losses[row]) }
+    if let labels = plan.labels(Network.targetsName) {
+      sums.correct = Loss.correct(
+        logits: plan.value(of: network.prediction), labels: labels, rows: plan.batch,
+        classes: network.outputCount)
+    }
+    return sums
+  }
+}

@@ -1,0 +1,195 @@
+// Where a run goes on: found by root, told to all ranks.
+import Checkpoints
+import Communication
+import Configuration
+import Digests
+import Foundation
+import Runs
+import Tensors
+
+/// A run directory that root has opened, with what is in it.
+final class OpenedRun {
+  let run: Run
+  let checkpoints: CheckpointFolder
+  /// What tells runs of this command and configuration from others.
+  private let kind: String
+  private let isFresh: Bool
+  /// The microbatches that the run was begun with.
+  let begunMicrobatches: Int?
+  /// The step of the checkpoint that the run goes on from.
+  private(set) var step = 0
+  private(set) var checkpointPath: String?
+  private(set) var best: (step: Int, evaluation: Evaluation)?
+  private(set) var notices: [String] = []
+
+  /// Opens the run directory of a request and reads the newest good checkpoint into a replica.
+  ///
+  /// - Throws: `RunError`, `CheckpointError`, `ConfigurationError`, ``TrainingError`` if the run cannot
+  ///   go on with this configuration, data or machine.
+  init(
+    _ request: TrainingRequest, configuration: RunConfiguration, resolved: ResolvedConfiguration,
+    splits: Splits, replica: Replica
+  ) throws {
+    kind = try OpenedRun.kind(of: request, resolved)
+    if let output = request.output {
+      run = try Run(output)
+    } else if !request.isFresh,
+      let unfinished = try Run.newestUnfinished(in: request.runsFolder, kind: kind)
+    {
+      run = unfinished
+    } else {
+      run = try Run.next(in: request.runsFolder)
+    }
+    checkpoints = CheckpointFolder(run.checkpointsPath)
+    // What an earlier run left is removed when all is known to be well, not before.
+    isFresh = request.isFresh
+    guard !isFresh else {
+      begunMicrobatches = nil
+      return
+    }
+    guard let begun = try run.begunConfiguration() else {
+      begunMicrobatches = nil
+      return
+    }
+    begunMicrobatches = begun["microbatches"].flatMap { Int($0) }
+    var comparable = resolved
+    if configuration.microbatches == nil, let begunMicrobatches {
+      comparable = resolved.setting("microbatches", to: .integer(begunMicrobatches))
+    }
+    do {
+      try comparable.requireSame(
+        as: begun, source: run.configurationPath, except: RunConfiguration.changeableKeys)
+    } catch {
+      throw TrainingError.otherConfiguration(error)
+    }
+    let (checkpoint, skipped) = try checkpoints.newestGood()
+    notices = skipped.map { "skipped a damaged checkpoint: \($0)" }
+    guard let checkpoint else {
+      if let first = skipped.first {
+        throw TrainingError.noGoodCheckpoint(
+          path: run.checkpointsPath, count: skipped.count, first: "\(first)")
+      }
+      return
+    }
+    try read(checkpoint, configuration: configuration, splits: splits, into: replica)
+  }
+
+  /// The kind of a request with a digest of all keys that may not change, so that a run chosen by number
+  /// is one that can go on.
+  private static func kind(
+    of request: TrainingRequest, _ resolved: ResolvedConfiguration
+  ) throws -> String {
+    let keys = resolved.differences(
+      from: try ResolvedConfiguration(yaml: "{}", source: "nothing"),
+      ignoring: RunConfiguration.changeableKeys)
+    var hash = SHA256()
+    hash.update(keys.map { "\($0.path): \($0.lhs ?? "")\n" }.joined())
+    return "\(request.kind) \(hash.finalizeHex().prefix(16))"
+  }
+
+  private func read(
+    _ checkpoint: Checkpoint, configuration: RunConfiguration, splits: Splits,
+    into replica: Replica
+  ) throws {
+    let record = try checkpoint.record()
+    let paths = ["train": configuration.data.train, "test": configuration.data.test]
+    for (split, fingerprint) in splits.fingerprints {
+      guard let begun = record.data[split], begun != fingerprint else { continue }
+      var path = paths[split] ?? nil
+      if case .file(let file) = configuration.data.validation, split == "validation" { path = file }
+      throw TrainingError.dataChanged(
+        split: split, path: path ?? split, found: fingerprint, expected: begun)
+    }
+    let environment = Environment.current
+    let versions = [
+      ("instruction set", "isa", environment.isa), ("caches", "caches", environment.caches),
+      ("oneDNN", "oneDNN", environment.oneDNNVersion),
+    ]
+    for (what, key, found) in versions {
+      guard let expected = record.versions[key], expected != found else { continue }
+      throw TrainingError.environmentChanged(
+        what: what, found: found, expected: expected, path: checkpoint.path)
+    }
+    try checkpoint.read("parameters", replica.layout, into: replica.parameters.elements)
+    for (name, slot) in zip(replica.optimizer.rule.slotNames, replica.optimizer.slots) {
+      try checkpoint.read("optimizer/\(name)", replica.layout, into: slot.elements)
+    }
+    step = record.step
+    checkpointPath = checkpoint.path
+    if let evaluation = Evaluation(state: record.state),
+      case .integer(let bestStep) = record.state["best_step"]
+    {
+      best = (bestStep, evaluation)
+    }
+    if case .number(let loss) = record.state["last_loss"] { replica.lastLoss = loss }
+  }
+
+  /// Lets go of a run in which nothing was begun, so that nothing is left behind.
+  func discard() { run.discard() }
+
+  /// Notes that a run that goes no further is finished.
+  func noteFinished() throws(RunError) {
+    guard var status = run.status, status.state != .finished else { return }
+    status.state = .finished
+    status.step = step
+    try run.update(status, isDurable: true)
+  }
+
+  /// Writes the configuration and opens the records.
+  func begin(
+    plan: TrainingPlan, splits: Splits, request: TrainingRequest, rankCount: Int
+  ) throws -> RunRecorder {
+    if isFresh { try run.clear() }
+    try run.begin(kind: kind, configuration: plan.resolved)
+    return try RunRecorder(
+      run, checkpoints: checkpoints, step: step, plan: plan, splits: splits, rankCount: rankCount)
+  }
+}
+
+/// What root tells the other ranks of the run directory.
+struct ResumeHeader: Codable {
+  var microbatches: Int
+  var step: Int
+  var runPath: String?
+  var checkpointPath: String?
+  var notices: [String]
+
+  init(microbatches: Int, opened: OpenedRun?) {
+    self.microbatches = microbatches
+    step = opened?.step ?? 0
+    runPath = opened?.run.path
+    checkpointPath = opened?.checkpointPath
+    notices = opened?.notices ?? []
+  }
+}
+
+extension Communicator {
+  /// Returns root's header on every rank.
+  ///
+  /// Collective.
+  func broadcast(_ header: ResumeHeader) throws(CommunicationError) -> ResumeHeader {
+    var bytes = try together { Array(try JSONEncoder().encode(header)) }
+    try broadcast(&bytes, from: root)
+    let received = bytes
+    return try together { try JSONDecoder().decode(ResumeHeader.self, from: Data(received)) }
+  }
+
+  /// Gives every rank root's parameters and optimiser state.
+  ///
+  /// Collective.
+  func broadcast(_ replica: Replica) throws(CommunicationError) {
+    guard size > 1 else { return }
+    for vector in [replica.parameters] + replica.optimizer.slots {
+      var bytes = isRoot ? Array(UnsafeRawBufferPointer(vector.elements)) : []
+      try broadcast(&bytes, from: root)
+      UnsafeMutableRawBufferPointer(vector.elements).copyBytes(from: bytes)
+    }
+  }
+}
+
+/// Reads the parameters of a checkpoint of the same model.
+///
+/// - Throws: `CheckpointError`, which names the first array that does not fit.
+func loadParameters(from path: String, into replica: Replica) throws {
+  try Checkpoint(path).read("parameters", replica.layout, into: replica.parameters.elements)
+}

@@ -1,0 +1,206 @@
+public import Configuration
+public import Models
+
+/// Everything that decides a run, as plain values.
+public struct RunConfiguration: Sendable {
+  /// Where the rows are and how they are ordered.
+  public struct Data: Sendable {
+    /// The file of the rows to train on.
+    public var train: String
+    /// The file of the rows that show the result.
+    public var test: String?
+    /// The rows that show progress and choose the best checkpoint.
+    public var validation: Validation
+    /// Whether every epoch has an order of its own; otherwise the order is that of the file.
+    public var isShuffled: Bool
+    /// The name of the dataset of samples, where it cannot be found by the usual names.
+    public var samplesName: String?
+    /// The name of the dataset of labels or responses.
+    public var targetsName: String?
+  }
+
+  /// Where the rows for validation come from.
+  public enum Validation: Hashable, Sendable {
+    /// There are none.
+    case none
+    /// All rows of a file.
+    case file(String)
+    /// A share of the rows to train on, chosen by the seed and left out of training.
+    case fraction(Double)
+  }
+
+  /// How often something happens.
+  public enum Interval: Hashable, Sendable {
+    /// At the end of every epoch.
+    case epoch
+    /// Every so many steps.
+    case steps(Int)
+    /// Never while the run goes on.
+    case never
+  }
+
+  /// What is done with a loss that is not a finite number.
+  public enum NonfinitePolicy: String, CaseIterable, Sendable {
+    /// The run stops with an error; the checkpoints before it stay.
+    case stop
+  }
+
+  /// Where the rows are.
+  public var data: Data
+  /// The layers, in order.
+  public var model: [Layer]
+  /// What is minimised.
+  public var loss: LossKind
+  /// How parameters change.
+  public var optimizer: OptimizerRule
+  /// The step size.
+  public var learningRate: Double
+  /// How the step size changes over the run.
+  public var schedule: LearningRateSchedule
+  /// The rows of a step, over all ranks.
+  public var batchSize: Int
+  /// The parts a step is cut into; nil for a fixed function of model and batch.
+  public var microbatches: Int?
+  /// The passes over the data.
+  public var epochs: Int
+  /// What all random numbers are a function of.
+  public var seed: UInt64
+  /// How often to evaluate.
+  public var evaluationInterval: Interval
+  /// The rows that evaluation computes together.
+  public var evaluationBlock: Int
+  /// How often to write a checkpoint.
+  public var checkpointInterval: Interval
+  /// Whether the initial parameters are written too.
+  public var checkpointAtStart: Bool
+  /// The newest checkpoints that are kept.
+  public var checkpointsKept: Int
+  /// Whether the checkpoint with the best evaluation is kept too.
+  public var keepsBest: Bool
+  /// The steps from one record of the metrics to the next.
+  public var metricsInterval: Int
+  /// What is done with a loss that is not a finite number.
+  public var onNonfinite: NonfinitePolicy
+  /// The threads of a rank that compute microbatches; nil to choose.
+  public var workers: Int?
+  /// The largest split that is held in memory, in bytes.
+  public var memoryLimit: Int
+  /// The longest a rank waits for those of other hosts, in seconds; 0 for ever.
+  public var peerTimeout: Double
+
+  /// The keys that may change when a run goes on.
+  public static let changeableKeys = ["epochs", "checkpoint", "evaluation", "metrics", "run"]
+
+  /// Reads all keys.
+  ///
+  /// - Parameter root: The top level of a configuration.
+  /// - Throws: `ConfigurationError` naming the key.
+  public init(_ root: Section) throws(ConfigurationError) {
+    data = try Data(root.section("data"))
+    model = try Layer.read(from: root)
+    loss = try root.choice("loss", default: .softmaxCrossEntropy, meaning: "what is minimised")
+    (optimizer, learningRate) = try OptimizerRule.read(from: root)
+    schedule = try LearningRateSchedule.read(from: root)
+    batchSize = try root.integer(
+      "batch_size", default: 256, in: .positive, meaning: "rows of a step, over all ranks")
+    microbatches = try root.optionalInteger(
+      "microbatches", in: .between(1, 65536), unset: "a function of model and batch_size",
+      meaning: "parts a step is cut into; with data and seed it decides the answer")
+    epochs = try root.integer(
+      "epochs", default: 10, in: .between(0, Int(Int32.max)),
+      meaning: "passes over the training rows")
+    seed = UInt64(
+      try root.integer(
+        "seed", default: 1, in: .nonNegative, meaning: "what all random numbers depend on"))
+    let evaluation = try root.section("evaluation", shorthand: "every")
+    evaluationInterval = try Interval.read(
+      "every", from: evaluation, default: "epoch", meaning: "how often to evaluate")
+    evaluationBlock = try evaluation.integer(
+      "block", default: 256, in: .between(1, 1 << 20), meaning: "rows evaluated together")
+    let checkpoint = try root.section("checkpoint", shorthand: "every")
+    checkpointInterval = try Interval.read(
+      "every", from: checkpoint, default: "epoch", meaning: "how often to write a checkpoint")
+    checkpointAtStart = try checkpoint.boolean(
+      "at_start", default: false, meaning: "whether to write the initial parameters too")
+    checkpointsKept = try checkpoint.integer(
+      "keep", default: 3, in: .positive, meaning: "newest checkpoints kept")
+    keepsBest = try checkpoint.boolean(
+      "keep_best", default: true,
+      meaning: "whether to keep the checkpoint with the best evaluation too")
+    metricsInterval = try root.section("metrics", shorthand: "every").integer(
+      "every", default: 1, in: .positive, meaning: "steps from one step record to the next")
+    onNonfinite = try root.section("train").choice(
+      "on_nonfinite", default: .stop, meaning: "what to do when the loss is not a finite number")
+    let run = try root.section("run")
+    workers = try run.value(
+      "workers", [.word("auto", nil), .integer(.between(1, 4096)) { $0 }], default: .string("auto"),
+      meaning: "threads of a rank that compute microbatches")
+    memoryLimit =
+      try run.integer(
+        "data_memory", default: 2048, in: .between(0, 1 << 30),
+        meaning: "largest split held in memory, in MiB; larger ones are read row by row")
+      << 20
+    peerTimeout = try run.number(
+      "peer_timeout", default: 600, in: .nonNegative,
+      meaning: "seconds to wait for ranks of other hosts before the job ends; 0 for ever")
+  }
+}
+
+extension RunConfiguration.Data {
+  init(_ section: Section) throws(ConfigurationError) {
+    train = try section.path("train", meaning: "HDF5 file of the rows to train on")
+    test = try section.optionalPath(
+      "test", unset: "none", meaning: "HDF5 file of the rows to test on")
+    validation = try section.value(
+      "validation",
+      [
+        .unset(.none), .number(.fraction) { .fraction($0) },
+        .path(expected: "the path of a file") { .file($0) },
+      ], default: .null, unset: "none",
+      meaning: "rows that show progress and choose the best checkpoint: a file, or a share of train"
+    )
+    isShuffled = try section.value(
+      "shuffle", [.word("full", true), .word("false", false)], default: .string("full"),
+      meaning: "a new order of all rows in every epoch, or the order of the file")
+    samplesName = try section.optionalString(
+      "samples", unset: "found by usual names", meaning: "name of the dataset of samples")
+    targetsName = try section.optionalString(
+      "targets", unset: "found by usual names",
+      meaning: "name of the dataset of labels or responses")
+  }
+}
+
+extension RunConfiguration.Interval {
+  fileprivate static func read(
+    _ key: String, from section: Section, default word: String, meaning: String
+  ) throws(ConfigurationError) -> RunConfiguration.Interval {
+    try section.value(
+      key, [.word("epoch", .epoch), .word("never", .never), .integer(.positive) { .steps($0) }],
+      default: .string(word), meaning: meaning + ": epoch, never, or a number of steps")
+  }
+
+  /// Whether it happens after a step.
+  ///
+  /// - Parameters:
+  ///   - step: The number of the step, from 1.
+  ///   - stepsPerEpoch: The steps of an epoch.
+  /// - Returns: Whether it is due.
+  func isDue(after step: Int, stepsPerEpoch: Int) -> Bool {
+    switch self {
+    case .epoch: step % stepsPerEpoch == 0
+    case .steps(let count): step % count == 0
+    case .never: false
+    }
+  }
+}
+
+/// Reads a configuration and its canonical form.
+///
+/// - Throws: `ConfigurationError`.
+public func readConfiguration(
+  _ path: String, overrides: [String]
+) throws(ConfigurationError) -> (RunConfiguration, ResolvedConfiguration) {
+  let reader = ConfigurationReader(try ConfigurationTree(path: path, overrides: overrides))
+  let configuration = try RunConfiguration(reader.root)
+  return (configuration, try reader.finish())
+}

@@ -1,0 +1,174 @@
+import Checkpoints
+import Configuration
+import Runs
+import Tensors
+
+/// Writes a run into its directory: records, checkpoints, status.
+///
+/// On root only.
+final class RunRecorder {
+  private let run: Run
+  private let checkpoints: CheckpointFolder
+  private let metrics: MetricsWriter
+  private let plan: TrainingPlan
+  private let splits: Splits
+  private let rankCount: Int
+  private(set) var lastCheckpointPath: String?
+  private var lastStatus = ContinuousClock.now
+
+  /// Goes on with the records of a run.
+  ///
+  /// - Parameters:
+  ///   - run: The run directory, begun.
+  ///   - checkpoints: Its checkpoints.
+  ///   - step: The step the run goes on from; records after it are cut off.
+  ///   - plan: What is trained.
+  ///   - splits: The rows.
+  ///   - rankCount: The number of ranks, for records of time.
+  /// - Throws: `RunError` if the records cannot be written to.
+  init(
+    _ run: Run, checkpoints: CheckpointFolder, step: Int, plan: TrainingPlan, splits: Splits,
+    rankCount: Int
+  ) throws(RunError) {
+    self.run = run
+    self.checkpoints = checkpoints
+    self.plan = plan
+    self.splits = splits
+    self.rankCount = rankCount
+    metrics = try run.metrics(after: step)
+  }
+
+  /// Records a step; nothing in the record depends on time, ranks or workers.
+  func recordStep(_ step: Int, epoch: Int, loss: Double) throws(RunError) {
+    try metrics.append(
+      "step", [("step", .integer(step)), ("epoch", .integer(epoch)), ("loss", .double(loss))])
+  }
+
+  /// Lets the status follow the replica, at most once a second.
+  func follow(_ replica: Replica) throws(RunError) {
+    guard lastStatus.duration(to: .now) >= .seconds(1) else { return }
+    try updateStatus(.running, replica)
+  }
+
+  /// Records an evaluation; nothing in the record depends on time, ranks or workers.
+  func recordEvaluation(_ evaluation: Evaluation, split: String, step: Int) throws(RunError) {
+    try metrics.append(
+      "evaluation",
+      [
+        ("split", .string(split)), ("step", .integer(step)), ("loss", .double(evaluation.loss)),
+        ("correct", evaluation.correct.map { .integer($0) } ?? .null),
+        ("count", .integer(evaluation.count)),
+      ])
+  }
+
+  /// Records where the time went since the process began.
+  func recordTiming(_ timing: Timing, step: Int, epoch: Int) throws(RunError) {
+    var fields: [(key: String, value: JSONValue)] = [
+      ("step", .integer(step)), ("epoch", .integer(epoch)), ("ranks", .integer(rankCount)),
+      ("rows", .integer(timing.rowCount)), ("seconds", .double(timing.total.seconds)),
+    ]
+    for phase in Timing.Phase.allCases {
+      fields.append((phase.word, .double(timing[phase].seconds)))
+    }
+    try metrics.append("timing", fields)
+  }
+
+  /// Writes a checkpoint of a replica and removes old ones; returns its path.
+  ///
+  /// The records come first: after a crash the run goes on from the checkpoint, and what was recorded
+  /// before it is not recorded again.
+  ///
+  /// - Throws: `RunError`, `CheckpointError`; nothing that was there is lost then.
+  func save(_ replica: Replica) throws -> String {
+    try metrics.sync()
+    var content = CheckpointContent(record(of: replica))
+    content.add("parameters", replica.layout, from: replica.parameters)
+    for (name, vector) in zip(replica.optimizer.rule.slotNames, replica.optimizer.slots) {
+      content.add("optimizer/\(name)", replica.layout, from: vector)
+    }
+    let entry = try checkpoints.write(content)
+    lastCheckpointPath = entry.path
+    if let best = replica.best, best.step == replica.step {
+      try checkpoints.note(
+        CheckpointFolder.Best(
+          step: best.step, score: best.evaluation.accuracy ?? -best.evaluation.loss))
+    }
+    try checkpoints.retain(
+      newest: plan.configuration.checkpointsKept, isBestKept: plan.configuration.keepsBest)
+    try updateStatus(.running, replica)
+    return entry.path
+  }
+
+  /// Notes how the run ended.
+  func close(_ state: RunStatus.State, replica: Replica) throws(RunError) {
+    try metrics.sync()
+    try updateStatus(state, replica)
+  }
+
+  /// Notes why the run ended early; what fails here has been reported already.
+  ///
+  /// - Parameters:
+  ///   - replica: How far it came.
+  ///   - message: The error.
+  ///   - wouldFailAgain: Whether going on would end the same way, as with a loss that is not finite.
+  func abandon(replica: Replica, message: String, wouldFailAgain: Bool) {
+    try? metrics.flush()
+    try? updateStatus(wouldFailAgain ? .failed : .stopped, replica, message: message)
+  }
+
+  private func updateStatus(
+    _ state: RunStatus.State, _ replica: Replica, message: String? = nil
+  ) throws(RunError) {
+    var status = run.status ?? RunStatus(state: state, kind: "")
+    status.state = state
+    status.step = replica.step
+    status.epoch = replica.step / plan.stepsPerEpoch
+    status.loss = replica.lastLoss.isFinite ? replica.lastLoss : nil
+    status.message = message
+    try run.update(status, isDurable: state != .running)
+    lastStatus = .now
+  }
+
+  private func record(of replica: Replica) -> RunRecord {
+    var record = RunRecord()
+    record.step = replica.step
+    record.epoch = replica.step / plan.stepsPerEpoch
+    record.position = replica.step % plan.stepsPerEpoch * plan.configuration.batchSize
+    record.seed = plan.configuration.seed
+    record.configuration = plan.resolved.yaml
+    record.data = Dictionary(
+      uniqueKeysWithValues: splits.fingerprints.map { ($0.split, $0.fingerprint) })
+    let environment = Environment.current
+    record.versions = [
+      "isa": environment.isa, "caches": environment.caches, "oneDNN": environment.oneDNNVersion,
+    ]
+    record.state = replica.best?.evaluation.state ?? [:]
+    if let best = replica.best { record.state["best_step"] = .integer(best.step) }
+    if replica.lastLoss.isFinite { record.state["last_loss"] = .number(replica.lastLoss) }
+    record.state["sample_shape"] = .text(
+      splits.sampleShape.extents.map(String.init).joined(separator: ","))
+    record.state["targets"] = .text(splits.targets.word)
+    return record
+  }
+}
+
+extension Evaluation {
+  /// The evaluation as state of a checkpoint.
+  fileprivate var state: [String: RunRecord.Value] {
+    var state: [String: RunRecord.Value] = [
+      "best_loss": .number(loss), "best_count": .integer(count),
+    ]
+    if let correct { state["best_correct"] = .integer(correct) }
+    return state
+  }
+
+  /// Reads back the best evaluation of a checkpoint, if it has one.
+  init?(state: [String: RunRecord.Value]) {
+    guard case .number(let loss) = state["best_loss"],
+      case .integer(let count) = state["best_count"]
+    else { return nil }
+    var correct: Int?
+    if case .integer(let value) = state["best_correct"] { correct = value }
+    self.init(loss: loss, correct: correct, count: count)
+  }
+}

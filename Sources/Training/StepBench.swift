@@ -1,0 +1,133 @@
+public import Communication
+import Kernels
+public import Models
+import Tensors
+
+/// The time of training steps beside the time of what they cannot do without.
+public struct StepBench: Sendable {
+  /// The median time of a step, everything included.
+  public let step: Duration
+  /// The least and the largest time of a step.
+  public let range: (least: Duration, largest: Duration)
+  /// The sum of the bare matrix products of a step and one pass of the optimiser.
+  public let floor: Duration
+  /// The microbatches of a step.
+  public let microbatches: Int
+  /// The threads of this rank.
+  public let workers: Int
+  /// The number of elements of all parameters.
+  public let parameterCount: Int
+
+  /// How many times the floor a step takes.
+  public var ratio: Double { step.seconds / floor.seconds }
+
+  /// Measures steps on random rows in memory.
+  ///
+  /// The floor is measured between the steps, so that both see the machine at the same speed.
+  ///
+  /// Collective.
+  ///
+  /// - Parameters:
+  ///   - network: What is trained.
+  ///   - targets: What rows are compared with.
+  ///   - configuration: Batch size, microbatches and optimiser.
+  ///   - rounds: The number of times that steps and floor are measured.
+  ///   - communicator: The ranks.
+  /// - Returns: The times.
+  /// - Throws: `PlanError`, `OneDNNError` as agreed failures; `CommunicationError`.
+  public static func measure(
+    _ network: Network, targets: Network.Targets, configuration: RunConfiguration,
+    rounds: Int = 15, communicator: any Communicator
+  ) throws -> StepBench {
+    let batchSize = configuration.batchSize
+    let microbatches =
+      configuration.microbatches ?? defaultMicrobatches(for: network, batchSize: batchSize)
+    let workers = configuration.workers ?? 1
+    let steps = try BenchSteps(
+      network, targets: targets, optimizer: configuration.optimizer,
+      learningRate: configuration.learningRate, batchSize: batchSize, microbatches: microbatches,
+      workers: workers, seed: configuration.seed, communicator: communicator)
+    let clock = ContinuousClock()
+    let once = try clock.measure { for _ in 0..<5 { try steps.step() } } / 5
+    let stepsPerRound = max(3, min(200, Int(0.05 / once.seconds)))
+    // All ranks take as many steps as the slowest can.
+    var agreed = [Int64(stepsPerRound)]
+    try communicator.allreduce(&agreed, .min)
+    var times: [Duration] = []
+    var floors: [Duration] = []
+    for _ in 0..<rounds {
+      for _ in 0..<agreed[0] { times.append(try clock.measure { try steps.step() }) }
+      floors.append(try communicator.together { try measureFloor(network, batchSize: batchSize) })
+    }
+    times.sort()
+    floors.sort()
+    return StepBench(
+      step: times[times.count / 2], range: (times[0], times[times.count - 1]),
+      floor: floors[floors.count / 2], microbatches: microbatches, workers: workers,
+      parameterCount: network.layout.elementCount)
+  }
+
+  /// The bare products of one step with one microbatch on one core, and one momentum pass.
+  ///
+  /// Forward, weight gradient, and input gradient of all but the first affine layer.
+  private static func measureFloor(_ network: Network, batchSize: Int) throws -> Duration {
+    var sum = Floor.measureMomentum(count: network.layout.count, repeats: 3)
+    for (index, parameter) in network.parameters.filter({ $0.shape.axisCount == 2 }).enumerated() {
+      let (units, inputs) = (parameter.shape[0], parameter.shape[1])
+      var products = [
+        Floor.Product(
+          rows: batchSize, columns: units, depth: inputs, transposeLHS: false, transposeRHS: true),
+        Floor.Product(
+          rows: units, columns: inputs, depth: batchSize, transposeLHS: true, transposeRHS: false),
+      ]
+      if index > 0 {
+        products.append(
+          Floor.Product(
+            rows: batchSize, columns: inputs, depth: units, transposeLHS: false,
+            transposeRHS: false))
+      }
+      for product in products { sum += try Floor.measure(product, repeats: 3).least }
+    }
+    return sum
+  }
+}
+
+/// Whole training steps on random rows in memory: microbatches, sum, and optimiser.
+package final class BenchSteps {
+  private let engine: StepEngine
+  private let replica: Replica
+  private let rows: RandomRows
+  private let batchSize: Int
+
+  /// Compiles everything.
+  ///
+  /// Collective.
+  package init(
+    _ network: Network, targets: Network.Targets, optimizer: OptimizerRule, learningRate: Double,
+    batchSize: Int, microbatches: Int, workers: Int = 1, seed: UInt64,
+    communicator: any Communicator
+  ) throws {
+    replica = Replica(layout: network.layout, rule: optimizer, learningRate: learningRate)
+    network.writeInitialValues(into: replica.parameters, seed: seed)
+    engine = try StepEngine(
+      network, rowCounts: [batchSize], microbatches: microbatches, workers: workers,
+      parameters: replica.parameters, communicator: communicator)
+    rows = RandomRows(
+      4 * batchSize, sampleShape: network.sampleShape, targets: targets,
+      classCount: network.outputCount)
+    self.batchSize = batchSize
+  }
+
+  /// Takes one step.
+  ///
+  /// Collective.
+  package func step() throws {
+    let start = replica.step % 4 * batchSize
+    let outcome = try engine.computeMicrobatches(
+      rowCount: batchSize, of: rows, row: { start + $0 }, stopIsRequested: false, failure: nil)
+    let gradient = try engine.sumGradients(rowCount: batchSize)
+    replica.update(
+      gradient: gradient, scale: 1 / outcome.sums.weight, step: replica.step + 1, rateFactor: 1,
+      pool: engine.pool)
+  }
+}

@@ -1,0 +1,101 @@
+import Checkpoints
+import Configuration
+import Datasets
+public import Models
+public import Tensors
+
+/// A model with the parameters of a checkpoint.
+public struct TrainedModel {
+  /// The configuration it was trained with.
+  public let configuration: RunConfiguration
+  /// The model.
+  public let network: Network
+  /// Its parameters, of the network's layout.
+  public let parameters: FloatBuffer
+  /// The steps it was trained for.
+  public let step: Int
+
+  /// Reads a checkpoint, which holds all that is needed to rebuild the model.
+  ///
+  /// - Parameter path: The file.
+  /// - Throws: `CheckpointError`, `ConfigurationError`, `ModelError`; ``TrainingError`` if the record
+  ///   lacks something.
+  public init(checkpoint path: String) throws {
+    let checkpoint = try Checkpoint(path)
+    let record = try checkpoint.record()
+    let reader = ConfigurationReader(
+      try ConfigurationTree(text: record.configuration, source: path, folder: "."))
+    configuration = try RunConfiguration(reader.root)
+    guard case .text(let shapeText) = record.state["sample_shape"],
+      case .text(let targetsText) = record.state["targets"],
+      let targets = Network.Targets(word: targetsText)
+    else {
+      throw TrainingError.badRecord(
+        path: path, fault: "found no 'sample_shape' and 'targets' in /run/state, expected both")
+    }
+    let extents = shapeText.split(separator: ",").map { Int($0) ?? 0 }
+    guard extents.allSatisfy({ $0 > 0 }) else {
+      throw TrainingError.badRecord(
+        path: path, fault: "'sample_shape' is '\(shapeText)', expected positive extents")
+    }
+    network = try Network(
+      layers: configuration.model, loss: configuration.loss, sampleShape: Shape(extents),
+      targets: targets)
+    // What the file holds is known to fit before memory is taken for it.
+    try checkpoint.requireMatch("parameters", network.layout)
+    parameters = FloatBuffer(count: network.layout.count)
+    try checkpoint.read("parameters", network.layout, into: parameters.elements)
+    step = record.step
+  }
+
+  /// Opens a data file whose rows fit the model.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - samples: The name of its dataset of samples, where it cannot be found by the usual names.
+  ///   - targets: The name of its dataset of targets, likewise.
+  ///   - needsTargets: Whether targets are wanted; they must fit then.
+  /// - Returns: The rows of the file.
+  /// - Throws: `DatasetError`; ``TrainingError`` if the file does not fit.
+  public func open(
+    _ path: String, samples: String? = nil, targets: String? = nil, needsTargets: Bool
+  ) throws -> DatasetRows {
+    let dataset = try Dataset.open(
+      path,
+      options: Dataset.Options(
+        samples: samples, targets: targets,
+        targetKind: network.lossKind.takesLabels ? .labels : .responses,
+        inMemoryLimit: configuration.memoryLimit))
+    guard dataset.sampleShape == network.sampleShape else {
+      throw TrainingError.splitsDiffer(
+        path, "samples of shape \(dataset.sampleShape)", "the data of the checkpoint",
+        "\(network.sampleShape)")
+    }
+    if needsTargets {
+      try dataset.requireTargets()
+      let found = try Network.Targets(dataset)
+      let expected: Network.Targets =
+        network.lossKind.takesLabels ? .labels : .responses(network.outputCount)
+      guard found == expected else {
+        throw TrainingError.splitsDiffer(
+          path, found.description, "the data of the checkpoint", expected.description)
+      }
+      if found == .labels { try dataset.validateLabels(classCount: network.outputCount) }
+    }
+    return DatasetRows(dataset)
+  }
+}
+
+extension Network.Targets {
+  /// Reads back ``word``.
+  fileprivate init?(word: String) {
+    let parts = word.split(separator: ",")
+    if word == "labels" {
+      self = .labels
+    } else if parts.count == 2, parts[0] == "responses", let count = Int(parts[1]), count > 0 {
+      self = .responses(count)
+    } else {
+      return nil
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import Communication
+import Datasets
+import Models
+
+/// The loop: from rows to parameters, step by step, the same on every rank.
+///
+/// All ranks go through it together. What happens when is decided by the configuration and the step,
+/// or by values that all ranks have alike, never by one rank alone.
+final class Trainer {
+  /// How the loop ended.
+  enum Ending {
+    /// After the last step of the last epoch.
+    case finished
+    /// On request, after a checkpoint.
+    case stopped
+  }
+
+  let plan: TrainingPlan
+  let replica: Replica
+  private let splits: Splits
+  private let communicator: any Communicator
+  private let engine: StepEngine
+  private let evaluator: Evaluator?
+  private let recorder: RunRecorder?
+  private let stopIsRequested: () -> Bool
+  private let report: (TrainingEvent) -> Void
+  private var lastEvaluatedStep = -1
+  private var recordingFailure: (any Error)?
+  private(set) var timing = Timing()
+  private(set) var lastEvaluations: [NamedEvaluation] = []
+
+  /// Compiles everything that the loop needs.
+  ///
+  /// Collective.
+  ///
+  /// - Parameters:
+  ///   - plan: What is trained, and how.
+  ///   - splits: The rows.
+  ///   - replica: The parameters and their state, where the run begins or goes on.
+  ///   - workers: The number of threads of this rank.
+  ///   - recorder: Where the run is written; on root only.
+  ///   - communicator: The ranks.
+  ///   - stopIsRequested: Whether this process was asked to stop; read once a step.
+  ///   - report: Told what happens, on every rank.
+  /// - Throws: `CommunicationError`, `PlanError` as an agreed failure.
+  init(
+    _ plan: TrainingPlan, splits: Splits, replica: Replica, workers: Int, recorder: RunRecorder?,
+    communicator: any Communicator, stopIsRequested: @escaping () -> Bool,
+    report: @escaping (TrainingEvent) -> Void
+  ) throws(CommunicationError) {
+    self.plan = plan
+    self.splits = splits
+    self.replica = replica
+    self.recorder = recorder
+    self.communicator = communicator
+    self.stopIsRequested = stopIsRequested
+    self.report = report
+    engine = try StepEngine(
+      plan.network, rowCounts: plan.stepRowCounts, microbatches: plan.microbatches,
+      workers: workers, parameters: replica.parameters, communicator: communicator)
+    let evaluated = splits.evaluated
+    evaluator =
+      evaluated.isEmpty
+      ? nil
+      : try Evaluator(
+        plan.network, rowCounts: evaluated.map(\.rows.rowCount),
+        blockSize: plan.configuration.evaluationBlock, workers: workers,
+        parameters: replica.parameters,
+        communicator: communicator)
+  }
+
+  /// The memory of plans and gradients on this rank, in bytes.
+  var workingByteCount: Int { engine.byteCount }
+
+  /// Trains until the last epoch, or until a rank is asked to stop.
+  ///
+  /// Collective.
+  ///
+  /// - Throws: ``TrainingError``, agreed failures of reading rows or writing files,
+  ///   `CommunicationError`.
+  func run() throws -> Ending {
+    if replica.step == 0, plan.configuration.checkpointAtStart { try save() }
+    timing.begin()
+    var order = order(ofEpoch: 0)
+    var orderEpoch = 0
+    while replica.step < plan.stepCount {
+      let epoch = replica.step / plan.stepsPerEpoch
+      if epoch != orderEpoch { (order, orderEpoch) = (self.order(ofEpoch: epoch), epoch) }
+      let wasAskedToStop = try takeStep(order)
+      try finishStep(epoch: epoch)
+      let isLast = replica.step == plan.stepCount
+      let isDue = plan.configuration.checkpointInterval.isDue(
+        after: replica.step, stepsPerEpoch: plan.stepsPerEpoch)
+      if isDue || isLast || wasAskedToStop { try save() }
+      if wasAskedToStop, !isLast { return .stopped }
+    }
+    return .finished
+  }
+
+  private func order(ofEpoch epoch: Int) -> RowOrder {
+    RowOrder(
+      count: splits.train.rowCount, seed: plan.configuration.seed, epoch: epoch,
+      shuffle: plan.configuration.data.isShuffled)
+  }
+
+  /// One update of all replicas; returns whether a rank was asked to stop.
+  private func takeStep(_ order: RowOrder) throws -> Bool {
+    let start = replica.step % plan.stepsPerEpoch * plan.configuration.batchSize
+    let rowCount = min(plan.configuration.batchSize, splits.train.rowCount - start)
+    let outcome = try engine.computeMicrobatches(
+      rowCount: rowCount, of: splits.train, row: { order[start + $0] },
+      stopIsRequested: stopIsRequested(), failure: recordingFailure)
+    timing.end(.compute)
+    let step = replica.step + 1
+    let loss = outcome.sums.loss / outcome.sums.weight
+    if !loss.isFinite {
+      switch plan.configuration.onNonfinite {
+      case .stop:
+        try communicator.together { throw TrainingError.nonfiniteLoss(step: step, loss: loss) }
+      }
+    }
+    let gradient = try engine.sumGradients(rowCount: rowCount)
+    timing.end(.reduction)
+    let rateFactor = plan.configuration.schedule.factor(
+      step: step, stepsPerEpoch: plan.stepsPerEpoch)
+    replica.update(
+      gradient: gradient, scale: 1 / outcome.sums.weight, step: step, rateFactor: rateFactor,
+      pool: engine.pool)
+    replica.lastLoss = loss
+    timing.end(.optimizer)
+    timing.rowCount += rowCount
+    return outcome.stopWasRequested
+  }
+
+  /// Records the step, and evaluates where that is due.
+  private func finishStep(epoch: Int) throws {
+    let step = replica.step
+    if step % plan.configuration.metricsInterval == 0 {
+      record { try $0.recordStep(step, epoch: epoch + 1, loss: replica.lastLoss) }
+    }
+    record { try $0.follow(replica) }
+    report(.step(step, of: plan.stepCount, epoch: epoch + 1, loss: replica.lastLoss))
+    let isDue = plan.configuration.evaluationInterval.isDue(
+      after: step, stepsPerEpoch: plan.stepsPerEpoch)
+    if isDue || step == plan.stepCount { try evaluate(epoch: epoch + 1) }
+    if step % plan.stepsPerEpoch == 0 {
+      timing.end(.other)
+      record { try $0.recordTiming(timing, step: step, epoch: epoch + 1) }
+    }
+    timing.end(.other)
+  }
+
+  private func evaluate(epoch: Int) throws {
+    guard let evaluator else { return }
+    lastEvaluations = []
+    for (split, rows) in splits.evaluated {
+      let evaluation = try evaluator.evaluate(rows)
+      if !evaluation.loss.isFinite {
+        let step = replica.step
+        try communicator.together {
+          throw TrainingError.nonfiniteEvaluation(split: split, step: step, loss: evaluation.loss)
+        }
+      }
+      lastEvaluations.append(NamedEvaluation(split: split, evaluation: evaluation))
+      record { try $0.recordEvaluation(evaluation, split: split, step: replica.step) }
+      report(.evaluated(split: split, step: replica.step, epoch: epoch, evaluation))
+    }
+    lastEvaluatedStep = replica.step
+    timing.end(.evaluation)
+  }
+
+  /// Writes a checkpoint, after a check that all replicas are the same and finite.
+  private func save() throws {
+    timing.end(.other)
+    let digest = replica.digest()
+    try communicator.requireSame(digest, named: "digest of parameters at step \(replica.step)")
+    try communicator.together {
+      guard replica.isFinite else {
+        throw TrainingError.nonfiniteParameters(step: replica.step)
+      }
+    }
+    // The first split decides which checkpoint is best: validation where there is one.
+    if lastEvaluatedStep == replica.step, let first = lastEvaluations.first {
+      replica.noteEvaluation(first.evaluation)
+    }
+    try communicator.together {
+      if let recordingFailure { throw recordingFailure }
+      guard let recorder else { return }
+      let path = try recorder.save(replica)
+      report(.saved(path: path, step: replica.step))
+    }
+    timing.end(.saving)
+  }
+
+  /// Lets root write a record; a failure ends the run on all ranks with the next step or checkpoint,
+  /// so that a record costs no collective.
+  private func record(_ work: (RunRecorder) throws -> Void) {
+    guard let recorder, recordingFailure == nil else { return }
+    do { try work(recorder) } catch { recordingFailure = error }
+  }
+}

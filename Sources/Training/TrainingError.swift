@@ -1,0 +1,75 @@
+public import Configuration
+import Foundation
+
+/// Why a run cannot begin or go on.
+public enum TrainingError: Error {
+  /// The batch has more rows than the data.
+  case batchTooLarge(batchSize: Int, rows: Int, path: String)
+  /// The vectors of the parameters are larger than the memory of the host.
+  case tooLarge(parameterCount: Int, byteCount: Int, rankCount: Int, memory: Int)
+  /// Two files of one run do not go together.
+  case splitsDiffer(String, String, String, String)
+  /// The loss of a step is not a finite number.
+  case nonfiniteLoss(step: Int, loss: Double)
+  /// The loss of an evaluation is not a finite number.
+  case nonfiniteEvaluation(split: String, step: Int, loss: Double)
+  /// A parameter is not a finite number.
+  case nonfiniteParameters(step: Int)
+  /// The data of a run is not what it was when the run began.
+  case dataChanged(split: String, path: String, found: String, expected: String)
+  /// A run was begun with another configuration.
+  case otherConfiguration(ConfigurationError)
+  /// A checkpoint was made by something that computes other bits.
+  case environmentChanged(what: String, found: String, expected: String, path: String)
+  /// Every checkpoint of a run is damaged.
+  case noGoodCheckpoint(path: String, count: Int, first: String)
+  /// The record of a checkpoint lacks something or holds what cannot be.
+  case badRecord(path: String, fault: String)
+}
+
+extension TrainingError: CustomStringConvertible {
+  /// The thing, what was found, what was expected, on one line.
+  public var description: String {
+    switch self {
+    case .batchTooLarge(let batchSize, let rows, let path):
+      "batch_size is \(batchSize) but \(path) has only \(rows) \(rows == 1 ? "row" : "rows") to train "
+        + "on; expected at most that many"
+    case .tooLarge(let parameterCount, let byteCount, let rankCount, let memory):
+      "model has \(parameterCount) parameters, found \(gigabytes(byteCount)) for them, their gradient "
+        + "and optimiser state on \(rankCount == 1 ? "this host" : "the \(rankCount) ranks of a host"), "
+        + "expected less than its memory of \(gigabytes(memory))"
+    case .splitsDiffer(let path, let found, let other, let expected):
+      "\(path): found \(found), expected \(expected) as in \(other)"
+    case .nonfiniteLoss(let step, let loss):
+      "loss of step \(step) is \(plain(loss)), expected a finite number; a smaller learning_rate may "
+        + "help; checkpoints before it are kept"
+    case .nonfiniteEvaluation(let split, let step, let loss):
+      "loss on \(split) after step \(step) is \(plain(loss)), expected a finite number; a "
+        + "smaller learning_rate may help; checkpoints before it are kept"
+    case .nonfiniteParameters(let step):
+      "parameters after step \(step) are not all finite; no checkpoint of them is written; a "
+        + "smaller learning_rate may help"
+    case .dataChanged(let split, let path, let found, let expected):
+      "\(path): \(split) data has fingerprint \(found.prefix(16)), expected \(expected.prefix(16)) "
+        + "as when the run began"
+    case .otherConfiguration(let error):
+      "\(error); --fresh starts over, another --output begins another run"
+    case .environmentChanged(let what, let found, let expected, let path):
+      "\(path): written with \(what) \(expected), found \(found); the run would not go on in the "
+        + "same bits"
+    case .noGoodCheckpoint(let path, let count, let first):
+      "\(path): none of \(count) checkpoints is good, expected one to go on from, or --fresh to start "
+        + "over; \(first)"
+    case .badRecord(let path, let fault):
+      "\(path): \(fault)"
+    }
+  }
+}
+
+/// A number as it is read; without the payload that Swift prints of what is not a number.
+private func plain(_ number: Double) -> String { number.isNaN ? "nan" : "\(number)" }
+
+/// A number of bytes in units of 10⁹.
+private func gigabytes(_ byteCount: Int) -> String {
+  String(format: "%.1f GB", Double(byteCount) / 1e9)
+}

@@ -1,0 +1,17 @@
+/// What the loop tells those who watch it.
+public enum TrainingEvent {
+  /// A step was taken.
+  case step(_ step: Int, of: Int, epoch: Int, loss: Double)
+  /// A split was evaluated.
+  case evaluated(split: String, step: Int, epoch: Int, Evaluation)
+  /// A checkpoint was written; on root only.
+  case saved(path: String, step: Int)
+}
+
+/// An evaluation and the split it is of.
+public struct NamedEvaluation: Hashable, Sendable {
+  /// The name of the split.
+  public let split: String
+  /// The result.
+  public let evaluation: Evaluation
+}

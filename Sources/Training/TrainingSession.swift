@@ -1,0 +1,251 @@
+public import Communication
+import Configuration
+import Models
+import Runs
+import Tensors
+
+/// What a run is asked to be.
+public struct TrainingRequest: Sendable {
+  /// Where the configuration is.
+  public var configurationPath: String
+  /// Overrides of it, each `key.path=value`.
+  public var overrides: [String]
+  /// The run directory; nil for the newest unfinished run of this kind in `runsFolder`, or a new one.
+  public var output: String?
+  /// The folder of run directories that are chosen by number.
+  public var runsFolder: String
+  /// What tells runs of one command from those of another.
+  public var kind: String
+  /// Whether to start over.
+  public var isFresh: Bool
+  /// A checkpoint whose parameters a new run begins with.
+  public var initialCheckpoint: String?
+  /// Whether to stop before the first step, without a run directory.
+  public var isDryRun: Bool
+  /// What identifies the program.
+  public var programDigest: String
+
+  /// Creates a request.
+  public init(
+    configurationPath: String, overrides: [String] = [], output: String? = nil,
+    runsFolder: String = "runs", kind: String, isFresh: Bool = false,
+    initialCheckpoint: String? = nil, isDryRun: Bool = false, programDigest: String = ""
+  ) {
+    self.configurationPath = configurationPath
+    self.overrides = overrides
+    self.output = output
+    self.runsFolder = runsFolder
+    self.kind = kind
+    self.isFresh = isFresh
+    self.initialCheckpoint = initialCheckpoint
+    self.isDryRun = isDryRun
+    self.programDigest = programDigest
+  }
+}
+
+/// One run on all ranks: from a configuration to trained parameters, in a run directory.
+///
+/// Everything that can be refused is refused when the session is made, before the first step.
+public final class TrainingSession {
+  /// How a run ended.
+  public enum Ending: Sendable {
+    /// All epochs are done.
+    case finished
+    /// It was finished before; nothing was done.
+    case wasFinished
+    /// It stopped on request, after a checkpoint.
+    case stopped
+  }
+
+  /// What is trained, and how.
+  public let plan: TrainingPlan
+  /// The rows.
+  public let splits: Splits
+  /// The run directory; nil in a dry run.
+  public let runPath: String?
+  /// The threads of this rank that compute microbatches.
+  public let workers: Int
+  /// The step that the run goes on from; 0 for a new one.
+  public let startStep: Int
+  /// The checkpoint that the run goes on from.
+  public let resumedFrom: String?
+  /// What was noticed on the way, one line each.
+  public let notices: [String]
+
+  private let communicator: any Communicator
+  private let replica: Replica
+  private let recorder: RunRecorder?
+  private let trainer: Trainer?
+
+  /// Prepares a run.
+  ///
+  /// Collective.
+  ///
+  /// - Parameters:
+  ///   - request: What is asked for; the same on all ranks.
+  ///   - communicator: The ranks.
+  ///   - stopIsRequested: Whether this process was asked to stop; read once a step.
+  ///   - report: Told what happens, on every rank.
+  /// - Throws: `CommunicationError`, in which failures of all kinds are agreed on by all ranks.
+  public init(
+    _ request: TrainingRequest, communicator: any Communicator,
+    stopIsRequested: @escaping () -> Bool = { false },
+    report: @escaping (TrainingEvent) -> Void = { _ in }
+  ) throws(CommunicationError) {
+    self.communicator = communicator
+    let (configuration, resolved) = try communicator.together {
+      try readConfiguration(request.configurationPath, overrides: request.overrides)
+    }
+    try communicator.requireSame(request.programDigest, named: "program")
+    try communicator.requireSame(Environment.current.description, named: "CPU or library")
+    try communicator.requireSame(resolved.yaml, named: "configuration")
+    let splits = try communicator.together { try Splits.open(configuration) }
+    for (split, fingerprint) in splits.fingerprints {
+      try communicator.requireSame(fingerprint, named: "content of \(split) data")
+    }
+    self.splits = splits
+    let network = try communicator.together {
+      let network = try Network(
+        layers: configuration.model, loss: configuration.loss, sampleShape: splits.sampleShape,
+        targets: splits.targets)
+      try splits.validateLabels(network)
+      try network.requireMemory(
+        for: configuration.optimizer, rankCount: communicator.placement.ranksOnHost.count)
+      return network
+    }
+    let replica = Replica(
+      layout: network.layout, rule: configuration.optimizer,
+      learningRate: configuration.learningRate)
+    self.replica = replica
+
+    // Root looks for what there is to go on with; the others hear of it.
+    var opened: OpenedRun?
+    try communicator.together {
+      guard communicator.isRoot, !request.isDryRun else { return }
+      opened = try OpenedRun(
+        request, configuration: configuration, resolved: resolved, splits: splits,
+        replica: replica)
+    }
+    var header = ResumeHeader(
+      microbatches: configuration.microbatches ?? opened?.begunMicrobatches ?? 0, opened: opened)
+    header = try communicator.broadcast(header)
+    var workers =
+      configuration.workers
+      ?? defaultWorkers(
+        for: network, batchSize: configuration.batchSize, size: communicator.size,
+        cores: communicator.placement.ownCoreCount)
+    var notices = header.notices
+    var microbatches = header.microbatches
+    if configuration.microbatches == nil, microbatches > 0 {
+      notices.append("microbatches: \(microbatches), as the run began")
+    }
+    if microbatches == 0 {
+      var total = [Int64(workers)]
+      try communicator.allreduce(&total, .sum)
+      let chosen = defaultMicrobatches(for: network, batchSize: configuration.batchSize)
+      microbatches = max(chosen, powerOfTwo(atLeast: Int(total[0])))
+      let origin =
+        microbatches > chosen
+        ? "raised from \(chosen) so that all \(total[0]) workers have one"
+        : "chosen from model and batch"
+      notices.append(
+        "microbatches: \(microbatches), \(origin); with --set microbatches=\(microbatches) the answer is "
+          + "this one on any number of ranks")
+    }
+    // A worker without a microbatch only costs memory.
+    let division = WorkDivision(size: communicator.size, microbatches: microbatches)
+    workers = max(1, min(workers, division.leaves(of: communicator.rank).count))
+    self.workers = workers
+    try communicator.requireSame("\(microbatches)", named: "number of microbatches")
+    plan = TrainingPlan(
+      configuration: configuration,
+      resolved: resolved.setting("microbatches", to: .integer(microbatches)), network: network,
+      microbatches: microbatches, rowCount: splits.train.rowCount)
+    if header.checkpointPath != nil, let path = request.initialCheckpoint {
+      notices.append("the run has begun, so \(path) is not read again")
+    }
+    self.notices = notices
+    startStep = header.step
+    runPath = header.runPath
+    resumedFrom = header.checkpointPath
+    replica.step = header.step
+
+    if header.checkpointPath != nil {
+      try communicator.broadcast(replica)
+    } else if let path = request.initialCheckpoint {
+      do throws(CommunicationError) {
+        try communicator.together { try loadParameters(from: path, into: replica) }
+        try communicator.requireSame(replica.digest(), named: "content of \(path)")
+      } catch {
+        opened?.discard()
+        throw error
+      }
+    } else {
+      network.writeInitialValues(into: replica.parameters, seed: configuration.seed)
+    }
+    replica.best = opened?.best
+
+    guard startStep < plan.stepCount || (startStep == 0 && header.checkpointPath == nil) else {
+      recorder = nil
+      trainer = nil
+      // It may have been killed between its last checkpoint and the note that it is finished.
+      // One that is past the last epoch of this command goes on with more epochs.
+      if startStep == plan.stepCount { try communicator.together { try opened?.noteFinished() } }
+      return
+    }
+    let plan = plan
+    let recorder = try communicator.together {
+      try opened?.begin(
+        plan: plan, splits: splits, request: request, rankCount: communicator.size)
+    }
+    self.recorder = recorder
+    trainer = try Trainer(
+      plan, splits: splits, replica: replica, workers: workers, recorder: recorder,
+      communicator: communicator, stopIsRequested: stopIsRequested, report: report)
+  }
+
+  /// The memory of parameters, optimiser state, gradients and plans on this rank, in bytes.
+  public var byteCount: Int {
+    let vectors = 1 + replica.optimizer.slots.count
+    return vectors * replica.parameters.count * MemoryLayout<Float>.stride
+      + (trainer?.workingByteCount ?? 0)
+  }
+
+  /// The evaluations after the last step.
+  public var evaluations: [NamedEvaluation] { trainer?.lastEvaluations ?? [] }
+
+  /// The best evaluation and the step it is of; on root only.
+  public var best: (step: Int, evaluation: Evaluation)? { replica.best }
+
+  /// The newest checkpoint; on root only.
+  public var checkpointPath: String? { recorder?.lastCheckpointPath ?? resumedFrom }
+
+  /// Where the time went, on this rank.
+  public var timing: Timing { trainer?.timing ?? Timing() }
+
+  /// The steps taken so far.
+  public var step: Int { replica.step }
+
+  /// Trains until the last epoch, or until a rank is asked to stop.
+  ///
+  /// Collective.
+  ///
+  /// - Throws: ``TrainingError`` and whatever reading and writing files throws, as failures that all
+  ///   ranks agree on; `CommunicationError`.
+  public func run() throws -> Ending {
+    guard let trainer else { return .wasFinished }
+    do {
+      let ending = try trainer.run()
+      try communicator.together {
+        try recorder?.close(ending == .finished ? .finished : .stopped, replica: replica)
+      }
+      return ending == .finished ? .finished : .stopped
+    } catch {
+      // Bad numbers stay bad; a full disk or a lost rank may be better next time.
+      let status = (error as? any ExitStatusProviding)?.exitStatus
+      recorder?.abandon(
+        replica: replica, message: "\(error)", wouldFailAgain: status == 78 || status == 65)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,119 @@
+// Counts what a step allocates once it has run a few times, but for what oneDNN does inside its calls. A
+// test starts this program; the verdict
+// is the exit status, the lines are for people.
+
+import AllocationCount
+import Communication
+import Execution
+import Graphs
+import Models
+import Tensors
+import Training
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// A network with the number of rows and microbatches of its steps.
+struct Case {
+  let name: String
+  let layers: [Layer]
+  let loss: LossKind
+  let inputs: Int
+  let outputs: Int
+  let batch: Int
+  let microbatches: Int
+
+  var targets: Network.Targets { loss.takesLabels ? .labels : .responses(outputs) }
+
+  func network() throws -> Network {
+    try Network(layers: layers, loss: loss, sampleShape: [inputs], targets: targets)
+  }
+}
+
+let cases = [
+  Case(
+    name: "linear regression", layers: [.affine(3)], loss: .squaredNorm, inputs: 20, outputs: 3,
+    batch: 32, microbatches: 4),
+  Case(
+    name: "logistic regression", layers: [.affine(10)], loss: .softmaxCrossEntropy, inputs: 64,
+    outputs: 10, batch: 50, microbatches: 8),
+  Case(
+    name: "learned features, wide rows",
+    layers: [.affine(33), .activation(.tanh), .affine(40)], loss: .softmaxCrossEntropy,
+    inputs: 64, outputs: 40, batch: 64, microbatches: 8),
+  Case(
+    name: "multilayer perceptron",
+    layers: [.affine(512), .activation(.relu), .affine(256), .activation(.relu), .affine(10)],
+    loss: .softmaxCrossEntropy, inputs: 784, outputs: 10, batch: 128, microbatches: 1),
+  Case(
+    name: "every activation",
+    layers: [
+      .affine(17), .activation(.sigmoid), .affine(16), .activation(.softmax), .affine(15),
+      .activation(.square), .affine(31), .activation(.exp), .affine(8), .activation(.logSoftmax),
+      .affine(5, bias: false), .activation(.tanh), .affine(2),
+    ], loss: .meanSquaredError, inputs: 9, outputs: 2, batch: 33, microbatches: 7),
+]
+
+/// Counts what `body` allocates per call after three calls, and says who does.
+func allocations(of what: String, repeats: Int = 20, _ body: () throws -> Void) rethrows -> Int {
+  for _ in 0..<3 { try body() }
+  allocation_count_start("libdnnl")
+  for _ in 0..<repeats { try body() }
+  let count = allocation_count_stop()
+  print(
+    "\(what): \(count) allocations of ours and \(allocation_count_library()) of oneDNN in "
+      + "\(repeats) runs")
+  for index in 0..<min(allocation_count_kept(), 4) {
+    var callers: [String] = []
+    for frame in 0..<8 {
+      guard let file = allocation_count_caller(index, Int32(frame)) else { break }
+      let function = allocation_count_function(index, Int32(frame)).map { String(cString: $0) }
+      callers.append("\(String(cString: file)) \(function ?? "?")")
+    }
+    print("  " + callers.joined(separator: "\n    "))
+  }
+  return count
+}
+
+/// Runs all cases and returns the exit status.
+///
+/// A function, because what lives at the top level is never destroyed.
+func check() throws -> Int32 {
+  // That something is counted at all.
+  var buffers: [FloatBuffer] = []
+  buffers.reserveCapacity(100)
+  let seen = allocations(of: "a buffer of numbers", repeats: 1) {
+    buffers.append(FloatBuffer(count: 10))
+  }
+  guard seen >= 1 else { return 70 }
+  var total = 0
+  for item in cases {
+    let network = try item.network()
+    let layout = network.layout
+    let parameters = FloatBuffer(count: layout.count)
+    network.writeInitialValues(into: parameters, seed: 1)
+    let gradient = FloatBuffer(count: layout.count)
+    let plan = try Plan(
+      network.graph, batch: item.batch, values: [network.loss],
+      gradients: zip(network.parameters, network.gradients).map { ($0.name, $1) },
+      layout: layout, arena: Arena())
+    total += allocations(of: "\(item.name), plan") {
+      plan.run(parameters: parameters.pointer, gradient: gradient.pointer)
+    }
+    let steps = try BenchSteps(
+      network, targets: item.targets,
+      optimizer: .sgd(momentum: 0.9, nesterov: true, weightDecay: 0),
+      learningRate: 0.01, batchSize: item.batch, microbatches: item.microbatches, seed: 1,
+      communicator: SoloCommunicator())
+    total += try allocations(of: "\(item.name), step") { try steps.step() }
+  }
+  return total == 0 ? 0 : 1
+}
+
+do {
+  exit(try check())
+} catch {
+  print("\(error)")
+  exit(70)
+}

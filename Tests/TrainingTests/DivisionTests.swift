@@ -1,0 +1,105 @@
+// How rows are cut into microbatches, and microbatches and elements shared out among ranks.
+
+import Models
+import Tensors
+import Testing
+import Training
+
+@Suite("Cut into microbatches")
+struct MicrobatchCutTests {
+  @Test("has rows ⌊jn/M⌋ ..< ⌊(j+1)n/M⌋ in microbatch j, of at most two sizes")
+  func cut() {
+    for count in 1...40 {
+      for rows in 0...100 {
+        let cut = MicrobatchCut(rowCount: rows, count: count)
+        for j in 0..<count { #expect(cut[j] == j * rows / count..<(j + 1) * rows / count) }
+        let sizes = Set((0..<count).map { cut[$0].count }).filter { $0 > 0 }.sorted()
+        #expect(cut.sizes == sizes)
+        #expect(sizes.count <= 2)
+      }
+    }
+  }
+
+  @Test("does not overflow for batches near 2⁶²")
+  func largeBatch() {
+    let cut = MicrobatchCut(rowCount: 1 << 62, count: 65535)
+    #expect(cut[0].lowerBound == 0)
+    #expect(cut[65534].upperBound == 1 << 62)
+  }
+
+  @Test("leaves microbatches without rows out of the tree")
+  func emptyMicrobatches() {
+    let tree = SumTree(MicrobatchCut(rowCount: 3, count: 8))
+    #expect(tree.isPresent.count { $0 } == 3)
+    #expect(tree.isPresent == (0..<8).map { ($0 + 1) * 3 / 8 > $0 * 3 / 8 })
+  }
+}
+
+@Suite("Division of work among ranks")
+struct WorkDivisionTests {
+  @Test("gives every microbatch to one rank, in order, evenly")
+  func microbatches() {
+    for microbatches in 1...40 {
+      for size in 1...2 * microbatches + 3 {
+        let division = WorkDivision(size: size, microbatches: microbatches)
+        let shares = (0..<size).map { division.leaves(of: $0) }
+        #expect(shares.flatMap { $0 } == Array(0..<microbatches))
+        #expect(shares.map(\.count).max() == division.largestShare)
+        #expect((shares.map(\.count).min() ?? 0) >= microbatches / size)
+      }
+    }
+  }
+
+  @Test("gives every element to one rank, on borders of cache lines")
+  func elements() {
+    for count in [0, 1, 15, 16, 17, 100, 4810, 65536] {
+      for size in [1, 2, 3, 5, 8, 64, 300] {
+        let division = WorkDivision(size: size, microbatches: 8)
+        var end = 0
+        for rank in 0..<size {
+          let range = division.elements(of: rank, count: count)
+          #expect(range.lowerBound == end)
+          #expect(range.lowerBound % FlatLayout.alignment == 0 || range.isEmpty)
+          end = range.upperBound
+        }
+        #expect(end == count)
+      }
+    }
+  }
+}
+
+@Suite("Number of microbatches that is chosen")
+struct MicrobatchChoiceTests {
+  private func network(_ widths: [Int]) throws -> Network {
+    var layers: [Layer] = []
+    for (index, width) in widths.dropFirst().enumerated() {
+      if index > 0 { layers.append(.activation(.relu)) }
+      layers.append(.affine(width))
+    }
+    return try Network(
+      layers: layers, loss: .softmaxCrossEntropy, sampleShape: [widths[0]], targets: .labels)
+  }
+
+  @Test(
+    "is this function of model and batch, for ever",
+    arguments: [
+      ([784, 512, 256, 10], 128, 2), ([784, 512, 256, 10], 512, 4),
+      ([4096, 4096, 4096, 1000], 128, 1), ([64, 64, 10], 1, 1), ([4, 3], 30, 1),
+      ([784, 256, 128, 100, 10], 256, 2), ([784, 10], 60000, 64),
+    ])
+  func fixedFunction(widths: [Int], batchSize: Int, expected: Int) throws {
+    let network = try network(widths)
+    #expect(defaultMicrobatches(for: network, batchSize: batchSize) == expected)
+  }
+
+  @Test("is a power of two up to 64 and up to the batch")
+  func bounds() throws {
+    for widths in [[1, 1], [64, 64, 10], [784, 512, 256, 10]] {
+      let network = try network(widths)
+      for batchSize in [1, 2, 3, 17, 128, 1000, 100_000] {
+        let count = defaultMicrobatches(for: network, batchSize: batchSize)
+        #expect(count & (count - 1) == 0 && (1...64).contains(count) && count <= batchSize)
+      }
+    }
+  }
+}

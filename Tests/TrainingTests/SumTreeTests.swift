@@ -1,0 +1,165 @@
+// The tree against its definition, and against everything that divides it among hands.
+
+import Testing
+import Training
+
+@Suite("Tree of the sum over microbatches")
+struct SumTreeTests {
+  /// Patterns of presence for `count` leaves: all, each single gap, and random ones.
+  private static func patterns(_ count: Int) -> [[Bool]] {
+    var random = Random(seed: UInt64(count))
+    var patterns = [Array(repeating: true, count: count)]
+    for _ in 0..<4 { patterns.append((0..<count).map { _ in random.next() % 3 > 0 }) }
+    patterns.append((0..<count).map { $0 == count / 2 })
+    patterns.append(Array(repeating: false, count: count))
+    return patterns
+  }
+
+  /// Terms whose sum depends on the order in which they are added.
+  private static func terms(_ count: Int) -> [Float] {
+    var random = Random(seed: 7)
+    return (0..<count).map { _ in
+      Float(Int64(bitPattern: random.next()) % 1_000_003) / 7
+    }
+  }
+
+  /// Node (k, i) by its definition in the design.
+  private static func definition(
+    _ level: Int, _ index: Int, _ isPresent: [Bool], _ terms: [Float]
+  ) -> Float? {
+    if level == 0 { return index < terms.count && isPresent[index] ? terms[index] : nil }
+    let left = definition(level - 1, 2 * index, isPresent, terms)
+    let right = definition(level - 1, 2 * index + 1, isPresent, terms)
+    if let left, let right { return left + right }
+    return left ?? right
+  }
+
+  @Test("is node (k−1, 2i) plus node (k−1, 2i+1), an absent child passing its sibling on")
+  func equalsDefinition() {
+    for count in 1...40 {
+      let terms = SumTreeTests.terms(count)
+      for isPresent in SumTreeTests.patterns(count) {
+        let tree = SumTree(isPresent: isPresent)
+        let expected = SumTreeTests.definition(6, 0, isPresent, terms) ?? 0
+        let sum = terms.withUnsafeBufferPointer { tree.sum($0) }
+        #expect(sum.bitPattern == expected.bitPattern, "\(count) leaves, \(isPresent)")
+      }
+    }
+  }
+
+  @Test("depends on the order, or these tests would show nothing")
+  func orderMatters() {
+    let terms = SumTreeTests.terms(33)
+    let tree = SumTree(isPresent: Array(repeating: true, count: 33))
+    #expect(terms.withUnsafeBufferPointer { tree.sum($0) } != terms.reduce(0, +))
+  }
+
+  @Test("has one answer for every number of ranks and workers, also more than microbatches")
+  func divisionDoesNotMatter() {
+    for count in 1...40 {
+      let terms = SumTreeTests.terms(count)
+      for isPresent in SumTreeTests.patterns(count) {
+        let tree = SumTree(isPresent: isPresent)
+        let expected = terms.withUnsafeBufferPointer { tree.sum($0) }
+        for size in 1...2 * count + 3 {
+          let sum = SumTreeTests.divided(tree, terms, size: size, workers: 1 + (size + count) % 3)
+          guard sum?.bitPattern == (tree.contains(tree.root) ? expected.bitPattern : nil) else {
+            Issue.record("\(count) leaves on \(size) ranks, \(isPresent): \(sum as Any)")
+            return
+          }
+        }
+      }
+    }
+  }
+
+  /// What ranks and their workers make of the tree: subtrees of workers, of ranks, and the whole.
+  private static func divided(
+    _ tree: SumTree, _ terms: [Float], size: Int, workers: Int
+  ) -> Float? {
+    let division = WorkDivision(size: size, microbatches: terms.count)
+    var received: [Float] = []
+    var places: [SumTree.Node: Int] = [:]
+    for rank in 0..<size {
+      let own = division.leaves(of: rank)
+      var pieces: [Float] = []
+      var ofWorkers: [SumTree.Node: Int] = [:]
+      for worker in 0..<workers {
+        let share = evenShare(of: own.count, owner: worker, owners: workers)
+        let range = own.lowerBound + share.lowerBound..<own.lowerBound + share.upperBound
+        let nodes = tree.maximalNodes(in: range)
+        let sum = tree.sequentialSum(of: nodes)
+        var slots = [Float](repeating: .nan, count: sum.slotCount)
+        for instruction in sum.instructions {
+          switch instruction {
+          case .compute(let leaf, let slot): slots[slot] = terms[leaf]
+          case .add(let addition): slots[addition.target] += slots[addition.source]
+          }
+        }
+        for (slot, node) in nodes.enumerated() {
+          ofWorkers[node] = pieces.count
+          pieces.append(slots[slot])
+        }
+      }
+      for node in tree.maximalNodes(in: own) {
+        let fold = tree.fold(to: node, from: ofWorkers)
+        for addition in fold.additions { pieces[addition.target] += pieces[addition.source] }
+        guard let slot = fold.slot else { continue }
+        places[node] = received.count
+        received.append(pieces[slot])
+      }
+    }
+    let fold = tree.fold(to: tree.root, from: places)
+    for addition in fold.additions { received[addition.target] += received[addition.source] }
+    return fold.slot.map { received[$0] }
+  }
+
+  @Test("gives disjoint nodes that cover a range, at most twice the logarithm of them")
+  func maximalNodes() {
+    for count in 1...40 {
+      let tree = SumTree(isPresent: Array(repeating: true, count: count))
+      for start in 0..<count {
+        for end in start + 1...count {
+          let nodes = tree.maximalNodes(in: start..<end)
+          let leaves = nodes.flatMap { $0.leaves.clamped(to: 0..<count) }
+          #expect(leaves == Array(start..<end))
+          #expect(nodes.count <= max(1, 2 * (Int.bitWidth - (count - 1).leadingZeroBitCount)))
+        }
+      }
+    }
+  }
+
+  @Test("needs slots that grow with the logarithm of the leaves")
+  func slots() {
+    for level in 0...10 {
+      let tree = SumTree(isPresent: Array(repeating: true, count: 1 << level))
+      #expect(tree.sequentialSum(of: [tree.root]).slotCount == level + 1)
+    }
+  }
+
+  @Test("sends at most 5 vectors from a rank with 64 microbatches or fewer, 1 on powers of two")
+  func vectorsSent() {
+    for count in [1, 2, 4, 8, 16, 32, 64] {
+      let tree = SumTree(isPresent: Array(repeating: true, count: count))
+      for size in 1...2 * count + 3 {
+        let division = WorkDivision(size: size, microbatches: count)
+        let most = (0..<size).map { tree.maximalNodes(in: division.leaves(of: $0)).count }.max()
+        #expect(most ?? 0 <= (size & (size - 1) == 0 ? 1 : 5), "\(count) on \(size)")
+      }
+    }
+  }
+}
+
+/// SplitMix64, for inputs that are the same every time.
+struct Random {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
+
+  mutating func next() -> UInt64 {
+    state = state &+ 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
