@@ -1,0 +1,116 @@
+import ArgumentParser
+import Communication
+import Configuration
+import Foundation
+import Models
+import OneDNN
+import Runs
+import Tensors
+import Training
+
+/// `nndist bench`.
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench", abstract: "Measures the program beside the kernels it stands on.",
+    subcommands: [BenchStepCommand.self])
+}
+
+/// `nndist bench step`.
+struct BenchStepCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "step",
+    abstract: "Measures training steps on random rows in memory; prints one line of JSON.",
+    discussion: """
+      The floor is the sum of the bare oneDNN matrix products of a step and one pass of the \
+      optimiser, measured in the same process between the steps.
+      """)
+
+  @Argument(help: "The configuration; its data is not read.") var path: String
+  @Option(help: "The extents of a sample, such as 784 or 3,32,32.") var samples: String
+  @Option(help: "The number of classes of the labels.") var classes: Int?
+  @Option(help: "The number of responses per row.") var responses: Int?
+  @Option(name: .customLong("set"), help: "Overrides a key of the configuration: key.path=value.")
+  var overrides: [String] = []
+  @Option(help: "The name of the case in the output.") var name: String?
+
+  func validate() throws {
+    let extents = samples.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard extents.allSatisfy({ ($0 ?? 0) > 0 }) else {
+      throw ValidationError("--samples: found '\(samples)', expected positive extents such as 784")
+    }
+    let largest = 1 << 28
+    let count = extents.reduce(1) { product, extent in
+      let (result, overflow) = product.multipliedReportingOverflow(by: extent ?? 0)
+      return overflow ? Int.max : result
+    }
+    guard count <= largest else {
+      throw ValidationError("--samples: found '\(samples)', expected at most \(largest) elements")
+    }
+    guard (classes == nil) != (responses == nil), (classes ?? responses ?? 0) > 0 else {
+      throw ValidationError("expected either --classes or --responses, a positive number")
+    }
+  }
+
+  func run() throws {
+    try Job.onAllRanks { communicator in
+      let (network, configuration) = try communicator.together { try build() }
+      let bench = try StepBench.measure(
+        network, targets: targets, configuration: configuration, communicator: communicator)
+      guard communicator.isRoot else { return 0 }
+      let name = name ?? URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+      print(
+        jsonObject([
+          ("case", .string(name)), ("ranks", .integer(communicator.size)),
+          ("workers", .integer(bench.workers)), ("microbatches", .integer(bench.microbatches)),
+          ("batch", .integer(configuration.batchSize)),
+          ("parameters", .integer(bench.parameterCount)),
+          ("step_ms", .double(milliseconds(bench.step))),
+          ("step_ms_min", .double(milliseconds(bench.range.least))),
+          ("step_ms_max", .double(milliseconds(bench.range.largest))),
+          ("floor_ms", .double(milliseconds(bench.floor))),
+          ("ratio", .double(rounded(bench.ratio))),
+          (
+            "rows_per_second",
+            .double((Double(configuration.batchSize) / bench.step.seconds).rounded())
+          ),
+          ("peak_megabytes", .double(rounded(peakMegabytes()))), ("isa", .string(describeISA())),
+          ("binding", .string(binding(communicator.placement))),
+          ("version", .string(Version.text)),
+        ]))
+      return 0
+    }
+  }
+
+  private var targets: Network.Targets { responses.map { .responses($0) } ?? .labels }
+
+  private func build() throws -> (Network, RunConfiguration) {
+    // The benchmark needs no files, so a configuration without them will do.
+    let data = ["data.train=none", "data.test=null", "data.validation=null"]
+    let (configuration, _) = try readConfiguration(path, overrides: overrides + data)
+    let shape = Shape(samples.split(separator: ",").compactMap { Int($0) })
+    let network = try Network(
+      layers: configuration.model, loss: configuration.loss, sampleShape: shape, targets: targets)
+    try network.requireMemory(for: configuration.optimizer, rankCount: 1)
+    if let classes, network.outputCount != classes {
+      throw ModelError.outputs(
+        loss: configuration.loss.rawValue, found: "\(network.outputCount) outputs",
+        expected: "\(classes) classes")
+    }
+    return (network, configuration)
+  }
+
+  private func milliseconds(_ duration: Duration) -> Double { rounded(duration.seconds * 1000) }
+
+  private func rounded(_ value: Double) -> Double { (value * 10000).rounded() / 10000 }
+
+  /// The largest memory this process has used, in units of 10⁶ bytes.
+  private func peakMegabytes() -> Double {
+    var usage = rusage()
+    getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
+    return Double(usage.ru_maxrss) * 1024 / 1e6
+  }
+
+  private func binding(_ placement: Placement) -> String {
+    "cores " + placement.cores.map(String.init).joined(separator: ",")
+  }
+}

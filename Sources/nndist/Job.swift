@@ -1,0 +1,115 @@
+// The start and the end of the ranks of a job, around the work of a command.
+import ArgumentParser
+import Communication
+import Foundation
+import Synchronization
+import Training
+
+/// The processes that the program runs as.
+enum Job {
+  /// Who started this process.
+  static let launcher = Launcher.detect(environment: ProcessInfo.processInfo.environment)
+
+  /// Runs the work of a command on all ranks and ends the process with its status.
+  ///
+  /// An error is printed once; whatever happens, all ranks end.
+  ///
+  /// - Parameters:
+  ///   - limits: How long ranks wait for one that does not come.
+  ///   - work: Returns the exit status.
+  /// - Throws: Nothing; the process ends.
+  static func onAllRanks(
+    limits: WaitLimits = WaitLimits(), _ work: (any Communicator) throws -> Int32
+  ) throws -> Never {
+    exit(status(limits, work))
+  }
+
+  /// The communicator lives in this function: it is gone when the process exits.
+  private static func status(
+    _ limits: WaitLimits, _ work: (any Communicator) throws -> Int32
+  ) -> Int32 {
+    let communicator: any Communicator
+    do {
+      communicator = try launcher.start(limits: limits)
+    } catch {
+      if launcher.isFirstProcess { printError("\(error)") }
+      exitBeforeStart(error.exitStatus)
+    }
+    do {
+      let status = try work(communicator)
+      flushOutput()
+      try communicator.finish()
+      return status
+    } catch {
+      flushOutput()
+      return communicator.leave(after: error) { printError($0) }
+    }
+  }
+
+  /// Runs the work of a command that needs one process, on the first; the others have nothing to do.
+  ///
+  /// - Parameter work: Returns the exit status.
+  static func onFirstProcess(_ work: () throws -> Int32) -> Never {
+    guard launcher.isFirstProcess else { exit(0) }
+    do {
+      let status = try work()
+      flushOutput()
+      exit(status)
+    } catch {
+      flushOutput()
+      printError("\(error)")
+      exit((error as? any ExitStatusProviding)?.exitStatus ?? 70)
+    }
+  }
+
+  /// Ends a process that has not joined the others.
+  ///
+  /// A launcher ends all processes when one fails, so those that have nothing to say let the first one
+  /// speak.
+  static func exitBeforeStart(_ status: Int32) -> Never {
+    if status != 0, !launcher.isFirstProcess { usleep(500_000) }
+    exit(status)
+  }
+
+  /// Flushes what was printed; a full disk behind it ends in the status of input and output.
+  private static func flushOutput() {
+    Output.flush()
+    guard let reason = Output.failure else { return }
+    printError("standard output: \(reason)")
+    exit(ExitStatus.input)
+  }
+}
+
+/// Standard output, and whether all that was printed got there.
+enum Output {
+  private static let firstError = Atomic<Int32>(0)
+
+  /// Passes on what was printed.
+  static func flush() {
+    guard fflush(nil) != 0, errno != EPIPE else { return }
+    _ = firstError.compareExchange(expected: 0, desired: errno, ordering: .relaxed)
+  }
+
+  /// Why something that was printed is lost; a reader that has gone does not count.
+  static var failure: String? {
+    let code = firstError.load(ordering: .relaxed)
+    return code == 0 ? nil : String(cString: strerror(code))
+  }
+
+  /// Gives standard input, output and error a place where the parent closed them, so that no file of
+  /// ours gets their numbers.
+  static func openStandardStreams() {
+    for descriptor in Int32(0)...2 where fcntl(descriptor, F_GETFD) == -1 {
+      // The lowest free number is taken, which is this one.
+      _ = open("/dev/null", descriptor == 0 ? O_RDONLY : O_WRONLY)
+    }
+  }
+}
+
+/// Prints one line to standard error, after all that was printed before.
+func printError(_ message: String) {
+  Output.flush()
+  let line = Array("nndist: \(message)\n".utf8)
+  // Where even this cannot be said, the status says it.
+  _ = write(STDERR_FILENO, line, line.count)
+}

@@ -1,0 +1,112 @@
+// The command: options in, exit status out.
+import ArgumentParser
+import Communication
+import Configuration
+import Foundation
+
+/// The program.
+@main
+struct Program {
+  static func main() {
+    // What is written to a reader that has gone is an error of that write, not the end of the process.
+    signal(SIGPIPE, SIG_IGN)
+    Output.openStandardStreams()
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    // First of all: until then a request to stop would end the process.
+    if TrainCommand.isMeant(by: arguments) { StopSignals.install() }
+    // Every rank gets the same arguments; one of them speaks.
+    let speaks = Job.launcher.isFirstProcess
+    if let message = NNDist.fault(inCommands: arguments) {
+      if speaks { printError(message) }
+      Job.exitBeforeStart(ExitStatus.usage)
+    }
+    do {
+      var command = try NNDist.parseAsRoot(arguments)
+      try command.run()
+    } catch {
+      let code = NNDist.exitCode(for: error)
+      let message = NNDist.fullMessage(for: error)
+      if speaks, !message.isEmpty {
+        if code.isSuccess { print(message) } else { printError(NNDist.usageLine(for: error)) }
+      }
+      Job.exitBeforeStart(code.rawValue)
+    }
+  }
+}
+
+/// The top of the command line.
+struct NNDist: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "nndist",
+    abstract: "Trains neural networks on any number of ranks, with the same bits on each number.",
+    discussion: """
+      Without a command it trains a small network on the bundled digits. Start it by itself, or \
+      by Open MPI's mpirun: mpirun -n 8 nndist.
+
+      Exit status: 0 done, 64 usage, 65 bad data or file, 69 something must be installed, 70 a bug, \
+      73 run directory in use, 74 input or output, 75 stopped on request (run it again), 76 a peer \
+      was lost, 78 bad configuration.
+      """,
+    version: Version.text,
+    subcommands: [
+      TrainCommand.self, EvaluateCommand.self, PredictCommand.self, CheckCommand.self,
+      DataCommand.self, CheckpointCommand.self, ConfigCommand.self, BenchCommand.self,
+      EnvCommand.self,
+    ],
+    defaultSubcommand: TrainCommand.self)
+
+  /// What is wrong with the first words of the command line, which are to be commands.
+  static func fault(inCommands arguments: [String]) -> String? {
+    var command: any ParsableCommand.Type = NNDist.self
+    var path: [String] = []
+    for (place, word) in arguments.enumerated() {
+      if place == 0, word == "help" { continue }
+      let commands = command.configuration.subcommands
+      if commands.isEmpty || word.hasPrefix("-") { return nil }
+      if let next = commands.first(where: { $0._commandName == word }) {
+        command = next
+        path.append(word)
+        continue
+      }
+      let isFirst = path.isEmpty
+      let names = commands.map { $0._commandName } + (isFirst ? ["help"] : [])
+      if isFirst, word.hasSuffix(".yaml") || word.hasSuffix(".yml") {
+        return "unknown command '\(word)'; to train it: nndist train \(word)"
+      }
+      let hint = nearest(word, in: names).map { "did you mean '\($0)'?" }
+      let place =
+        isFirst ? "the commands are" : "the commands of \(path.joined(separator: " ")) are"
+      return "unknown command '\((path + [word]).joined(separator: " "))'; "
+        + (hint ?? "\(place) \(names.joined(separator: ", "))")
+    }
+    return nil
+  }
+
+  /// An error of the command line on one line, with where to read on.
+  static func usageLine(for error: any Error) -> String {
+    let lines = fullMessage(for: error).split(separator: "\n")
+    let text = lines.first { $0.hasPrefix("Error: ") }.map { $0.dropFirst(7) }
+    let message = text.map(String.init) ?? message(for: error)
+    let begin = (message.prefix(1).lowercased() + message.dropFirst())
+      .replacingOccurrences(of: ". Did you mean", with: "; did you mean")
+    if begin.hasSuffix("?") { return begin }
+    let parts = (lines.last ?? "").split(separator: "'")
+    guard let help = parts.first(where: { $0.hasSuffix("--help") }) else { return begin }
+    return "\(begin); see '\(help)'"
+  }
+}
+
+/// The version of the program.
+enum Version {
+  /// The number, as `--version` prints it.
+  static let text = "0.1.0"
+}
+
+/// The exit statuses of the program.
+enum ExitStatus {
+  static let usage: Int32 = 64
+  static let badData: Int32 = 65
+  static let unavailable: Int32 = 69
+  static let input: Int32 = 74
+  static let stopped: Int32 = 75
+}

@@ -1,0 +1,124 @@
+import ArgumentParser
+import Communication
+import Datasets
+import Foundation
+import Kernels
+import Models
+import Numerics
+import Tensors
+import Training
+
+/// `nndist predict`.
+struct PredictCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "predict",
+    abstract: "Writes the predictions of a checkpoint for all rows of a data file.",
+    discussion: """
+      The output is HDF5: 'labels' [N] and 'probabilities' [N, classes], or 'responses' [N, M].
+      """)
+
+  @Argument(help: "The checkpoint.") var checkpoint: String
+  @Option(help: "The data file, HDF5; it needs no targets.") var data: String
+  @Option(help: "The file to write.") var output: String
+  @OptionGroup var names: DatasetNameOptions
+  @Flag(help: "Replaces the file if it exists.") var replace = false
+
+  func validate() throws {
+    for (path, what) in [(data, "the data file"), (checkpoint, "the checkpoint")]
+    where isSameFile(path, output) {
+      throw ValidationError("--output: found \(what), \(path), expected another file")
+    }
+  }
+
+  func run() throws {
+    try Job.onAllRanks { communicator in
+      let (model, rows) = try communicator.together {
+        let model = try TrainedModel(checkpoint: checkpoint)
+        let rows = try model.open(
+          data, samples: names.samples, targets: names.targets, needsTargets: false)
+        return (model, rows)
+      }
+      try communicator.requireSame(rows.dataset.fingerprint, named: "content of \(data)")
+      let evaluator = try Evaluator(
+        model.network, rowCounts: [rows.rowCount],
+        blockSize: model.configuration.evaluationBlock,
+        workers: communicator.placement.ownCoreCount, parameters: model.parameters,
+        hasTargets: false, communicator: communicator)
+      let writer = try communicator.together {
+        communicator.isRoot ? try PredictionWriter(output, model.network, rows, replace) : nil
+      }
+      var failure: (any Error)?
+      try evaluator.predict(rows) { outputs in
+        guard let writer, failure == nil else { return }
+        do { try writer.append(outputs) } catch { failure = error }
+      }
+      try communicator.together {
+        if let failure { throw failure }
+        try writer?.finish()
+      }
+      if communicator.isRoot {
+        print("\(output): predictions for \(counted(rows.rowCount, "row"))")
+      }
+      return 0
+    }
+  }
+}
+
+/// Whether two paths lead to one file.
+private func isSameFile(_ path: String, _ other: String) -> Bool {
+  var (one, two) = (stat(), stat())
+  guard stat(path, &one) == 0, stat(other, &two) == 0 else { return false }
+  return one.st_dev == two.st_dev && one.st_ino == two.st_ino
+}
+
+/// Writes predictions as they come.
+private final class PredictionWriter {
+  private let writer: DatasetWriter
+  private let outputCount: Int
+  private let isClassifier: Bool
+
+  init(_ path: String, _ network: Network, _ rows: DatasetRows, _ replacing: Bool) throws {
+    outputCount = network.outputCount
+    isClassifier = network.lossKind.takesLabels
+    let (count, width) = (rows.rowCount, network.outputCount)
+    var arrays = [DatasetWriter.Array(name: "responses", type: .float32, shape: [count, width])]
+    if isClassifier {
+      arrays = [
+        DatasetWriter.Array(
+          name: "labels", type: .int64, shape: [count],
+          attributes: rows.dataset.classNames.map { ["class_names": .texts($0)] } ?? [:]),
+        DatasetWriter.Array(name: "probabilities", type: .float32, shape: [count, width]),
+      ]
+    }
+    writer = try DatasetWriter(path: path, arrays: arrays, replacing: replacing)
+  }
+
+  func append(_ outputs: [Float]) throws {
+    guard isClassifier else { return try writer.append(outputs, to: "responses") }
+    let rows = outputs.count / outputCount
+    var labels = [Int32](repeating: 0, count: rows)
+    var probabilities = [Float](repeating: 0, count: outputs.count)
+    outputs.withUnsafeBufferPointer { outputs in
+      guard let logits = outputs.baseAddress else { return }
+      labels.withUnsafeMutableBufferPointer { labels in
+        guard let labels = labels.baseAddress else { return }
+        Loss.argmax(logits, rows: rows, classes: outputCount, into: labels)
+      }
+      probabilities.withUnsafeMutableBufferPointer { probabilities in
+        guard let probabilities = probabilities.baseAddress else { return }
+        Rowwise.softmax(logits, rows: rows, columns: outputCount, into: probabilities)
+      }
+    }
+    try writer.append(labels.map { Int64($0) }, to: "labels")
+    try writer.append(probabilities, to: "probabilities")
+  }
+
+  func finish() throws { try writer.finish() }
+}
+
+extension Dataset {
+  /// The names of the classes, if the file has them.
+  fileprivate var classNames: [String]? {
+    if case .labels(let names) = targets { names } else { nil }
+  }
+}

@@ -1,0 +1,73 @@
+// What a person or a log sees of a run while it goes on.
+import Communication
+import Foundation
+import Training
+
+/// Prints the progress of a run: one live line on a terminal, a whole line now and then in a log.
+final class ProgressPrinter {
+  private let isTerminal: Bool
+  private let interval: Duration
+  private var last = ContinuousClock.now
+  private let begin = ContinuousClock.now
+  private var firstStep: Int?
+  private var liveLineIsShown = false
+
+  /// Looks where standard output goes.
+  ///
+  /// mpirun gives its ranks a terminal whatever its own output is, so under a launcher only the word
+  /// of `launch/mpirun` counts.
+  init() {
+    let isAlone = Job.launcher == .none
+    let isTold = ProcessInfo.processInfo.environment["NNDIST_TERMINAL"] == "1"
+    isTerminal = isatty(STDOUT_FILENO) == 1 && (isAlone || isTold)
+    interval = isTerminal ? .milliseconds(100) : .seconds(10)
+  }
+
+  /// Shows an event.
+  func show(_ event: TrainingEvent) {
+    switch event {
+    case .step(let step, let count, let epoch, let loss):
+      showStep(step, count, epoch, loss)
+    case .evaluated(let split, let step, let epoch, let evaluation):
+      printLine("epoch \(epoch)  step \(step)  \(split) \(evaluation.text)")
+    case .saved: break
+    }
+  }
+
+  /// Prints a whole line, after removing the live one.
+  func printLine(_ line: String) {
+    if liveLineIsShown { print("\r\u{1B}[K", terminator: "") }
+    liveLineIsShown = false
+    print(line)
+    Output.flush()
+  }
+
+  private func showStep(_ step: Int, _ count: Int, _ epoch: Int, _ loss: Double) {
+    let first = firstStep ?? step - 1
+    firstStep = first
+    let now = ContinuousClock.now
+    guard last.duration(to: now) >= interval else { return }
+    last = now
+    let elapsed = begin.duration(to: now).seconds
+    let left = elapsed / Double(step - first) * Double(count - step)
+    let text =
+      "epoch \(epoch)  step \(step) of \(count)  loss \(formatted(loss, digits: 4))  "
+      + "\(formatted(seconds: left)) left"
+    if isTerminal {
+      print("\r\u{1B}[K\(text)", terminator: "")
+      liveLineIsShown = true
+      Output.flush()
+    } else {
+      printLine(text)
+    }
+  }
+}
+
+extension Evaluation {
+  /// `accuracy 287/297 (0.9663), loss 0.1302`, or the loss alone.
+  var text: String {
+    let lossText = "loss \(formatted(loss, digits: 4))"
+    guard let correct, let accuracy else { return "\(lossText) over \(counted(count, "row"))" }
+    return "accuracy \(correct)/\(count) (\(formatted(accuracy, digits: 4))), \(lossText)"
+  }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import Communication
+import Digests
+import Foundation
+import Training
+
+/// `nndist train`, and `nndist` by itself.
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Trains a network; the same command goes on where a run stopped.",
+    discussion: """
+      Without a configuration it trains a small network on the bundled digits. SIGINT, SIGTERM, \
+      SIGUSR1 and SIGUSR2 stop a run after the step in hand, with a checkpoint and status 75.
+      """)
+
+  @Argument(help: "The configuration, YAML; 'nndist config' lists all keys.") var path: String?
+  @Option(name: .customLong("set"), help: "Overrides a key of the configuration: key.path=value.")
+  var overrides: [String] = []
+  @Option(help: "The run directory; by default runs/<n>.") var output: String?
+  @Flag(help: "Starts over where a run of this kind has begun.") var fresh = false
+  @Option(
+    name: .customLong("init-from"), help: "A checkpoint whose parameters a new run begins with.")
+  var initialCheckpoint: String?
+  @Flag(name: .customLong("dry-run"), help: "Prepares everything, trains nothing, writes nothing.")
+  var isDryRun = false
+
+  /// Whether a command line asks for training.
+  static func isMeant(by arguments: [String]) -> Bool {
+    guard let first = arguments.first else { return true }
+    return first == "train" || first.hasPrefix("-")
+  }
+
+  func run() throws {
+    // Read here only for how long ranks wait for each other; faults are reported when all ranks are up.
+    let configurationPath = Result { try path ?? Installation.defaultConfiguration() }
+    var limits = WaitLimits()
+    if let path = try? configurationPath.get(),
+      let (configuration, _) = try? readConfiguration(path, overrides: overrides)
+    {
+      // A duration holds less than a number does; thirty years are for ever.
+      limits.collective = .seconds(min(configuration.peerTimeout, 1e9))
+    }
+    try Job.onAllRanks(limits: limits) { communicator in
+      try train(try communicator.together { try configurationPath.get() }, communicator)
+    }
+  }
+
+  private func train(
+    _ configurationPath: String, _ communicator: any Communicator
+  ) throws -> Int32 {
+    let absolute = URL(fileURLWithPath: configurationPath).standardizedFileURL.path
+    let request = TrainingRequest(
+      configurationPath: configurationPath, overrides: overrides, output: output,
+      kind: path == nil ? "default" : "train \(absolute)", isFresh: fresh,
+      initialCheckpoint: initialCheckpoint, isDryRun: isDryRun,
+      programDigest: communicator.size > 1 ? try communicator.together(programDigest) : "")
+    let printer = communicator.isRoot ? ProgressPrinter() : nil
+    let session = try TrainingSession(
+      request, communicator: communicator, stopIsRequested: { StopSignals.stopIsRequested },
+      report: { printer?.show($0) })
+    if let printer {
+      RunSummary(session, communicator, path: configurationPath).printBegin(printer)
+    }
+    if isDryRun {
+      printer?.printLine("dry run: nothing was trained or written")
+      return 0
+    }
+    let ending = try session.run()
+    if let printer {
+      RunSummary(session, communicator, path: configurationPath).printEnd(ending, printer)
+    }
+    return ending == .stopped ? ExitStatus.stopped : 0
+  }
+
+  /// SHA-256 of the program file.
+  private func programDigest() throws -> String {
+    var hash = SHA256()
+    hash.update([UInt8](try Data(contentsOf: URL(fileURLWithPath: "/proc/self/exe"))))
+    return hash.finalizeHex()
+  }
+}
