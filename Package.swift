@@ -30,8 +30,8 @@ let package = Package(
     .library(
       name: "NNDist",
       targets: [
-        "Tensors", "Numerics", "Graphs", "Models", "Execution", "Datasets", "Checkpoints", "Runs",
-        "Configuration", "Files", "Communication", "Training",
+        "Tensors", "Numerics", "Graphs", "Expressions", "Models", "Execution", "Datasets",
+        "Checkpoints", "Runs", "Configuration", "Files", "Communication", "Training", "Drawing",
       ]),
   ],
   dependencies: [
@@ -62,11 +62,13 @@ let package = Package(
     module("Kernels", ["Tensors", "Numerics", "OneDNN", "CVectors"]),
 
     // Level 3: models, plans, files.
+    module("Expressions", ["Graphs", "Tensors", "Numerics", "Configuration"]),
     module("Models", ["Graphs", "Tensors", "Numerics", "Configuration"]),
     module("Execution", ["Graphs", "Kernels", "Tensors"]),
     module("Datasets", ["HDF5", "Tensors", "Numerics", "Digests", "CZlib"]),
     module("Checkpoints", ["HDF5", "Tensors", "Digests", "Files"]),
     module("Runs", ["Configuration", "Files"]),
+    module("Drawing", ["Graphs", "Models", "Tensors"]),
 
     // Level 4: the only place where the lines above meet.
     module(
@@ -80,9 +82,9 @@ let package = Package(
     .executableTarget(
       name: "nndist",
       dependencies: [
-        "Training", "Models", "Execution", "Datasets", "Checkpoints", "Runs", "Graphs", "Kernels",
-        "Tensors", "Numerics", "Digests", "Configuration", "Communication", "Files", "OneDNN",
-        "HDF5",
+        "Training", "Expressions", "Models", "Execution", "Datasets", "Checkpoints", "Runs",
+        "Graphs", "Kernels", "Tensors", "Numerics", "Digests", "Configuration", "Communication",
+        "Files", "OneDNN", "HDF5", "Drawing",
         argumentParser,
       ],
       swiftSettings: borders),
@@ -112,11 +114,13 @@ let package = Package(
     tests("Communication", ["RankChecks"]),
     tests("Graphs", ["Tensors"]),
     tests("Kernels", ["Tensors", "Numerics", "OneDNN"]),
+    tests("Expressions", ["Graphs", "Tensors"]),
     tests("Models", ["Graphs", "Tensors", "Configuration"]),
     tests("Execution", ["Graphs", "Kernels", "Tensors"]),
     tests("Datasets", ["HDF5", "Tensors"]),
     tests("Checkpoints", ["HDF5", "Tensors", "Files", "Digests"]),
     tests("Runs", ["Configuration", "Files"]),
+    tests("Drawing", ["Graphs", "Models", "Tensors"]),
     tests(
       "Training",
       [

@@ -36,7 +36,10 @@ missing_packages() {
   $pkg_config --exists libcrypto || echo libssl-dev
   $pkg_config --exists zlib || echo zlib1g-dev
   [[ -e /usr/include/dnnl.h || -e /usr/local/include/dnnl.h ]] || echo libdnnl-dev
-  [[ ${1:-} != tests ]] || command -v h5dump >/dev/null || echo hdf5-tools
+  [[ ${1:-} == tests ]] || return 0
+  command -v h5dump >/dev/null || echo hdf5-tools
+  command -v dot >/dev/null || echo graphviz
+  command -v rsvg-convert >/dev/null || echo librsvg2-bin
 }
 
 # install_packages NAME…: by apt, as root or by sudo; with neither says what to run.

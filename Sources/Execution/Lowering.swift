@@ -49,10 +49,17 @@ extension PlanBuilder {
     case .sigmoid: return unary(input(0), target, count, Elementwise.sigmoid)
     case .tanh: return unary(input(0), target, count, Elementwise.tanh)
     case .relu: return unary(input(0), target, count, Elementwise.relu)
+    case .sqrt: return unary(input(0), target, count, Elementwise.sqrt)
+    case .abs: return unary(input(0), target, count, Elementwise.abs)
+    case .sign: return unary(input(0), target, count, Elementwise.sign)
+    case .power(let exponent):
+      let x = input(0)
+      return { Elementwise.power($0[x], exponent, into: $0[target], count: count) }
     case .add: return binary(node, target, .add)
     case .subtract: return binary(node, target, .subtract)
     case .multiply: return binary(node, target, .multiply)
     case .divide: return binary(node, target, .divide)
+    case .maximum: return binary(node, target, .maximum)
     case .reluGradient:
       let (c, y) = (input(0), input(1))
       return { Elementwise.reluGradient($0[c], output: $0[y], into: $0[target], count: count) }
@@ -78,6 +85,23 @@ extension PlanBuilder {
       let x = input(0)
       let plan = BroadcastPlan(inputShape(0), shape)
       return { plan.expand($0[x], into: $0[target]) }
+    case .transpose:
+      let (x, extents) = (input(0), inputShape(0).extents)
+      let (rows, columns) = (extents[extents.count - 2], extents[extents.count - 1])
+      let matrices = extents.dropLast(2).reduce(1, *)
+      return {
+        Selection.transpose(
+          $0[x], count: matrices, rows: rows, columns: columns, into: $0[target])
+      }
+    case .gather:
+      let (x, table, rows) = (input(0), inputShape(0), inputShape(1).count)
+      let (classes, columns) = (table[0], table.axisCount == 2 ? table[1] : 1)
+      let labels = labelBuffer(of: record.inputs[1])
+      return {
+        Selection.gather(
+          $0[x], labels: labels.pointer, rows: rows, classes: classes, columns: columns,
+          into: $0[target])
+      }
     case .softmax:
       let (x, columns) = (input(0), width(0))
       let rows = columns == 0 ? 0 : count / columns
@@ -86,6 +110,9 @@ extension PlanBuilder {
       let (x, columns) = (input(0), width(0))
       let rows = columns == 0 ? 0 : count / columns
       return { Rowwise.logSoftmax($0[x], rows: rows, columns: columns, into: $0[target]) }
+    case .logSumExp:
+      let (x, columns) = (input(0), width(0))
+      return { Rowwise.logSumExp($0[x], rows: count, columns: columns, into: $0[target]) }
     case .softmaxCrossEntropy:
       let (z, classes) = (input(0), width(0))
       let labels = labelBuffer(of: record.inputs[1])

@@ -221,12 +221,12 @@ extension Graph.Operation {
   /// Whether element i of the result depends only on elements i of equally large operands.
   fileprivate var isElementwise: Bool {
     switch self {
-    case .scale, .exp, .log, .square, .sigmoid, .tanh, .relu, .add, .subtract, .multiply, .divide,
-      .reluGradient, .sigmoidGradient, .tanhGradient:
+    case .scale, .exp, .log, .square, .sigmoid, .tanh, .relu, .sqrt, .abs, .sign, .power, .add,
+      .subtract, .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient, .tanhGradient:
       true
     case .data, .labels, .parameter, .constant, .fill, .matmul, .sum, .mean, .squaredNorm,
-      .reshape, .broadcast, .softmax, .logSoftmax, .softmaxCrossEntropy,
-      .softmaxCrossEntropyGradient, .oneHot, .meanSquaredError:
+      .reshape, .broadcast, .transpose, .gather, .softmax, .logSoftmax, .logSumExp,
+      .softmaxCrossEntropy, .softmaxCrossEntropyGradient, .oneHot, .meanSquaredError:
       false
     }
   }

@@ -23,6 +23,36 @@ extension Graph {
   /// - Throws: Nothing for a node of numbers of this graph.
   public mutating func tanh(_ x: Node) throws(GraphError) -> Node { try add(.tanh, [x]) }
 
+  /// Adds `x^exponent`, of a positive `x` unless the exponent is a whole number.
+  ///
+  /// - Throws: Nothing for a node of numbers of this graph.
+  public mutating func power(_ x: Node, _ exponent: Double) throws(GraphError) -> Node {
+    try add(exponent == 2 ? .square : .power(exponent), [x])
+  }
+
+  /// Adds `max(a, b)`, element by element.
+  ///
+  /// - Throws: ``GraphError/operands(operation:name:fault:)`` if the shapes do not broadcast.
+  public mutating func maximum(_ a: Node, _ b: Node) throws(GraphError) -> Node {
+    try add(.maximum, [a, b])
+  }
+
+  /// Adds `log Σⱼ e^xⱼ` along the last axis, which is dropped.
+  ///
+  /// - Throws: ``GraphError/operands(operation:name:fault:)`` for a single number.
+  public mutating func logSumExp(_ x: Node) throws(GraphError) -> Node { try add(.logSumExp, [x]) }
+
+  /// Adds the row of `table` that each label names.
+  ///
+  /// - Parameters:
+  ///   - table: Shape `[classes]` or `[classes, columns]`.
+  ///   - labels: Class numbers within `0 ..< classes`, of any one axis or none.
+  /// - Returns: A node of the shape of the labels, then `columns` if the table has them.
+  /// - Throws: ``GraphError/operands(operation:name:fault:)`` if the shapes do not go together.
+  public mutating func gather(_ table: Node, labels: Node) throws(GraphError) -> Node {
+    try add(.gather, [table, labels])
+  }
+
   /// Adds the matrix product `A·B`, shapes `[rows, depth]` and `[depth, columns]`.
   ///
   /// - Parameters:

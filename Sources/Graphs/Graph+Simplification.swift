@@ -15,7 +15,7 @@ extension Graph {
     let isNeeded = self.isNeeded(for: kept)
     var result = Graph()
     var moved: [Node] = []
-    var known: [Value: Node] = [:]
+    var known: [NodeValue: Node] = [:]
     for index in 0..<count {
       let record = records[index]
       let isLeaf = record.inputs.isEmpty && record.name != nil
@@ -32,7 +32,7 @@ extension Graph {
         continue
       }
       // Equal values are one node, whatever layer asked for them.
-      let key = Value(candidate)
+      let key = NodeValue(candidate)
       if let same = known[key] {
         moved.append(same)
       } else {
@@ -73,7 +73,7 @@ extension Graph {
 }
 
 /// What a node's value depends on: all of its record but the layer, and 0 and −0 told apart.
-private struct Value: Hashable {
+struct NodeValue: Hashable {
   private let record: Graph.Record
   private let bits: [UInt64]
 

@@ -170,7 +170,7 @@ public struct Graph: Sendable {
   }
 
   /// The label node whose class numbers `node` holds, perhaps in another shape.
-  func labels(behind node: Node) -> Node? {
+  package func labels(behind node: Node) -> Node? {
     switch records[node.index].operation {
     case .labels: node
     case .reshape: labels(behind: records[node.index].inputs[0])

@@ -33,6 +33,14 @@ extension Graph {
     case tanh
     /// `max(x, 0)`.
     case relu
+    /// `√x`.
+    case sqrt
+    /// `|x|`.
+    case abs
+    /// −1, 0 or 1, as `x` is negative, zero or positive.
+    case sign
+    /// `x^exponent`, of a positive `x` unless the exponent is a whole number.
+    case power(Double)
 
     // Elementwise, two operands, broadcast.
     /// `a + b`.
@@ -43,6 +51,8 @@ extension Graph {
     case multiply
     /// `a / b`, element by element.
     case divide
+    /// `max(a, b)`, element by element.
+    case maximum
 
     // Elementwise, of a cotangent `c` and the output `y` of an activation.
     /// `c · [y > 0]`.
@@ -69,12 +79,18 @@ extension Graph {
     case reshape(SymbolicShape)
     /// Repetition along missing axes and axes of length 1.
     case broadcast(SymbolicShape)
+    /// The last two axes exchanged.
+    case transpose
+    /// Rows of a table of one or two axes, `[classes, ...]`, one for each label.
+    case gather
 
     // Along the last axis.
     /// `e^xᵢ / Σⱼ e^xⱼ`.
     case softmax
     /// `xᵢ − log Σⱼ e^xⱼ`.
     case logSoftmax
+    /// `log Σⱼ e^xⱼ`, which drops the axis.
+    case logSumExp
 
     // Losses per row.
     /// `log Σⱼ e^zⱼ − z_label`, of logits `[batch, classes]` and labels `[batch]`.
@@ -145,10 +161,15 @@ extension Graph.Operation {
     case .sigmoid: SigmoidRule()
     case .tanh: TanhRule()
     case .relu: ReluRule()
+    case .sqrt: SqrtRule()
+    case .abs: AbsRule()
+    case .sign: SignRule()
+    case .power(let exponent): PowerRule(exponent: exponent)
     case .add: AddRule()
     case .subtract: SubtractRule()
     case .multiply: MultiplyRule()
     case .divide: DivideRule()
+    case .maximum: MaximumRule()
     case .reluGradient: ReluGradientRule()
     case .sigmoidGradient: SigmoidGradientRule()
     case .tanhGradient: TanhGradientRule()
@@ -158,8 +179,11 @@ extension Graph.Operation {
     case .squaredNorm(let axes): SquaredNormRule(axes: axes)
     case .reshape(let shape): ReshapeRule(target: shape)
     case .broadcast(let shape): BroadcastRule(target: shape)
+    case .transpose: TransposeRule()
+    case .gather: GatherRule()
     case .softmax: SoftmaxRule()
     case .logSoftmax: LogSoftmaxRule()
+    case .logSumExp: LogSumExpRule()
     case .softmaxCrossEntropy: CrossEntropyRule()
     case .softmaxCrossEntropyGradient: CrossEntropyGradientRule()
     case .oneHot(let classes): OneHotRule(classes: classes)

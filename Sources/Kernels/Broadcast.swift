@@ -15,6 +15,8 @@ public enum Broadcast {
     case multiply
     /// `a / b`.
     case divide
+    /// `max(a, b)`, NaN where either is.
+    case maximum
   }
 
   /// Adds one row to each row of a matrix, in place.
@@ -135,6 +137,14 @@ public struct BroadcastPlan: Sendable {
     case .subtract: run(a, b, into: c) { $0 - $1 }
     case .multiply: run(a, b, into: c) { $0 * $1 }
     case .divide: run(a, b, into: c) { $0 / $1 }
+    case .maximum:
+      let half = Lanes(repeating: 0.5)
+      run(a, b, into: c) { a, b in
+        // Equal, or not numbers.
+        let rest = a * half + b * half
+        return Lanes.choose(
+          b, where: a, isBelow: b, else: Lanes.choose(a, where: b, isBelow: a, else: rest))
+      }
     }
   }
 

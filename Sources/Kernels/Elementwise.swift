@@ -68,6 +68,48 @@ public enum Elementwise {
     }
   }
 
+  /// Writes `√a`.
+  public static func sqrt(
+    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
+  ) { forEachLanes(a, into: c, count: count) { $0.squareRoot() } }
+
+  /// Writes `|a|`.
+  public static func abs(
+    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
+  ) { forEachLanes(a, into: c, count: count) { Lanes(bits: $0.bits.masked(.max)) } }
+
+  /// Writes −1, 0 or 1, as `a` is negative, zero or positive; NaN where `a` is.
+  public static func sign(
+    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    let (zero, one) = (Lanes(repeating: 0), Lanes(repeating: 1))
+    forEachLanes(a, into: c, count: count) {
+      let rest = Lanes.choose(zero - one, where: $0, isBelow: zero, else: $0)
+      return Lanes.choose(one, where: zero, isBelow: $0, else: rest)
+    }
+  }
+
+  /// Writes `a^exponent`: by repeated squaring for whole exponents, else `e^(exponent · log a)`.
+  public static func power(
+    _ a: UnsafePointer<Float>, _ exponent: Double, into c: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    guard let whole = Int32(exactly: exponent) else {
+      let exponent = Lanes(repeating: Float(exponent))
+      forEachLanes(a, into: c, count: count) { Elementary.exp(exponent * Elementary.log($0)) }
+      return
+    }
+    let one = Lanes(repeating: 1)
+    forEachLanes(a, into: c, count: count) { x in
+      var (result, factor, rest) = (one, x, whole.magnitude)
+      while rest > 0 {
+        if rest & 1 == 1 { result = result * factor }
+        factor = factor * factor
+        rest >>= 1
+      }
+      return whole < 0 ? one / result : result
+    }
+  }
+
   /// Writes the cotangent of `x` from that of `y = relu(x)`: `cotangent` where `y > 0`, else 0.
   public static func reluGradient(
     _ cotangent: UnsafePointer<Float>, output y: UnsafePointer<Float>,

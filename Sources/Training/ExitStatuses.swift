@@ -4,7 +4,7 @@ public import Communication
 public import Configuration
 public import Datasets
 public import Execution
-import Files
+public import Files
 public import Models
 public import OneDNN
 public import Runs
@@ -17,6 +17,11 @@ extension ConfigurationError: ExitStatusProviding {
 extension ModelError: ExitStatusProviding {
   /// 78: a model that does not go with the data.
   public var exitStatus: Int32 { 78 }
+}
+
+extension FileError: ExitStatusProviding {
+  /// 74: input and output.
+  public var exitStatus: Int32 { 74 }
 }
 
 extension PlanError: ExitStatusProviding {

@@ -11,7 +11,7 @@ struct Program {
     // What is written to a reader that has gone is an error of that write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
     Output.openStandardStreams()
-    let arguments = Array(CommandLine.arguments.dropFirst())
+    let arguments = NNDist.withMinusSigns(Array(CommandLine.arguments.dropFirst()))
     // First of all: until then a request to stop would end the process.
     if TrainCommand.isMeant(by: arguments) { StopSignals.install() }
     // Every rank gets the same arguments; one of them speaks.
@@ -43,17 +43,29 @@ struct NNDist: ParsableCommand {
       Without a command it trains a small network on the bundled digits. Start it by itself, or \
       by Open MPI's mpirun: mpirun -n 8 nndist.
 
-      Exit status: 0 done, 64 usage, 65 bad data or file, 69 something must be installed, 70 a bug, \
+      Exit status: 0 done, 64 usage or expression, 65 bad data or file, 69 something must be installed, 70 a bug, \
       73 run directory in use, 74 input or output, 75 stopped on request (run it again), 76 a peer \
       was lost, 78 bad configuration.
       """,
     version: Version.text,
     subcommands: [
       TrainCommand.self, EvaluateCommand.self, PredictCommand.self, CheckCommand.self,
-      DataCommand.self, CheckpointCommand.self, ConfigCommand.self, BenchCommand.self,
-      EnvCommand.self,
+      GraphCommand.self, DrawCommand.self, DataCommand.self, CheckpointCommand.self,
+      ConfigCommand.self, BenchCommand.self, EnvCommand.self,
     ],
     defaultSubcommand: TrainCommand.self)
+
+  /// The arguments, where an expression that begins with a hyphen begins with a minus sign instead,
+  /// so that it is not taken for an option.
+  static func withMinusSigns(_ arguments: [String]) -> [String] {
+    guard ["graph", "check"].contains(arguments.first) else { return arguments }
+    return arguments.map { argument in
+      guard argument.count > 2, argument.hasPrefix("-"), !argument.hasPrefix("--") else {
+        return argument
+      }
+      return "−" + argument.dropFirst()
+    }
+  }
 
   /// What is wrong with the first words of the command line, which are to be commands.
   static func fault(inCommands arguments: [String]) -> String? {

@@ -12,7 +12,9 @@ struct HelpTests {
       (["train"], "Trains a network; the same command goes on where a run stopped."),
       (["evaluate"], "Evaluates a checkpoint on all rows of a data file."),
       (["predict"], "Writes the predictions of a checkpoint for all rows of a data file."),
-      (["check"], "Compares the gradient of a model with central differences, in double"),
+      (["check"], "Compares the gradient of a model or an expression with central"),
+      (["graph"], "Shows the computation graph of an expression, a configuration or a"),
+      (["draw"], "Draws the graph of a configuration or a checkpoint."),
       (["data"], "Describes data files and makes them from other formats."),
       (["data", "info"], "Describes a data file: arrays, ranges, rows per class, fingerprint."),
       (["data", "import"], "Makes a data file from other formats."),
@@ -43,9 +45,11 @@ struct HelpTests {
 
   @Test("names every command and every exit status")
   func contents() throws {
-    let help = try run("nndist", "--help").output
+    let text = try run("nndist", "--help").output
+    let help = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     for word in [
-      "train", "evaluate", "predict", "check", "data", "checkpoint", "config", "bench", "env",
+      "train", "evaluate", "predict", "check", "graph", "draw", "data", "checkpoint", "config",
+      "bench", "env",
       "64 usage", "65 bad data", "73 run directory in use", "75 stopped on", "78 bad configuration",
     ] {
       #expect(help.contains(word), "\(word)")
@@ -75,7 +79,7 @@ struct HelpTests {
       (["trian"], "unknown command 'trian'; did you mean 'train'?"),
       (
         ["xyzzy"],
-        "unknown command 'xyzzy'; the commands are train, evaluate, predict, check, data, "
+        "unknown command 'xyzzy'; the commands are train, evaluate, predict, check, graph, draw, data, "
           + "checkpoint, config, bench, env, help"
       ),
       (["run.yaml"], "unknown command 'run.yaml'; to train it: nndist train run.yaml"),

@@ -21,7 +21,7 @@ struct BroadcastTests {
       let pairs = naive(a, b)
       #expect(plan.shape == Shape(resultExtents(a, b)))
       let (lhs, rhs) = (Vector(x, offset: 1), Vector(y, offset: 2))
-      for operation in [Broadcast.Operation.add, .subtract, .multiply, .divide] {
+      for operation in [Broadcast.Operation.add, .subtract, .multiply, .divide, .maximum] {
         let c = Vector(count: pairs.count, offset: 3)
         plan.run(operation, lhs.pointer, rhs.pointer, into: c.pointer)
         let expected = pairs.map { apply(operation, x[$0], y[$1]) }
@@ -45,6 +45,7 @@ struct BroadcastTests {
     case .subtract: a - b
     case .multiply: a * b
     case .divide: a / b
+    case .maximum: max(a, b)
     }
   }
 

@@ -44,6 +44,22 @@ struct ElementwiseTests {
     Case("relu", { a, _, c, n in Elementwise.relu(a, into: c, count: n) }) { a, _ in
       a < 0 ? 0 : a
     },
+    Case("sqrt", { a, _, c, n in Elementwise.sqrt(a, into: c, count: n) }) { a, _ in
+      a.squareRoot()
+    },
+    Case("abs", { a, _, c, n in Elementwise.abs(a, into: c, count: n) }) { a, _ in a.magnitude },
+    Case("sign", { a, _, c, n in Elementwise.sign(a, into: c, count: n) }) { a, _ in
+      a > 0 ? 1 : a < 0 ? -1 : a
+    },
+    Case("cube", { a, _, c, n in Elementwise.power(a, 3, into: c, count: n) }) { a, _ in
+      a * (a * a)
+    },
+    Case("inverse square", { a, _, c, n in Elementwise.power(a, -2, into: c, count: n) }) { a, _ in
+      1 / (a * a)
+    },
+    Case("power", { a, _, c, n in Elementwise.power(a, 1.5, into: c, count: n) }) { a, _ in
+      Elementary.exp(1.5 * Elementary.log(a))
+    },
     Case("relu gradient", { Elementwise.reluGradient($0, output: $1, into: $2, count: $3) }) {
       $1 > 0 ? $0 : 0
     },

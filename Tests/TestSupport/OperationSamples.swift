@@ -27,10 +27,11 @@ public struct OperationSample: Sendable, CustomStringConvertible {
 /// A new operation does not compile here until it has a case, and not below until it has a sample.
 public enum OperationKind: String, CaseIterable, Sendable {
   case data, labels, parameter, constant, fill
-  case scale, exp, log, square, sigmoid, tanh, relu
-  case add, subtract, multiply, divide
+  case scale, exp, log, square, sigmoid, tanh, relu, sqrt, abs, sign, power
+  case add, subtract, multiply, divide, maximum
   case reluGradient, sigmoidGradient, tanhGradient
-  case matmul, sum, mean, squaredNorm, reshape, broadcast, softmax, logSoftmax
+  case matmul, sum, mean, squaredNorm, reshape, broadcast, transpose, gather
+  case softmax, logSoftmax, logSumExp
   case softmaxCrossEntropy, softmaxCrossEntropyGradient, oneHot, meanSquaredError
 
   /// The kind of an operation.
@@ -49,10 +50,15 @@ public enum OperationKind: String, CaseIterable, Sendable {
       case .sigmoid: .sigmoid
       case .tanh: .tanh
       case .relu: .relu
+      case .sqrt: .sqrt
+      case .abs: .abs
+      case .sign: .sign
+      case .power: .power
       case .add: .add
       case .subtract: .subtract
       case .multiply: .multiply
       case .divide: .divide
+      case .maximum: .maximum
       case .reluGradient: .reluGradient
       case .sigmoidGradient: .sigmoidGradient
       case .tanhGradient: .tanhGradient
@@ -62,8 +68,11 @@ public enum OperationKind: String, CaseIterable, Sendable {
       case .squaredNorm: .squaredNorm
       case .reshape: .reshape
       case .broadcast: .broadcast
+      case .transpose: .transpose
+      case .gather: .gather
       case .softmax: .softmax
       case .logSoftmax: .logSoftmax
+      case .logSumExp: .logSumExp
       case .softmaxCrossEntropy: .softmaxCrossEntropy
       case .softmaxCrossEntropyGradient: .softmaxCrossEntropyGradient
       case .oneHot: .oneHot
@@ -94,6 +103,8 @@ private struct Operand {
     case numbers
     /// Numbers from ½ on: for logarithms and divisors.
     case positive
+    /// Numbers that no other operand comes near to.
+    case large
     /// Class numbers.
     case labels(Int)
   }
@@ -123,7 +134,7 @@ private struct Recipe {
         nodes.append(try graph.labels(name, shape: operand.shape))
         values[name] = Tensor(
           shape: shape, values: (0..<shape.count).map { _ in Double(numbers.below(classes)) })
-      case .numbers, .positive:
+      case .numbers, .positive, .large:
         let isParameter = operand.shape.isFixed
         nodes.append(
           isParameter
@@ -131,6 +142,8 @@ private struct Recipe {
             : try graph.data(name, shape: operand.shape))
         if case .positive = operand.domain {
           values[name] = numbers.tensor(shape, magnitudes: 0.5...2, signed: false)
+        } else if case .large = operand.domain {
+          values[name] = numbers.tensor(shape, magnitudes: 2.1...3)
         } else {
           values[name] = numbers.tensor(shape, magnitudes: 0.1...2)
         }
@@ -188,10 +201,17 @@ private func samples(of kind: OperationKind, width: Extent, classes: Int) -> [Re
   case .sigmoid: [Recipe(.sigmoid, rows)]
   case .tanh: [Recipe(.tanh, rows)]
   case .relu: [Recipe(.relu, rows)]
+  case .sqrt: [Recipe(.sqrt, positive)]
+  case .abs: [Recipe(.abs, rows)]
+  case .sign: [Recipe(.sign, rows)]
+  case .power:
+    [3, 2, 1, 0].map { Recipe(.power($0), rows) }
+      + [-1, 0.5, -1.5].map { Recipe(.power($0), positive) }
   case .add: binary(.add, .numbers)
   case .subtract: binary(.subtract, .numbers)
   case .multiply: binary(.multiply, .numbers)
   case .divide: binary(.divide, .positive)
+  case .maximum: binary(.maximum, .large)
   case .reluGradient: [Recipe(.reluGradient, rows, rows)]
   case .sigmoidGradient: [Recipe(.sigmoidGradient, rows, rows)]
   case .tanhGradient: [Recipe(.tanhGradient, rows, rows)]
@@ -220,8 +240,18 @@ private func samples(of kind: OperationKind, width: Extent, classes: Int) -> [Re
       Recipe(.broadcast([.batch, width]), row), Recipe(.broadcast([.batch, width]), column),
       Recipe(.broadcast([2, .batch, width]), rows),
     ]
+  case .transpose:
+    [Recipe(.transpose, weight), Recipe(.transpose, rows), Recipe(.transpose, block)]
+  case .gather:
+    [
+      Recipe(.gather, Operand(shape: [width, 3]), labels), Recipe(.gather, row, labels),
+      Recipe(
+        .gather, Operand(shape: [width, 3]), Operand(shape: [], domain: .labels(classes))),
+    ]
   case .softmax: [Recipe(.softmax, rows), Recipe(.softmax, block), Recipe(.softmax, row)]
   case .logSoftmax: [Recipe(.logSoftmax, rows), Recipe(.logSoftmax, block)]
+  case .logSumExp:
+    [Recipe(.logSumExp, rows), Recipe(.logSumExp, block), Recipe(.logSumExp, row)]
   case .softmaxCrossEntropy: [Recipe(.softmaxCrossEntropy, rows, labels)]
   case .softmaxCrossEntropyGradient:
     [Recipe(.softmaxCrossEntropyGradient, perRow, rows, labels)]

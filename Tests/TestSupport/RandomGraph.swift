@@ -85,9 +85,12 @@ public struct RandomGraph: Sendable, CustomStringConvertible {
   private mutating func drawOperation(_ hasProducts: Bool, _ width: Int) throws {
     let unary: [Graph.Operation] = [
       .exp, .log, .square, .sigmoid, .tanh, .relu, .softmax, .logSoftmax,
+      .sqrt, .abs, .power(3), .power(-1.5), .logSumExp, .transpose,
       .scale(Factor(-0.5)), .scale(Factor(2, batchPower: -1)),
     ]
-    let binary: [Graph.Operation] = [.add, .subtract, .multiply, .divide, .add, .multiply]
+    let binary: [Graph.Operation] = [
+      .add, .subtract, .multiply, .divide, .add, .multiply, .maximum,
+    ]
     let a = numbers.element(of: pool)
     let b = numbers.element(of: pool)
     let axisCount = graph.shape(of: a).axisCount
@@ -119,6 +122,7 @@ public struct RandomGraph: Sendable, CustomStringConvertible {
     default:
       try keep(.softmaxCrossEntropy, [a, labels[0]])
       try keep(.meanSquaredError, [a, b])
+      try keep(.gather, [a, labels[0]])
     }
   }
 
@@ -129,12 +133,24 @@ public struct RandomGraph: Sendable, CustomStringConvertible {
   ) throws -> Bool {
     let operands = try graph.evaluate(inputs, with: self.inputs, batch: batch)
     switch operation {
-    case .relu: guard operands[0].values.allSatisfy({ abs($0) > 0.02 }) else { return false }
-    case .log: guard operands[0].values.allSatisfy({ $0 > 0.1 }) else { return false }
+    case .relu, .abs: guard operands[0].values.allSatisfy({ abs($0) > 0.02 }) else { return false }
+    case .log, .sqrt, .power:
+      guard operands[0].values.allSatisfy({ $0 > 0.1 }) else { return false }
     case .divide: guard operands[1].values.allSatisfy({ abs($0) > 0.3 }) else { return false }
     case .softmaxCrossEntropy:
       guard operands[0].shape.axisCount == 2, operands[0].shape[1] >= 2,
         case .fixed = graph.shape(of: inputs[0])[1]
+      else { return false }
+    case .maximum:
+      let difference = try? graph.add(.subtract, inputs)
+      guard let difference,
+        try graph.evaluate([difference], with: self.inputs, batch: batch)[0].values
+          .allSatisfy({ abs($0) > 0.02 })
+      else { return false }
+    case .gather:
+      // Labels are drawn below the number of rows of any table that is used.
+      guard operands[0].shape.axisCount > 0, operands[0].shape[0] >= 2,
+        operands[0].shape.count > 0
       else { return false }
     default: break
     }

@@ -133,3 +133,24 @@ struct DivideRule: BinaryRule {
     return results
   }
 }
+
+struct MaximumRule: BinaryRule {
+  var label: String { "maximum" }
+  /// Not a number if either operand is not.
+  func value(_ a: Double, _ b: Double) -> Double { a < b ? b : b < a ? a : a * 0.5 + b * 0.5 }
+
+  /// `c · (1 ± sign(a − b)) / 2`: where the operands are equal, half for each.
+  func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
+    let difference = try graph.add(.subtract, call.inputs)
+    let sign = try graph.add(.sign, [difference])
+    let one = graph.fill(1, shape: graph.shape(of: sign))
+    var results: [Graph.Node?] = [nil, nil]
+    for (index, operation) in [(0, Graph.Operation.add), (1, .subtract)]
+    where call.isWanted[index] {
+      let share = try graph.scale(graph.add(operation, [one, sign]), by: 0.5)
+      let product = try graph.add(.multiply, [call.cotangent, share])
+      results[index] = try graph.reduced(product, toShapeOf: call.inputs[index])
+    }
+    return results
+  }
+}

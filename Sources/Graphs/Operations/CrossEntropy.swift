@@ -14,7 +14,7 @@ private func requireLogits(
 }
 
 /// The class numbers of `labels`, all checked; the interpreter adds whose they are.
-private func classNumbers(_ labels: Tensor, classes: Int) throws(GraphError) -> [Int] {
+func classNumbers(_ labels: Tensor, classes: Int) throws(GraphError) -> [Int] {
   var numbers: [Int] = []
   for (row, label) in labels.values.enumerated() {
     guard label >= 0, label < Double(classes), label == label.rounded() else {

@@ -68,3 +68,25 @@ struct LogSoftmaxRule: OperationRule {
     }
   }
 }
+
+struct LogSumExpRule: OperationRule {
+  var label: String { "log-sum-exp" }
+  var inputCount: Int { 1 }
+  func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
+    let shape = try requireAxis(inputs)
+    return shape.removing(axes: [shape.axisCount - 1])
+  }
+  /// `c · softmax(x)`.
+  func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
+    let shape = graph.shape(of: call.inputs[0])
+    let column = try graph.reshape(
+      call.cotangent, to: shape.flattening(axes: [shape.axisCount - 1]))
+    return [try graph.add(.multiply, [column, graph.add(.softmax, call.inputs)])]
+  }
+  func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
+    let width = inputs[0].shape.extents.last ?? 1
+    return Tensor(
+      shape: shape,
+      values: (0..<shape.count).map { logSumExp(inputs[0].values[$0 * width..<($0 + 1) * width]) })
+  }
+}

@@ -1,0 +1,348 @@
+// The level of single numbers: every element, product and sum a node of its own.
+import Graphs
+import Tensors
+
+extension Diagram {
+  /// The nodes that can still be told apart on a page.
+  static let scalarLimit = 600
+
+  /// One box for each element of each array; a sum of many numbers is one box.
+  init(scalars drawn: DrawnGraph) throws(DrawingError) {
+    var builder = ScalarBuilder(drawn)
+    try builder.build()
+    self = builder.diagram
+    direction = .right
+  }
+}
+
+/// Takes operations apart, element by element.
+private struct ScalarBuilder {
+  private let drawn: DrawnGraph
+  private let graph: Graph
+  private let naming: Naming
+  private let selection: Selection
+  private let marks: Marks
+  private var isBackward = false
+  /// The boxes of the elements of each node, in row-major order.
+  private var elements: [Graph.Node: [Int]] = [:]
+  var diagram = Diagram()
+
+  init(_ drawn: DrawnGraph) {
+    self.drawn = drawn
+    graph = drawn.graph
+    naming = Naming(drawn.graph)
+    selection = Selection(drawn)
+    marks = Marks(drawn, naming)
+  }
+
+  mutating func build() throws(DrawingError) {
+    for node in selection.nodes {
+      isBackward = selection.isBackward[node.index]
+      let result = try expand(node)
+      elements[node] = result
+      guard let captions = marks.captions[node] else { continue }
+      for (place, element) in result.enumerated() {
+        diagram.boxes[element].isResult = true
+        for (gradient, target) in drawn.gradients where gradient == node {
+          // The gradient of an element carries the element's own name.
+          let name = graph[target].name.map { self.name($0, place, shape(of: target)) } ?? "…"
+          diagram.boxes[element].captions.append(
+            "∂" + MathText("L", .italic) + "/∂" + name)
+        }
+        if drawn.gradients.isEmpty || !drawn.gradients.contains(where: { $0.gradient == node }) {
+          diagram.boxes[element].captions +=
+            result.count == 1 && !captions.isEmpty ? ["= " + MathText("L", .italic)] : captions
+        }
+      }
+    }
+    // What only shapes it, like a repeated 1, may be left without use.
+    let used = Set(diagram.arrows.flatMap { [$0.from, $0.to] })
+    let kept = diagram.boxes.indices.filter {
+      used.contains($0) || diagram.boxes[$0].isResult || diagram.boxes[$0].role != .constant
+    }
+    let places = Dictionary(uniqueKeysWithValues: kept.enumerated().map { ($1, $0) })
+    diagram.boxes = kept.map { diagram.boxes[$0] }
+    diagram.arrows = diagram.arrows.compactMap { arrow in
+      guard let from = places[arrow.from], let to = places[arrow.to] else { return nil }
+      var moved = arrow
+      (moved.from, moved.to) = (from, to)
+      return moved
+    }
+  }
+
+  private func shape(of node: Graph.Node) -> Shape {
+    graph.shape(of: node).resolved(batch: drawn.rowCount)
+  }
+
+  /// The name of an element, counted from 1; one row needs no number.
+  private func name(_ name: String, _ place: Int, _ shape: Shape) -> MathText {
+    var indices = Array(indices(of: place, in: shape).map { $0 + 1 })
+    let symbolic = graph.leaf(named: name).map { graph.shape(of: $0) }
+    if drawn.rowCount == 1, symbolic?.extents.first == .batch { indices.removeFirst() }
+    return naming.symbol(name).element(indices)
+  }
+
+  private func indices(of place: Int, in shape: Shape) -> [Int] {
+    var (rest, result) = (place, [Int]())
+    for extent in shape.extents.reversed() {
+      result.append(rest % max(extent, 1))
+      rest /= max(extent, 1)
+    }
+    return result.reversed()
+  }
+
+  private mutating func box(_ box: Diagram.Box) throws(DrawingError) -> Int {
+    guard diagram.boxes.count < Diagram.scalarLimit else {
+      throw .tooLarge(.scalar, found: diagram.boxes.count, limit: Diagram.scalarLimit)
+    }
+    return diagram.add(box)
+  }
+
+  private mutating func emit(
+    _ symbol: MathText, _ operands: [Int], inverse: Int? = nil
+  ) throws(DrawingError) -> Int {
+    let place = try box(
+      Diagram.Box(
+        role: .operation, isBackward: isBackward, title: symbol, isSymbol: symbol.length <= 2))
+    for (index, operand) in operands.enumerated() {
+      diagram.arrows.append(
+        Diagram.Arrow(
+          from: operand, to: place, isBackward: isBackward, isInverse: index == inverse))
+    }
+    return place
+  }
+
+  private mutating func number(_ value: Double) throws(DrawingError) -> Int {
+    try box(
+      Diagram.Box(role: .constant, isBackward: isBackward, title: MathText(numberText(value))))
+  }
+
+  private mutating func sum(_ operands: [Int]) throws(DrawingError) -> Int {
+    operands.count == 1 ? operands[0] : try emit("+", operands)
+  }
+
+  /// Which element of an operand stands at `place` of a broadcast shape.
+  private func source(_ place: Int, in shape: Shape, from operand: Shape) -> Int {
+    let all = indices(of: place, in: shape)
+    var result = 0
+    for (axis, extent) in operand.extents.enumerated() {
+      let index = all[all.count - operand.axisCount + axis]
+      result = result * extent + (extent == 1 ? 0 : index)
+    }
+    return result
+  }
+
+  private mutating func elementwise(
+    _ node: Graph.Node, _ symbol: MathText, inverse: Int? = nil
+  ) throws(DrawingError) -> [Int] {
+    let (inputs, shape) = (graph[node].inputs, shape(of: node))
+    var result: [Int] = []
+    for place in 0..<shape.count {
+      let operands = inputs.map { input in
+        elements[input]?[source(place, in: shape, from: self.shape(of: input))] ?? 0
+      }
+      result.append(try emit(symbol, operands, inverse: inverse))
+    }
+    return result
+  }
+
+  /// A cotangent times the slope of an activation, at its output.
+  private mutating func slope(
+    _ node: Graph.Node, _ symbol: MathText
+  ) throws(DrawingError) -> [Int] {
+    let inputs = graph[node].inputs
+    let (cotangents, outputs) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
+    var result: [Int] = []
+    for (cotangent, output) in zip(cotangents, outputs) {
+      result.append(try emit("×", [cotangent, try emit(symbol, [output])]))
+    }
+    return result
+  }
+
+  /// The elements of `node`'s first operand that go into each element of its value.
+  private func reduced(_ node: Graph.Node, _ axes: [Int]) -> [[Int]] {
+    let input = graph[node].inputs[0]
+    let inputShape = shape(of: input)
+    let outputShape = shape(of: node)
+    var result = Array(repeating: [Int](), count: outputShape.count)
+    for (place, element) in (elements[input] ?? []).enumerated() {
+      var target = 0
+      for (axis, index) in indices(of: place, in: inputShape).enumerated()
+      where !axes.contains(axis) {
+        target = target * inputShape[axis] + index
+      }
+      result[target].append(element)
+    }
+    return result
+  }
+
+  /// The rows along the last axis of an operand.
+  private func rows(_ node: Graph.Node) -> [[Int]] {
+    let all = elements[node] ?? []
+    let width = max(shape(of: node).extents.last ?? 1, 1)
+    return stride(from: 0, to: all.count, by: width).map { Array(all[$0..<$0 + width]) }
+  }
+
+  private mutating func softmax(_ row: [Int]) throws(DrawingError) -> [Int] {
+    var exponentials: [Int] = []
+    for element in row { exponentials.append(try emit("exp", [element])) }
+    let total = try sum(exponentials)
+    var result: [Int] = []
+    for exponential in exponentials {
+      result.append(try emit("÷", [exponential, total], inverse: 1))
+    }
+    return result
+  }
+
+  private mutating func logSum(_ row: [Int]) throws(DrawingError) -> Int {
+    var exponentials: [Int] = []
+    for element in row { exponentials.append(try emit("exp", [element])) }
+    return try emit("log", [try sum(exponentials)])
+  }
+
+  private mutating func expand(_ node: Graph.Node) throws(DrawingError) -> [Int] {
+    let record = graph[node]
+    let inputs = record.inputs
+    var result: [Int] = []
+    switch record.operation {
+    case .data, .labels, .parameter:
+      let shape = shape(of: node)
+      guard shape.count <= Diagram.scalarLimit else {
+        throw .tooLarge(.scalar, found: shape.count, limit: Diagram.scalarLimit)
+      }
+      for place in 0..<shape.count {
+        let title = name(record.name ?? "", place, shape)
+        result.append(try box(Diagram.Box(role: Diagram.Role(record.operation), title: title)))
+      }
+    case .constant(let values):
+      for value in values { result.append(try number(value)) }
+    case .fill(let value):
+      let one = try number(value)
+      result = Array(repeating: one, count: shape(of: node).count)
+    case .scale(let factor):
+      let value = factor.resolved(batch: drawn.rowCount)
+      return try elementwise(node, value == -1 ? "−" : MathText("× " + numberText(value)))
+    case .exp: return try elementwise(node, "exp")
+    case .log: return try elementwise(node, "log")
+    case .square: return try elementwise(node, "□²")
+    case .sigmoid: return try elementwise(node, "σ")
+    case .tanh: return try elementwise(node, "tanh")
+    case .relu: return try elementwise(node, "relu")
+    case .sqrt: return try elementwise(node, "√")
+    case .abs: return try elementwise(node, "| |")
+    case .sign: return try elementwise(node, "sign")
+    case .power(let exponent): return try elementwise(node, MathText("^ " + numberText(exponent)))
+    case .maximum: return try elementwise(node, "max")
+    case .transpose:
+      let (operand, all) = (shape(of: inputs[0]), elements[inputs[0]] ?? [])
+      let (rows, columns) = (operand[operand.axisCount - 2], operand[operand.axisCount - 1])
+      result = (0..<all.count).map { place in
+        let (matrix, inner) = (place / (rows * columns), place % (rows * columns))
+        return all[matrix * rows * columns + inner % rows * columns + inner / rows]
+      }
+    case .gather:
+      let (table, all) = (shape(of: inputs[0]), elements[inputs[0]] ?? [])
+      let width = table[0] == 0 ? 0 : all.count / table[0]
+      for label in elements[inputs[1]] ?? [] {
+        for place in 0..<width {
+          let candidates = (0..<table[0]).map { all[$0 * width + place] }
+          result.append(try emit("choose", candidates + [label]))
+        }
+      }
+    case .logSumExp:
+      for row in rows(inputs[0]) { result.append(try logSum(row)) }
+    case .add: return try elementwise(node, "+")
+    case .subtract: return try elementwise(node, "−", inverse: 1)
+    case .multiply: return try elementwise(node, "×")
+    case .divide: return try elementwise(node, "÷", inverse: 1)
+    case .reluGradient: return try slope(node, "relu′")
+    case .sigmoidGradient: return try slope(node, "σ′")
+    case .tanhGradient: return try slope(node, "tanh′")
+    case .matmul(let transposeLHS, let transposeRHS):
+      let (A, B) = (shape(of: inputs[0]), shape(of: inputs[1]))
+      let (a, b) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
+      let (rowCount, depth) = transposeLHS ? (A[1], A[0]) : (A[0], A[1])
+      let columnCount = transposeRHS ? B[0] : B[1]
+      for row in 0..<rowCount {
+        for column in 0..<columnCount {
+          var products: [Int] = []
+          for k in 0..<depth {
+            let left = a[transposeLHS ? k * A[1] + row : row * A[1] + k]
+            let right = b[transposeRHS ? column * B[1] + k : k * B[1] + column]
+            products.append(try emit("×", [left, right]))
+          }
+          result.append(products.isEmpty ? try number(0) : try sum(products))
+        }
+      }
+    case .sum(let axes):
+      for operands in reduced(node, axes) {
+        result.append(operands.isEmpty ? try number(0) : try sum(operands))
+      }
+    case .mean(let axes):
+      for operands in reduced(node, axes) {
+        let total = operands.isEmpty ? try number(0) : try sum(operands)
+        result.append(
+          operands.count == 1 ? total : try emit(MathText("÷ \(operands.count)"), [total]))
+      }
+    case .squaredNorm(let axes):
+      for operands in reduced(node, axes) {
+        var squares: [Int] = []
+        for operand in operands { squares.append(try emit("□²", [operand])) }
+        result.append(squares.isEmpty ? try number(0) : try sum(squares))
+      }
+    case .reshape:
+      return elements[inputs[0]] ?? []
+    case .broadcast:
+      let (shape, operand) = (shape(of: node), shape(of: inputs[0]))
+      guard shape.count <= Diagram.scalarLimit else {
+        throw .tooLarge(.scalar, found: shape.count, limit: Diagram.scalarLimit)
+      }
+      result = (0..<shape.count).map {
+        elements[inputs[0]]?[source($0, in: shape, from: operand)] ?? 0
+      }
+    case .softmax:
+      for row in rows(inputs[0]) { result += try softmax(row) }
+    case .logSoftmax:
+      for row in rows(inputs[0]) {
+        let total = try logSum(row)
+        for element in row {
+          result.append(try emit("−", [element, total], inverse: 1))
+        }
+      }
+    case .softmaxCrossEntropy:
+      for (row, label) in zip(rows(inputs[0]), elements[inputs[1]] ?? []) {
+        let total = try logSum(row)
+        let chosen = try emit("choose", row + [label])
+        result.append(try emit("−", [total, chosen], inverse: 1))
+      }
+    case .softmaxCrossEntropyGradient:
+      let cotangents = elements[inputs[0]] ?? []
+      for (place, row) in rows(inputs[1]).enumerated() {
+        let label = elements[inputs[2]]?[place] ?? 0
+        for (number, probability) in try softmax(row).enumerated() {
+          let indicator = try emit(MathText("= \(number)?"), [label])
+          let difference = try emit("−", [probability, indicator], inverse: 1)
+          result.append(try emit("×", [cotangents[place], difference]))
+        }
+      }
+    case .oneHot(let classes):
+      for label in elements[inputs[0]] ?? [] {
+        for number in 0..<classes { result.append(try emit(MathText("= \(number)?"), [label])) }
+      }
+    case .meanSquaredError:
+      let (a, b) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
+      let rowCount = shape(of: node).count
+      let width = rowCount == 0 ? 0 : a.count / rowCount
+      for row in 0..<rowCount {
+        var squares: [Int] = []
+        for place in row * width..<(row + 1) * width {
+          let difference = try emit("−", [a[place], b[place]], inverse: 1)
+          squares.append(try emit("□²", [difference]))
+        }
+        let total = squares.isEmpty ? try number(0) : try sum(squares)
+        result.append(width <= 1 ? total : try emit(MathText("÷ \(width)"), [total]))
+      }
+    }
+    return result
+  }
+}

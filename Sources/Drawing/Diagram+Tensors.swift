@@ -1,0 +1,235 @@
+// The levels of whole arrays: a node for every array, for every step of the data, or for every layer.
+import Graphs
+
+extension Diagram {
+  /// The nodes of a picture beyond which nobody reads it, and Graphviz takes minutes.
+  static let nodeLimit = 2000
+
+  /// One box for each node, or for each node that data flows through.
+  init(tensors drawn: DrawnGraph, foldsParameters: Bool) throws(DrawingError) {
+    let (graph, selection, naming) = (drawn.graph, Selection(drawn), Naming(drawn.graph))
+    let marks = Marks(drawn, naming)
+    func isFolded(_ node: Graph.Node) -> Bool {
+      foldsParameters && !selection.isFlow[node.index] && marks.captions[node] == nil
+    }
+    let shown = selection.nodes.filter { !isFolded($0) }
+    guard shown.count <= Diagram.nodeLimit else {
+      throw .tooLarge(
+        foldsParameters ? .operations : .tensor, found: shown.count, limit: Diagram.nodeLimit)
+    }
+    var writer = FormulaWriter(graph, naming) { isFolded($0) }
+    let framed = Set(
+      shown.filter { graph[$0].operation == .parameter }.compactMap { graph[$0].layer })
+    var places: [Graph.Node: Int] = [:]
+    for node in shown {
+      let record = graph[node]
+      let isBackward = selection.isBackward[node.index]
+      let (formula, labels) = writer.formula(of: node)
+      var box = Box(
+        role: Role(record.operation), isBackward: isBackward,
+        isResult: marks.captions[node] != nil, title: formula.text)
+      // A frame around one column of boxes has no room for its name beside the arrows.
+      let isFramed = !foldsParameters && !isBackward && box.role != .data
+      if isFramed, let layer = record.layer, framed.contains(layer) { box.group = group(layer) }
+      let isPath = box.group.map { record.name?.hasPrefix(groups[$0] + "/") ?? false } ?? false
+      if let name = record.name, !isPath, naming.text(name).plain != name || !record.inputs.isEmpty
+      {
+        box.captions.append(MathText(name))
+      }
+      box.captions.append(shapeText(record.shape))
+      if box.group == nil, box.role != .data, let layer = record.layer {
+        box.captions.append(MathText(layer))
+      }
+      box.captions += marks.captions[node] ?? []
+      let place = add(box)
+      places[node] = place
+      for (operand, label) in labels {
+        guard let from = places[operand] else { continue }
+        arrows.append(Arrow(from: from, to: place, label: label, isBackward: isBackward))
+      }
+    }
+  }
+
+  /// One box for each layer, for each operation outside of layers, and for each array of data.
+  init(layers drawn: DrawnGraph) throws(DrawingError) {
+    let (graph, selection, naming) = (drawn.graph, Selection(drawn), Naming(drawn.graph))
+    let marks = Marks(drawn, naming)
+    func isFolded(_ node: Graph.Node) -> Bool {
+      !selection.isFlow[node.index] && marks.captions[node] == nil
+    }
+    var members: [[Graph.Node]] = []
+    var owner: [Graph.Node: Int] = [:]
+    var ownerOfLayer: [Part: Int] = [:]
+    for node in selection.nodes where !isFolded(node) {
+      let record = graph[node]
+      let isData = record.inputs.isEmpty
+      let isBackward = selection.isBackward[node.index]
+      let key = isData ? nil : record.layer.map { Part(layer: $0, isBackward: isBackward) }
+      let place = key.flatMap { ownerOfLayer[$0] } ?? members.count
+      if place == members.count { members.append([]) }
+      if let key { ownerOfLayer[key] = place }
+      members[place].append(node)
+      owner[node] = place
+    }
+    guard members.count <= Diagram.nodeLimit else {
+      throw .tooLarge(.layers, found: members.count, limit: Diagram.nodeLimit)
+    }
+    var used: Set<Graph.Node> = []
+    for (place, nodes) in members.enumerated() {
+      for input in nodes.flatMap({ graph[$0].inputs }) where owner[input] != place {
+        used.insert(input)
+      }
+    }
+    for (place, nodes) in members.enumerated() {
+      let layer = graph[nodes[0]].layer
+      let isBackward = selection.isBackward[nodes[0].index]
+      let uses = Dictionary(
+        nodes.flatMap { graph[$0].inputs }.map { ($0, 1) }, uniquingKeysWith: +)
+      var writer = FormulaWriter(graph, naming) { node in
+        isFolded(node)
+          || (owner[node] == place && uses[node] == 1 && !used.contains(node)
+            && marks.captions[node] == nil)
+      }
+      let ends = nodes.filter { marks.captions[$0] != nil || used.contains($0) }
+      let formulas = (ends.isEmpty ? nodes.suffix(1) : ends).map { writer.formula(of: $0).0.text }
+      var box = Box(role: Role(graph[nodes[0]].operation), isBackward: isBackward, title: "")
+      if graph[nodes[0]].inputs.isEmpty || layer == nil {
+        box.title = formulas[0]
+      } else if let layer {
+        box.title = MathText(layer, .bold)
+        let kind = drawn.layerKinds[layer] ?? ""
+        if isBackward {
+          box.title = box.title + " backward"
+        } else {
+          if !kind.isEmpty, !layer.hasPrefix(kind) { box.title = box.title + MathText("  " + kind) }
+          box.captions += formulas.filter { $0.length <= 60 }
+          let count = parameters(of: nodes, graph).reduce(0) { $0 + graph.shape(of: $1).fixedCount }
+          if count > 0 {
+            box.captions.append(MathText("\(countText(count)) parameter\(count == 1 ? "" : "s")"))
+          }
+        }
+      }
+      box.isResult = nodes.contains { marks.captions[$0] != nil }
+      box.captions += nodes.flatMap { marks.captions[$0] ?? [] }
+      _ = add(box)
+    }
+    var seen: Set<Arrow> = []
+    for (place, nodes) in members.enumerated() {
+      for input in nodes.flatMap({ graph[$0].inputs }) {
+        guard let from = owner[input], from != place else { continue }
+        // What goes back has its shape on the arrow forward already.
+        let isReturn = boxes[place].isBackward && !boxes[from].isBackward
+        let arrow = Arrow(
+          from: from, to: place, label: isReturn ? "" : shapeText(graph.shape(of: input)),
+          isBackward: boxes[place].isBackward)
+        if seen.insert(arrow).inserted { arrows.append(arrow) }
+      }
+    }
+  }
+
+  /// The parameters that nodes use.
+  private func parameters(of nodes: [Graph.Node], _ graph: Graph) -> Set<Graph.Node> {
+    Set(nodes.flatMap { graph[$0].inputs }.filter { graph[$0].operation == .parameter })
+  }
+
+  private mutating func group(_ name: String) -> Int {
+    if let place = groups.firstIndex(of: name) { return place }
+    groups.append(name)
+    return groups.count - 1
+  }
+}
+
+extension Diagram.Role {
+  init(_ operation: Graph.Operation) {
+    self =
+      switch operation {
+      case .data, .labels: .data
+      case .parameter: .parameter
+      case .constant, .fill: .constant
+      default: .operation
+      }
+  }
+}
+
+/// The forward or the backward nodes of a layer.
+private struct Part: Hashable {
+  var layer: String
+  var isBackward: Bool
+}
+
+/// What is written at results and gradients.
+struct Marks {
+  private(set) var captions: [Graph.Node: [MathText]] = [:]
+
+  init(_ drawn: DrawnGraph, _ naming: Naming) {
+    let isNamed = drawn.results.count == 1 && !drawn.gradients.isEmpty
+    for result in drawn.results {
+      // What is differentiated is the sum of the rows.
+      let sign: MathText = drawn.graph.shape(of: result).axisCount == 0 ? "= " : "Σ = "
+      captions[result] = isNamed ? [sign + MathText("L", .italic)] : []
+    }
+    for (gradient, target) in drawn.gradients {
+      let name = drawn.graph[target].name.map { naming.text($0) } ?? "…"
+      let text = "= ∂" + MathText("L", .italic) + "/∂" + name
+      captions[gradient, default: []].append(text)
+    }
+  }
+}
+
+/// Writes the formula of a node, with the formulas of some operands inside.
+struct FormulaWriter {
+  private let graph: Graph
+  private let naming: Naming
+  private let isInside: (Graph.Node) -> Bool
+
+  /// Operands for which `isInside` holds are written out; the others are arrows.
+  init(_ graph: Graph, _ naming: Naming, isInside: @escaping (Graph.Node) -> Bool) {
+    self.graph = graph
+    self.naming = naming
+    self.isInside = isInside
+  }
+
+  /// The formula of `node`, and the operands that arrows come from with a label for each arrow.
+  ///
+  /// One computed operand is `□`; several are letters, which the labels of their arrows repeat.
+  mutating func formula(of node: Graph.Node) -> (Formula, [(Graph.Node, MathText)]) {
+    var operands: [Graph.Node] = []
+    collect(node, isRoot: true, depth: 0, into: &operands)
+    let computed = operands.filter { graph[$0].name == nil || !graph[$0].inputs.isEmpty }
+    let letters: [MathText] =
+      computed.count == 1 ? ["□"] : "uvwpqr".map { MathText(String($0), .italic) }
+    var names: [Graph.Node: MathText] = [:]
+    for (place, operand) in computed.enumerated() {
+      names[operand] = place < letters.count ? letters[place] : MathText("p\(place)")
+    }
+    let formula = write(node, names, isRoot: true, depth: 0)
+    let labels = operands.map { ($0, computed.count > 1 ? names[$0] ?? "" : "") }
+    return (formula, labels)
+  }
+
+  private func collect(
+    _ node: Graph.Node, isRoot: Bool, depth: Int, into operands: inout [Graph.Node]
+  ) {
+    if !isRoot, !isInside(node) {
+      if !operands.contains(node) { operands.append(node) }
+    } else if depth < 12 {
+      for input in graph[node].inputs {
+        collect(input, isRoot: false, depth: depth + 1, into: &operands)
+      }
+    }
+  }
+
+  private func write(
+    _ node: Graph.Node, _ names: [Graph.Node: MathText], isRoot: Bool, depth: Int
+  ) -> Formula {
+    let record = graph[node]
+    if let name = names[node], !isRoot { return Formula(name) }
+    if record.inputs.isEmpty, let name = record.name { return Formula(naming.text(name)) }
+    // What is nested deeper would not be read anyway.
+    guard depth < 12 else { return Formula("…") }
+    let operands = record.inputs.map { write($0, names, isRoot: false, depth: depth + 1) }
+    let formula = Formula.of(
+      record.operation, operands, shapes: record.inputs.map { graph.shape(of: $0) })
+    return formula.text.length <= 80 ? formula : Formula("…")
+  }
+}

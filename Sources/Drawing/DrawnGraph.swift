@@ -1,0 +1,160 @@
+public import Graphs
+public import Models
+public import Tensors
+
+/// How much of a graph a picture shows.
+public enum Detail: String, CaseIterable, Sendable {
+  /// Every element, every product and every sum is a node.
+  case scalar
+  /// Every operation, data array and parameter is a node.
+  case tensor
+  /// Parameters are written into the operations they serve; what is left is the flow of data.
+  case operations
+  /// One box a layer, with its formula; shapes stand on the arrows.
+  case layers
+  /// Columns of circles joined by weights.
+  case network
+  /// One line of text.
+  case summary
+}
+
+/// The paper that a picture is drawn on.
+public enum Background: String, CaseIterable, Sendable {
+  /// White.
+  case light
+  /// Nearly black.
+  case dark
+}
+
+/// A graph with what a picture of it has to know besides: which nodes are results, and of what.
+///
+/// ```swift
+/// var graph = Graph()
+/// let x = try graph.data("x", shape: [.batch, 3])
+/// let W = try graph.parameter("W", shape: [2, 3])
+/// let loss = try graph.squaredNorm(graph.affine(x, weight: W))
+/// let dot = try DrawnGraph(graph, results: [loss]).dot(detail: .tensor)
+/// ```
+///
+/// Only nodes that a result or a gradient depends on are drawn.
+public struct DrawnGraph: Sendable {
+  /// The graph.
+  public let graph: Graph
+  /// What is computed forward.
+  public let results: [Graph.Node]
+  /// Each node that holds a gradient, with the node it is the gradient for.
+  public let gradients: [(gradient: Graph.Node, of: Graph.Node)]
+  /// The kind of each layer, where it is known, by the layer's name.
+  public var layerKinds: [String: String] = [:]
+  /// Values of parameters by name, which colour the weights of ``Detail/network``.
+  public var values: [String: Tensor] = [:]
+  /// The rows that stand for the batch where elements are drawn one by one.
+  public var rowCount = 1
+
+  /// Draws a graph forward.
+  ///
+  /// - Parameters:
+  ///   - graph: The graph.
+  ///   - results: The nodes it is drawn for; by default those that no other node uses.
+  public init(_ graph: Graph, results: [Graph.Node]? = nil) {
+    self.init(graph, results: results, gradients: [])
+  }
+
+  /// Draws a graph forward and backward, where the backward nodes are part of it.
+  ///
+  /// - Parameters:
+  ///   - graph: The graph.
+  ///   - results: What is computed forward; nil for the nodes that no other node uses.
+  ///   - gradients: Each node that holds a gradient, with the node it is the gradient for.
+  public init(
+    _ graph: Graph, results: [Graph.Node]?,
+    gradients: [(gradient: Graph.Node, of: Graph.Node)]
+  ) {
+    self.graph = graph
+    let used = Set(graph.nodes.flatMap { graph[$0].inputs })
+    self.results = results ?? graph.nodes.filter { !used.contains($0) }
+    self.gradients = gradients
+  }
+
+  /// Draws a graph forward, and the gradient of the sum of `loss`, which is added for the picture.
+  ///
+  /// - Parameters:
+  ///   - graph: The graph of `loss`.
+  ///   - loss: The node that is differentiated.
+  ///   - targets: With respect to what; by default all parameters.
+  /// - Throws: `GraphError` where the graph cannot be differentiated.
+  public init(
+    _ graph: Graph, gradientOf loss: Graph.Node, withRespectTo targets: [Graph.Node]? = nil
+  ) throws(GraphError) {
+    var graph = graph
+    let targets = targets ?? graph.parameters
+    let gradients = try graph.gradient(of: loss, withRespectTo: targets)
+    let (simple, kept) = graph.simplified(keeping: [loss] + targets + gradients)
+    let pairs = targets.indices.map {
+      (gradient: kept[1 + targets.count + $0], of: kept[1 + $0])
+    }
+    self.init(simple, results: [kept[0]], gradients: pairs)
+  }
+
+  /// Draws the graph of a model.
+  ///
+  /// - Parameters:
+  ///   - network: The model.
+  ///   - parameters: Its parameters, of the network's layout, if they are known.
+  ///   - showsGradient: Whether the backward nodes are drawn too.
+  public init(_ network: Network, parameters: FloatBuffer? = nil, showsGradient: Bool = false) {
+    let pairs = zip(network.gradients, network.parameters.map(\.node)).map {
+      (gradient: $0, of: $1)
+    }
+    self.init(
+      network.graph, results: [network.loss], gradients: showsGradient ? pairs : [])
+    layerKinds = Dictionary(
+      network.layers.map { ($0.name, $0.kind) }, uniquingKeysWith: { first, _ in first })
+    layerKinds["loss"] =
+      layerKinds["loss"] ?? network.lossKind.rawValue.replacing("_", with: " ")
+    guard let parameters else { return }
+    for range in network.layout.ranges {
+      values[range.name] = Tensor(
+        shape: range.shape, values: parameters.elements[range.indices].map(Double.init))
+    }
+  }
+}
+
+/// Which nodes are drawn, and in which part of the picture.
+struct Selection {
+  /// The nodes to draw, in order.
+  let nodes: [Graph.Node]
+  /// Whether a node is there for a gradient alone.
+  let isBackward: [Bool]
+  /// Whether a node depends on data.
+  let isFlow: [Bool]
+
+  init(_ drawn: DrawnGraph) {
+    let graph = drawn.graph
+    func needed(_ roots: [Graph.Node]) -> [Bool] {
+      var isNeeded = Array(repeating: false, count: graph.count)
+      for root in roots { isNeeded[root.index] = true }
+      for node in graph.nodes.reversed() where isNeeded[node.index] {
+        for input in graph[node].inputs { isNeeded[input.index] = true }
+      }
+      return isNeeded
+    }
+    let forward = needed(drawn.results)
+    let backward = needed(drawn.gradients.map(\.gradient))
+    nodes = graph.nodes.filter { forward[$0.index] || backward[$0.index] }
+    isBackward = graph.nodes.map { node in
+      switch graph[node].operation {
+      case .data, .labels, .parameter: false
+      default: !forward[node.index]
+      }
+    }
+    var isFlow = Array(repeating: false, count: graph.count)
+    for node in graph.nodes {
+      switch graph[node].operation {
+      case .data, .labels: isFlow[node.index] = true
+      default: isFlow[node.index] = graph[node].inputs.contains { isFlow[$0.index] }
+      }
+    }
+    self.isFlow = isFlow
+  }
+}

@@ -1,0 +1,134 @@
+// What an operation writes between its operands.
+import Graphs
+
+/// A piece of a formula, and how tightly it holds together.
+struct Formula: Hashable {
+  enum Binding: Int, Comparable {
+    case sum, product, power, atom
+    static func < (lhs: Binding, rhs: Binding) -> Bool { lhs.rawValue < rhs.rawValue }
+  }
+
+  var text: MathText
+  var binding: Binding
+  /// Whether it is a known number, the same for all elements.
+  var isNumber = false
+
+  init(_ text: MathText, _ binding: Binding = .atom) {
+    self.text = text
+    self.binding = binding
+  }
+
+  /// The text, in parentheses unless it binds at least as tightly as asked.
+  func within(_ least: Binding) -> MathText { binding >= least ? text : "(" + text + ")" }
+
+  private static func function(_ name: MathText, _ operand: Formula) -> Formula {
+    Formula(name + "(" + operand.text + ")")
+  }
+
+  private static func reduction(
+    _ name: MathText, _ axes: [Int], _ operand: Formula, _ shape: SymbolicShape
+  ) -> Formula {
+    let isAll = axes.count == shape.axisCount
+    let index = isAll ? "" : axes.map { "\($0 + 1)" }.joined(separator: ",")
+    return function(name + MathText(index, .lower), operand)
+  }
+
+  /// The formula of an operation.
+  ///
+  /// - Parameters:
+  ///   - operation: Any operation.
+  ///   - x: The formulas of its operands.
+  ///   - shapes: The shapes of its operands.
+  /// - Returns: What it computes, and how tightly that holds together.
+  static func of(
+    _ operation: Graph.Operation, _ x: [Formula], shapes: [SymbolicShape]
+  ) -> Formula {
+    switch operation {
+    case .data, .labels, .parameter:
+      return Formula(MathText(operation.label))
+    case .constant(let values):
+      return values.count == 1 ? number(values[0]) : Formula("constants")
+    case .fill(let value):
+      return number(value)
+    case .scale(let factor):
+      return scaled(factor, x[0])
+    case .exp: return function("exp", x[0])
+    case .log: return function("log", x[0])
+    case .square: return Formula(x[0].within(.atom) + MathText("2", .upper), .power)
+    case .sigmoid: return function("σ", x[0])
+    case .tanh: return function("tanh", x[0])
+    case .relu: return function("relu", x[0])
+    case .sqrt: return function("√", x[0])
+    case .abs: return Formula("|" + x[0].text + "|")
+    case .sign: return function("sign", x[0])
+    case .power(let exponent):
+      return Formula(x[0].within(.atom) + MathText(numberText(exponent), .upper), .power)
+    case .maximum: return Formula("max(" + x[0].text + ", " + x[1].text + ")")
+    case .transpose: return Formula(x[0].within(.atom) + MathText("T", .upper), .power)
+    case .gather: return Formula(x[0].within(.atom) + "[" + x[1].text + "]")
+    case .logSumExp: return function("log Σ exp", x[0])
+    case .add: return Formula(x[0].text + " + " + x[1].text, .sum)
+    case .subtract: return Formula(x[0].text + " − " + x[1].within(.product), .sum)
+    case .multiply:
+      let sign: MathText = x[0].isNumber || x[1].isNumber ? " · " : " ⊙ "
+      return Formula(x[0].within(.product) + sign + x[1].within(.product), .product)
+    case .divide: return Formula(x[0].within(.product) + " / " + x[1].within(.power), .product)
+    case .reluGradient:
+      return Formula(x[0].within(.product) + " ⊙ [" + x[1].text + " > 0]", .product)
+    case .sigmoidGradient:
+      return Formula(
+        x[0].within(.product) + " ⊙ " + x[1].within(.product) + " ⊙ (1 − " + x[1].within(.product)
+          + ")", .product)
+    case .tanhGradient:
+      return Formula(
+        x[0].within(.product) + " ⊙ (1 − " + x[1].within(.atom) + MathText("2", .upper) + ")",
+        .product)
+    case .matmul(let lhs, let rhs):
+      func factor(_ x: Formula, _ isTransposed: Bool) -> MathText {
+        isTransposed ? x.within(.atom) + MathText("T", .upper) : x.within(.product)
+      }
+      return Formula(factor(x[0], lhs) + " · " + factor(x[1], rhs), .product)
+    case .sum(let axes): return reduction("Σ", axes, x[0], shapes[0])
+    case .mean(let axes): return reduction("mean", axes, x[0], shapes[0])
+    case .squaredNorm(let axes):
+      if axes.isEmpty { return Formula(x[0].within(.atom) + MathText("2", .upper), .power) }
+      return Formula("‖" + x[0].text + "‖" + MathText("2", .upper))
+    case .reshape: return x[0].isNumber ? x[0] : function("reshape", x[0])
+    case .broadcast: return x[0].isNumber ? x[0] : function("repeat", x[0])
+    case .softmax: return function("softmax", x[0])
+    case .logSoftmax: return function("log softmax", x[0])
+    case .softmaxCrossEntropy:
+      return Formula("−log softmax(" + x[0].text + ")[" + x[1].text + "]", .sum)
+    case .softmaxCrossEntropyGradient:
+      let difference = "softmax(" + x[1].text + ") − one-hot(" + x[2].text + ")"
+      // The gradient of a sum of rows begins with ones.
+      if x[0].text == "1" { return Formula(difference, .sum) }
+      return Formula(x[0].within(.product) + " ⊙ (" + difference + ")", .product)
+    case .oneHot: return function("one-hot", x[0])
+    case .meanSquaredError:
+      return Formula(
+        "mean(" + x[0].text + " − " + x[1].within(.product) + ")" + MathText("2", .upper), .power)
+    }
+  }
+
+  private static func number(_ value: Double) -> Formula {
+    var result = Formula(MathText(numberText(value)), value < 0 ? .sum : .atom)
+    result.isNumber = true
+    return result
+  }
+
+  private static func scaled(_ factor: Factor, _ x: Formula) -> Formula {
+    if factor.batchPower == 0, x.isNumber, x.text == "1" { return number(factor.value) }
+    switch (factor.value, factor.batchPower) {
+    case (-1, 0): return Formula("−" + x.within(.product), .sum)
+    case (_, 0):
+      return Formula(
+        MathText(numberText(factor.value)) + " · " + x.within(.product),
+        factor.value < 0 ? .sum : .product)
+    case (1, -1): return Formula(x.within(.product) + " / batch", .product)
+    default:
+      let number = factor.description.replacing(".0·", with: "·").replacing(".0/", with: "/")
+      return Formula(MathText(number) + " · " + x.within(.product), .product)
+    }
+  }
+}

@@ -1,0 +1,127 @@
+// Calls: functions that read as mathematics, and the operations of graphs as they are.
+import Graphs
+import Tensors
+
+extension Builder {
+  mutating func call(_ name: String, _ arguments: [Item]) throws -> Item {
+    if name.hasPrefix("@") { return .value(try raw(String(name.dropFirst()), arguments)) }
+    if Function.elementwise.contains(name), let operation = OperationText.simple[name] {
+      let x = try value(of: only(name, arguments))
+      return .value(Value(node: try graph.add(operation, [x.node]), isRow: x.isRow))
+    }
+    if Function.alongAxis.contains(name), let operation = OperationText.simple[name] {
+      let x = try value(of: only(name, arguments))
+      guard !shape(x).row.isEmpty else {
+        throw Fault("'\(name)': found \(text(x)), expected a vector or a matrix")
+      }
+      return .value(Value(node: try graph.add(operation, [x.node]), isRow: x.isRow))
+    }
+    switch name {
+    case "sum" where arguments.count == 1, "mean" where arguments.count == 1:
+      let x = try value(of: arguments[0])
+      let axes = shape(x).rowAxes
+      return .value(
+        Value(node: try graph.add(name == "sum" ? .sum(axes: axes) : .mean(axes: axes), [x.node])))
+    case "norm": return .value(try norm(value(of: only(name, arguments))))
+    case "max":
+      try require(name, arguments, 2)
+      return .value(
+        try elementwise(.maximum, name, value(of: arguments[0]), value(of: arguments[1])))
+    case "cross_entropy":
+      try require(name, arguments, 2)
+      return .value(try crossEntropy(value(of: arguments[0]), value(of: arguments[1])))
+    default: return .value(try raw(name, arguments))
+    }
+  }
+
+  private func require(_ name: String, _ arguments: [Item], _ count: Int) throws(Fault) {
+    guard arguments.count == count else {
+      throw Fault(
+        "'\(name)': found \(arguments.count) argument\(arguments.count == 1 ? "" : "s"), "
+          + "expected \(count)")
+    }
+  }
+
+  private func only(_ name: String, _ arguments: [Item]) throws(Fault) -> Item {
+    try require(name, arguments, 1)
+    return arguments[0]
+  }
+
+  /// `log Σ e^z − z_label`, in nats.
+  private mutating func crossEntropy(_ logits: Value, _ labels: Value) throws -> Value {
+    guard case .vector = kind(logits) else {
+      throw Fault("'cross_entropy': logits are \(text(logits)), expected a vector")
+    }
+    if shape(logits).isBatched {
+      return Value(node: try graph.softmaxCrossEntropy(logits.node, labels: labels.node))
+    }
+    let total = try graph.logSumExp(logits.node)
+    let chosen = try graph.gather(logits.node, labels: labels.node)
+    return Value(node: try graph.add(.subtract, [total, chosen]))
+  }
+
+  /// Adds an operation as it is, with the attributes behind its operands.
+  private mutating func raw(_ name: String, _ arguments: [Item]) throws -> Value {
+    var attributes: [OperationText.Attribute] = []
+    let operandCount = OperationText.operandCount(name) ?? 0
+    guard arguments.count >= operandCount else {
+      throw Fault("'\(name)': found \(arguments.count) arguments, expected \(operandCount) or more")
+    }
+    for item in arguments.dropFirst(operandCount) {
+      switch item {
+      case .number(let number): attributes.append(.number(number))
+      case .list(let items): attributes.append(.list(items))
+      case .value(let value):
+        throw Fault("'\(name)': found \(text(value)), expected a number or a list")
+      }
+    }
+    if let value = try leaf(name, attributes) { return value }
+    guard
+      let operation = OperationText(name: name, attributes: attributes).operation
+    else {
+      let found = attributes.map(\.text).joined(separator: ", ")
+      throw Fault(
+        "'\(name)': found \(attributes.isEmpty ? "nothing" : found) after its operands, expected "
+          + expectedAttributes(name))
+    }
+    let operands = try arguments.prefix(operandCount).map { try node(of: $0) }
+    return Value(node: try graph.add(operation, operands))
+  }
+
+  private func expectedAttributes(_ name: String) -> String {
+    switch name {
+    case "scale": "a factor, and perhaps a power of the batch"
+    case "power": "an exponent"
+    case "one_hot": "the number of classes"
+    case "sum", "mean", "squared_norm": "a list of axes such as [0, 1]"
+    case "reshape", "broadcast": "a shape such as [batch, 3]"
+    default: "nothing"
+    }
+  }
+
+  private mutating func leaf(
+    _ name: String, _ attributes: [OperationText.Attribute]
+  ) throws(Fault) -> Value? {
+    switch (name, attributes.first) {
+    case ("fill", .number(let value)?) where attributes.count == 2:
+      guard case .list(let items) = attributes[1], let shape = SymbolicShape(items: items) else {
+        throw Fault("'fill': expected a number and a shape such as [batch, 3]")
+      }
+      return Value(node: graph.fill(value, shape: shape))
+    case ("constant", .list(let items)?) where attributes.count == 2:
+      guard case .list(let extents) = attributes[1], let shape = SymbolicShape(items: extents),
+        shape.isFixed, shape.fixedCount == items.count, !items.contains(.batch)
+      else {
+        throw Fault("'constant': expected a list of numbers and a shape for as many")
+      }
+      let values = items.compactMap { item in
+        if case .number(let value) = item { value } else { nil }
+      }
+      return Value(node: graph.constant(Tensor(shape: shape.resolved(batch: 1), values: values)))
+    case ("fill", _): throw Fault("'fill': expected a number and a shape such as [batch, 3]")
+    case ("constant", _):
+      throw Fault("'constant': expected a list of numbers and a shape for as many")
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,102 @@
+// Which symbols an expression has: their shapes, and which are parameters, data or labels.
+public import Graphs
+
+/// What is said about symbols beside an expression.
+public struct Declarations: Sendable {
+  /// The shape of symbols; those without one are single numbers.
+  public let shapes: [String: SymbolicShape]
+  /// The parameters; nil for Greek names and names that begin with W or b.
+  public let parameters: Set<String>?
+
+  /// Creates declarations.
+  ///
+  /// - Parameters:
+  ///   - shapes: The shape of symbols, a first extent ``Extent/batch`` for one value per row.
+  ///   - parameters: The names of the parameters; without it they are told by their names.
+  public init(shapes: [String: SymbolicShape] = [:], parameters: Set<String>? = nil) {
+    self.shapes = Dictionary(
+      shapes.map { (Names.canonical($0.key), $0.value) }, uniquingKeysWith: { a, _ in a })
+    self.parameters = parameters.map { Set($0.map(Names.canonical)) }
+  }
+
+  /// The declarations that make an expression of a graph's leaves into those leaves again.
+  ///
+  /// - Parameter graph: The graph; names that expressions spell otherwise stay as they are.
+  public init(leavesOf graph: Graph) {
+    var shapes: [String: SymbolicShape] = [:]
+    var parameters: Set<String> = []
+    for node in graph.nodes {
+      guard graph[node].inputs.isEmpty, let name = graph[node].name else { continue }
+      shapes[name] = graph.shape(of: node)
+      if graph[node].operation == .parameter { parameters.insert(name) }
+    }
+    self.shapes = shapes
+    self.parameters = parameters
+  }
+
+  /// Reads `NAME=EXTENT,EXTENT`, where an extent is a number or `batch`.
+  ///
+  /// - Parameter text: Such as `x=batch,784`; nothing after the sign for a single number.
+  /// - Returns: The name and the shape, or nil if the text is not like that.
+  public static func shape(_ text: String) -> (name: String, shape: SymbolicShape)? {
+    guard let sign = text.firstIndex(of: "="), sign > text.startIndex else { return nil }
+    var items: [ListItem] = []
+    let list = text[text.index(after: sign)...]
+    if !list.isEmpty {
+      for word in list.split(separator: ",", omittingEmptySubsequences: false) {
+        let word = word.filter { $0 != " " }
+        if word == "batch" {
+          items.append(.batch)
+        } else if let extent = Int(word), extent > 0 {
+          items.append(.number(Double(extent)))
+        } else {
+          return nil
+        }
+      }
+    }
+    let name = String(text[..<sign].filter { $0 != " " })
+    return SymbolicShape(items: items).map { (name, $0) }
+  }
+
+  /// Whether any symbol has one value per row.
+  var hasBatch: Bool { shapes.values.contains { $0.extents.contains(.batch) } }
+}
+
+/// The symbols of `code` that hold class numbers: those that index and that losses take as labels.
+func labelSymbols(in code: [Instruction]) -> Set<String> {
+  var labels: Set<String> = []
+  var stack: [String?] = []
+  var bound: [String: String] = [:]
+  func take(_ count: Int) -> [String?] {
+    let taken = Array(stack.suffix(count))
+    stack.removeLast(min(count, stack.count))
+    return taken
+  }
+  for instruction in code {
+    switch instruction.kind {
+    case .symbol(let name): stack.append(bound[name] ?? name)
+    case .number, .list: stack.append(nil)
+    case .binary:
+      _ = take(2)
+      stack.append(nil)
+    case .negate, .transpose, .norm, .absoluteValue:
+      _ = take(1)
+      stack.append(nil)
+    case .index:
+      if let name = take(2).last ?? nil { labels.insert(name) }
+      stack.append(nil)
+    case .call(let name, let count):
+      let arguments = take(count)
+      if let index = Function.labelArgument(name), index < arguments.count,
+        let symbol = arguments[index]
+      {
+        labels.insert(symbol)
+      }
+      // The same elements in another shape are still class numbers.
+      stack.append(name.hasSuffix("reshape") ? arguments.first ?? nil : nil)
+    case .bind(let name): if let symbol = take(1).first ?? nil { bound[name] = symbol }
+    case .output: _ = take(1)
+    }
+  }
+  return labels
+}

@@ -1,0 +1,69 @@
+// Names of symbols: one spelling for each, and which of them are parameters.
+
+/// The spelling of names.
+enum Names {
+  /// Greek letters by their English names, without those that look like Latin ones.
+  static let greek: [String: Character] = [
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ",
+    "eta": "η", "theta": "θ", "iota": "ι", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν",
+    "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "chi": "χ",
+    "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ",
+    "Pi": "Π", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω",
+  ]
+
+  /// Words with a meaning of their own.
+  static let reserved: Set<String> = ["let", "batch", "inf", "nan"]
+
+  /// The one spelling of a name: `theta1`, `θ₁`, `θ_1` and `θ1` are the same symbol.
+  ///
+  /// Subscript digits become digits, an underscore before closing digits goes, and an English name of a
+  /// Greek letter, alone or before digits or an underscore, becomes the letter.
+  static func canonical(_ name: String) -> String {
+    var characters = name.map { subscriptDigits[$0] ?? $0 }
+    if let underscore = characters.lastIndex(of: "_"), underscore > 0,
+      underscore + 1 < characters.count, characters[(underscore + 1)...].allSatisfy(isDigit)
+    {
+      characters.remove(at: underscore)
+    }
+    let letters = String(characters.prefix { $0.isASCII && $0.isLetter })
+    if let letter = greek[letters] {
+      let rest = characters.dropFirst(letters.count)
+      if rest.first.map({ isDigit($0) || $0 == "_" }) ?? true { return String(letter) + rest }
+    }
+    return String(characters)
+  }
+
+  /// Whether a symbol of that name is a parameter unless told otherwise.
+  static func isParameter(_ name: String) -> Bool {
+    guard let first = name.first else { return false }
+    return first == "W" || first == "b" || isGreek(first)
+  }
+
+  static func isGreek(_ character: Character) -> Bool {
+    character.unicodeScalars.first.map { (0x370...0x3FF).contains($0.value) } ?? false
+  }
+
+  static func isDigit(_ character: Character) -> Bool { ("0"..."9").contains(character) }
+
+  /// Whether a character may begin a name.
+  static func isStart(_ character: Character) -> Bool {
+    (character.isLetter && character != "ᵀ") || character == "_" || character == "∂"
+      || character == "∇"
+  }
+
+  /// Whether a character may stand in a name.
+  static func isPart(_ character: Character) -> Bool {
+    isStart(character) || isDigit(character) || subscriptDigits[character] != nil
+  }
+
+  /// Whether a name can be written without quotes and is read as itself.
+  static func isPlain(_ name: String) -> Bool {
+    guard let first = name.first, isStart(first), name.allSatisfy(isPart) else { return false }
+    return canonical(name) == name && !reserved.contains(name) && !Function.names.contains(name)
+  }
+
+  private static let subscriptDigits: [Character: Character] = [
+    "₀": "0", "₁": "1", "₂": "2", "₃": "3", "₄": "4", "₅": "5", "₆": "6", "₇": "7", "₈": "8",
+    "₉": "9",
+  ]
+}

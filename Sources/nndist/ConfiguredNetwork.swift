@@ -1,0 +1,32 @@
+// The network of a configuration, with or without its data.
+import Models
+import Tensors
+import Training
+
+/// Builds the network of a configuration.
+///
+/// - Parameters:
+///   - path: The configuration.
+///   - overrides: Overrides of it.
+///   - sampleShape: The shape of a sample; nil to look at the data.
+/// - Returns: The network.
+/// - Throws: Whatever reading the configuration and the data throws.
+func configuredNetwork(
+  _ path: String, overrides: [String], sampleShape: Shape?
+) throws -> Network {
+  let (configuration, _) = try readConfiguration(path, overrides: overrides)
+  guard let sampleShape else {
+    let splits = try Splits.open(configuration)
+    return try Network(
+      layers: configuration.model, loss: configuration.loss, sampleShape: splits.sampleShape,
+      targets: splits.targets)
+  }
+  // Without data a row has as many responses as the last affine layer has units.
+  var outputs = sampleShape.count
+  for layer in configuration.model {
+    if case .affine(let units, _, _, _) = layer.kind { outputs = units }
+  }
+  return try Network(
+    layers: configuration.model, loss: configuration.loss, sampleShape: sampleShape,
+    targets: configuration.loss.takesLabels ? .labels : .responses(outputs))
+}

@@ -1,0 +1,24 @@
+// Shapes and formulas that several suites use.
+import Expressions
+import Graphs
+import Testing
+
+/// Reads `text` with shapes such as `x=batch,3`.
+func formula(_ text: String, _ shapes: String...) throws -> Formula {
+  try Formula(text, declarations(shapes))
+}
+
+/// Declarations from shapes such as `x=batch,3`.
+func declarations(_ shapes: [String]) throws -> Declarations {
+  var declared: [String: SymbolicShape] = [:]
+  for text in shapes {
+    let (name, shape) = try #require(Declarations.shape(text))
+    declared[name] = shape
+  }
+  return Declarations(shapes: declared)
+}
+
+/// Reads the text of a formula again.
+func reread(_ formula: Formula) throws -> Formula {
+  try Formula(formula.text(), Declarations(leavesOf: formula.graph))
+}
