@@ -12,6 +12,34 @@ struct DatasetNameOptions: ParsableArguments {
   var samples: String?
   @Option(name: .customLong("targets"), help: "The name of the dataset of labels or responses.")
   var targets: String?
+
+  /// Opens a checkpoint and a data file that fits it, the same on all ranks, ready to be evaluated.
+  ///
+  /// Collective.
+  ///
+  /// - Parameters:
+  ///   - data: The data file.
+  ///   - checkpoint: The checkpoint.
+  ///   - needsTargets: Whether targets are wanted; without, only predictions can be asked for.
+  ///   - communicator: The ranks.
+  /// - Returns: The model, the rows, and the evaluator of the one on the other.
+  /// - Throws: `CommunicationError`, in which failures of all kinds are agreed on by all ranks.
+  func open(
+    _ data: String, for checkpoint: String, needsTargets: Bool, _ communicator: any Communicator
+  ) throws(CommunicationError) -> (TrainedModel, DatasetRows, Evaluator) {
+    let (model, rows) = try communicator.together {
+      let model = try TrainedModel(checkpoint: checkpoint)
+      let rows = try model.open(
+        data, samples: samples, targets: targets, needsTargets: needsTargets)
+      return (model, rows)
+    }
+    try communicator.requireSame(rows.dataset.fingerprint, named: "content of \(data)")
+    let evaluator = try Evaluator(
+      model.network, rowCounts: [rows.rowCount], blockSize: model.configuration.evaluationBlock,
+      workers: communicator.placement.ownCoreCount, parameters: model.parameters,
+      hasTargets: needsTargets, communicator: communicator)
+    return (model, rows, evaluator)
+  }
 }
 
 /// `nndist evaluate`.
@@ -26,18 +54,8 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     try Job.onAllRanks { communicator in
-      let (model, rows) = try communicator.together {
-        let model = try TrainedModel(checkpoint: checkpoint)
-        let rows = try model.open(
-          data, samples: names.samples, targets: names.targets, needsTargets: true)
-        return (model, rows)
-      }
-      try communicator.requireSame(rows.dataset.fingerprint, named: "content of \(data)")
-      let evaluator = try Evaluator(
-        model.network, rowCounts: [rows.rowCount],
-        blockSize: model.configuration.evaluationBlock,
-        workers: communicator.placement.ownCoreCount, parameters: model.parameters,
-        communicator: communicator)
+      let (model, rows, evaluator) = try names.open(
+        data, for: checkpoint, needsTargets: true, communicator)
       let evaluation = try evaluator.evaluate(rows)
       guard communicator.isRoot else { return 0 }
       if json {

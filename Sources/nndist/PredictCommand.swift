@@ -32,18 +32,8 @@ struct PredictCommand: ParsableCommand {
 
   func run() throws {
     try Job.onAllRanks { communicator in
-      let (model, rows) = try communicator.together {
-        let model = try TrainedModel(checkpoint: checkpoint)
-        let rows = try model.open(
-          data, samples: names.samples, targets: names.targets, needsTargets: false)
-        return (model, rows)
-      }
-      try communicator.requireSame(rows.dataset.fingerprint, named: "content of \(data)")
-      let evaluator = try Evaluator(
-        model.network, rowCounts: [rows.rowCount],
-        blockSize: model.configuration.evaluationBlock,
-        workers: communicator.placement.ownCoreCount, parameters: model.parameters,
-        hasTargets: false, communicator: communicator)
+      let (model, rows, evaluator) = try names.open(
+        data, for: checkpoint, needsTargets: false, communicator)
       let writer = try communicator.together {
         communicator.isRoot ? try PredictionWriter(output, model.network, rows, replace) : nil
       }
