@@ -40,6 +40,7 @@ let package = Package(
   ],
   targets: [
     // Level 0: headers and inline functions, no logic.
+    .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "CDNNL", providers: [.apt(["libdnnl-dev"])]),
@@ -55,7 +56,7 @@ let package = Package(
     module("Configuration", [yams]),
     module("OneDNN", ["CDNNL"]),
     module("HDF5", ["CHDF5"]),
-    module("Communication", ["CMPI"]),
+    module("Communication", ["CMPI", "CLinux"]),
 
     // Level 2: what to compute, and how to compute it.
     module("Graphs", ["Tensors", "Numerics"]),

@@ -23,6 +23,7 @@ static inline MPI_Op cmpi_min(void) { return MPI_MIN; }
 static inline MPI_Op cmpi_max(void) { return MPI_MAX; }
 
 static inline const void *cmpi_in_place(void) { return MPI_IN_PLACE; }
+static inline MPI_Status *cmpi_statuses_ignore(void) { return MPI_STATUSES_IGNORE; }
 
 static inline int cmpi_header_major_version(void) { return OMPI_MAJOR_VERSION; }
 static inline int cmpi_header_minor_version(void) { return OMPI_MINOR_VERSION; }

@@ -48,16 +48,29 @@ extension Communicator {
   /// Collective, checked. Meant for set-up: every rank receives the values of all.
   ///
   /// - Parameters:
-  ///   - value: A text or fingerprint; of several lines the first that differs is reported.
+  ///   - value: A text or fingerprint; of several lines the first that differs is reported. Nil on a
+  ///     rank that has nothing to say, not on root.
   ///   - name: What the value is, for the message.
   /// - Throws: ``CommunicationError/differs(_:)``, the same on all ranks, naming the ranks and values;
   ///   what ``allgather(_:)`` throws.
   /// - Complexity: O(size · count of bytes).
-  public func requireSame(_ value: String, named name: String) throws(CommunicationError) {
-    let all = try allgather(Array(value.utf8))
-    guard all.contains(where: { $0 != all[0] }) else { return }
-    let values = all.map { String(decoding: $0, as: UTF8.self) }
+  public func requireSame(_ value: String?, named name: String) throws(CommunicationError) {
+    // A first byte tells the empty value from none.
+    let all = try allgather(value.map { [1] + Array($0.utf8) } ?? [])
+    guard all.contains(where: { !$0.isEmpty && $0 != all[0] }) else { return }
+    let values = all.map { String(decoding: ($0.isEmpty ? all[0] : $0).dropFirst(), as: UTF8.self) }
     throw .differs(Disagreement(name: name, values: values))
+  }
+
+  /// Returns the integers of all ranks, in rank order.
+  ///
+  /// Collective, checked.
+  ///
+  /// - Throws: What ``allgather(_:)`` throws.
+  public func allgatherIntegers(_ value: Int) throws(CommunicationError) -> [Int] {
+    try allgather(withUnsafeBytes(of: value) { Array($0) }).map { bytes in
+      bytes.withUnsafeBytes { $0.loadUnaligned(as: Int.self) }
+    }
   }
 
   /// Does local work on every rank and returns its result if it failed on none.

@@ -88,6 +88,7 @@ public protocol ExitStatusProviding: Error {
 enum ExitStatus {
   static let unavailable: Int32 = 69
   static let bug: Int32 = 70
+  static let inputOutput: Int32 = 74
   static let peerLost: Int32 = 76
   static let configuration: Int32 = 78
 }

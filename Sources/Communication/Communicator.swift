@@ -9,7 +9,7 @@
 ///
 /// Checked collectives first agree on what is called, with which count and scalar type, because MPI
 /// does not: it happily reduces 4096 floats against 2048 doubles. That costs one small MPI_Allreduce
-/// more. Those of the hot path are agreed once, when their exchange is prepared.
+/// more. Exchanges of the hot path are checked once, when they are prepared.
 public protocol Communicator: AnyObject {
   /// The number of this process, in `0..<size`.
   var rank: Int { get }
@@ -91,33 +91,47 @@ public protocol Communicator: AnyObject {
   /// - Complexity: one MPI_Allreduce of one integer.
   func firstRank(where condition: Bool) throws(CommunicationError) -> Int?
 
-  /// Sends range j of `source` to rank j and receives range i of `destination` from rank i.
+  /// Begins to send and receive the ranges of an exchange, and returns at once.
   ///
-  /// Collective of the hot path: no allocation, and only local extents are checked.
+  /// Of the hot path: only local extents are checked. The ranges sent must not be written and those
+  /// received not be touched before ``finish(_:)``; exchanges with one tag are started in the same
+  /// order on all ranks.
   ///
   /// - Parameters:
-  ///   - exchange: From ``prepareExchange(sending:receiving:)``.
+  ///   - exchange: From ``prepareExchange(sending:receiving:tag:)``, not under way.
   ///   - source: Holds every range to send.
-  ///   - destination: Holds every range to receive; must not overlap `source`.
+  ///   - destination: Holds every range to receive; may be the same memory.
   /// - Throws: ``CommunicationError/mpi(call:reason:)``.
   /// - Complexity: the sum of the counts, in floats sent and received.
-  func alltoall(
-    _ exchange: FloatExchange, from source: UnsafeBufferPointer<Float>,
+  func start(
+    _ exchange: FloatExchange, from source: UnsafeMutableBufferPointer<Float>,
     into destination: UnsafeMutableBufferPointer<Float>
   ) throws(CommunicationError)
 
-  /// Fills range i of `values` with the one rank i holds, for all i, in place.
+  /// Lets the library go on with an exchange and returns whether it is complete.
   ///
-  /// Collective of the hot path: no allocation, and only local extents are checked.
-  ///
-  /// - Parameters:
-  ///   - shards: From ``prepareShards(_:)``.
-  ///   - values: This rank's range is valid on entry, all ranges on return.
   /// - Throws: ``CommunicationError/mpi(call:reason:)``.
-  /// - Complexity: the sum of the counts, in floats received.
-  func allgather(
-    _ shards: FloatShards, in values: UnsafeMutableBufferPointer<Float>
-  ) throws(CommunicationError)
+  func progress(_ exchange: FloatExchange) throws(CommunicationError) -> Bool
+
+  /// Returns when all that was started of an exchange has been sent and received; at once if nothing
+  /// was.
+  ///
+  /// - Throws: ``CommunicationError/mpi(call:reason:)``.
+  func finish(_ exchange: FloatExchange) throws(CommunicationError)
+
+  /// Replaces `values` on every rank with the sum over all ranks, in the library's own order.
+  ///
+  /// Collective, not checked: the other side of a measurement.
+  ///
+  /// - Parameter values: This rank's share on entry, the sum on return; fewer than 2³¹.
+  /// - Throws: ``CommunicationError/mpi(call:reason:)``.
+  func sumInFreeOrder(_ values: UnsafeMutableBufferPointer<Float>) throws(CommunicationError)
+
+  /// Runs `wait`, in which this rank waits for others by other means than a collective; if one of them
+  /// is lost meanwhile, the job ends.
+  ///
+  /// - Parameter wait: Returns when the others have come.
+  func watchWait(_ wait: () -> Void)
 
   /// Ends the whole job at once with this status; nothing after it runs, on any rank.
   ///

@@ -1,57 +1,71 @@
-// Who sends which range of floats to whom, checked once and then used for every step: the counts and
-// displacements MPI wants, in memory that stays.
+// Who sends which range of floats to whom, checked once and then used for every step: the partners, and
+// MPI's requests, in memory that stays.
 
-/// A prepared exchange of ranges between all ranks (MPI_Alltoallv).
+import CMPI
+
+/// A prepared exchange of ranges between ranks, which goes on while the ranks compute.
 ///
-/// Made by ``Communicator/prepareExchange(sending:receiving:)``; a call that uses it allocates nothing.
+/// Made by ``Communicator/prepareExchange(sending:receiving:)``; a call that uses it allocates nothing
+/// of ours. One message per pair of ranks that have something for each other.
 public final class FloatExchange {
-  let sendCounts, sendOffsets, receiveCounts, receiveOffsets: Int32Table
+  /// A message: the other rank and the range of elements.
+  struct Message {
+    let rank: Int32
+    let range: Range<Int>
+  }
+
+  let sends: [Message]
+  let receipts: [Message]
+  /// Tells the messages of this exchange from those of others that are under way.
+  let tag: Int32
+  /// One per message while the exchange is under way.
+  let requests: UnsafeMutablePointer<MPI_Request?>
+  var requestCount: Int { sends.count + receipts.count }
+  /// Whether the exchange has been started and not finished.
+  public internal(set) var isUnderWay = false
   /// One past the last element sent.
   public let sendExtent: Int
   /// One past the last element received.
   public let receiveExtent: Int
 
-  init(sending: [Range<Int>], receiving: [Range<Int>]) {
-    sendCounts = Int32Table(sending.map(\.count))
-    sendOffsets = Int32Table(sending.map(\.lowerBound))
-    receiveCounts = Int32Table(receiving.map(\.count))
-    receiveOffsets = Int32Table(receiving.map(\.lowerBound))
+  init(sending: [Range<Int>], receiving: [Range<Int>], tag: Int) {
+    func messages(_ ranges: [Range<Int>]) -> [Message] {
+      ranges.enumerated().filter { !$0.element.isEmpty }
+        .map { Message(rank: Int32($0.offset), range: $0.element) }
+    }
+    sends = messages(sending)
+    receipts = messages(receiving)
+    self.tag = Int32(tag)
     sendExtent = extent(of: sending)
     receiveExtent = extent(of: receiving)
+    requests = .allocate(capacity: max(sends.count + receipts.count, 1))
+    requests.initialize(repeating: nil, count: max(sends.count + receipts.count, 1))
   }
-}
 
-/// Prepared ranges of one vector, of which each rank owns one (MPI_Allgatherv in place).
-///
-/// Made by ``Communicator/prepareShards(_:)``; a call that uses it allocates nothing.
-public final class FloatShards {
-  let counts, offsets: Int32Table
-  /// One past the last element.
-  public let extent: Int
-
-  init(_ ranges: [Range<Int>]) {
-    counts = Int32Table(ranges.map(\.count))
-    offsets = Int32Table(ranges.map(\.lowerBound))
-    extent = Communication.extent(of: ranges)
-  }
+  deinit { requests.deallocate() }
 }
 
 extension Communicator {
-  /// Checks and keeps an exchange of ranges between all ranks.
+  /// Checks and keeps an exchange of ranges between ranks.
   ///
-  /// Collective, checked. Ranges may be empty; those received must not overlap.
+  /// Collective, checked. Ranges may be empty; those received must not overlap. A rank that names itself
+  /// is refused: what it has it need not send.
   ///
   /// - Parameters:
   ///   - sending: For each rank, the range of the source that goes there.
   ///   - receiving: For each rank, the range of the destination filled from there.
-  /// - Returns: What ``alltoall(_:from:into:)`` takes.
+  ///   - tag: Tells its messages from those of exchanges that are under way at the same time, within
+  ///     0 ..< 32768.
+  /// - Returns: What ``start(_:from:into:)`` takes.
   /// - Throws: ``CommunicationError/countsDiffer(sender:sent:receiver:expected:)`` if one rank sends
   ///   what another does not expect; ``CommunicationError/failed(_:)`` if a range ends past 2³¹ − 1
   ///   on any rank: such vectors are refused, not cut up.
   /// - Complexity: O(size²) integers gathered; meant for set-up.
   public func prepareExchange(
-    sending: [Range<Int>], receiving: [Range<Int>]
+    sending: [Range<Int>], receiving: [Range<Int>], tag: Int = 0
   ) throws(CommunicationError) -> FloatExchange {
+    precondition(
+      sending[rank].isEmpty && receiving[rank].isEmpty, "an exchange of rank \(rank) with itself")
     precondition(sending.count == size, "\(sending.count) ranges to send for \(size) ranks")
     precondition(receiving.count == size, "\(receiving.count) ranges to receive for \(size) ranks")
     requireApart(receiving)
@@ -69,40 +83,8 @@ extension Communicator {
         }
       }
     }
-    return FloatExchange(sending: sending, receiving: receiving)
+    return FloatExchange(sending: sending, receiving: receiving, tag: tag)
   }
-
-  /// Checks and keeps the ranges of one vector of which each rank owns one.
-  ///
-  /// Collective, checked. Ranges may be empty; they must not overlap.
-  ///
-  /// - Parameter ranges: The range of each rank, the same list on all ranks.
-  /// - Returns: What ``allgather(_:in:)`` takes.
-  /// - Throws: ``CommunicationError/differs(_:)`` if the lists are not the same;
-  ///   ``CommunicationError/failed(_:)`` if a range ends past 2³¹ − 1.
-  /// - Complexity: O(size²) integers gathered; meant for set-up.
-  public func prepareShards(_ ranges: [Range<Int>]) throws(CommunicationError) -> FloatShards {
-    precondition(ranges.count == size, "\(ranges.count) ranges for \(size) ranks")
-    requireApart(ranges)
-    try together { try requireCountable(ranges, "vector shared by all ranks") }
-    let text = ranges.map { "\($0.lowerBound)..<\($0.upperBound)" }.joined(separator: " ")
-    try requireSame(text, named: "list of shards")
-    return FloatShards(ranges)
-  }
-}
-
-/// Integers of MPI's type `int` in memory that does not move.
-final class Int32Table {
-  let pointer: UnsafeMutablePointer<Int32>
-
-  init(_ values: [Int]) {
-    pointer = .allocate(capacity: max(values.count, 1))
-    for (i, value) in values.enumerated() { (pointer + i).initialize(to: Int32(value)) }
-  }
-
-  subscript(i: Int) -> Int { Int(pointer[i]) }
-
-  deinit { pointer.deallocate() }
 }
 
 private func extent(of ranges: [Range<Int>]) -> Int {
@@ -142,11 +124,5 @@ extension FloatExchange {
       source >= sendExtent && destination >= receiveExtent,
       "exchange of \(sendExtent) and \(receiveExtent) floats in buffers of \(source) and "
         + "\(destination)")
-  }
-}
-
-extension FloatShards {
-  func requireRoom(_ count: Int) {
-    precondition(count >= extent, "shards of \(extent) floats in a buffer of \(count)")
   }
 }

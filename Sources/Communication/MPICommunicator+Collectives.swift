@@ -93,31 +93,65 @@ extension MPICommunicator {
     return scratch[0] == Int64(size) ? nil : Int(scratch[0])
   }
 
-  /// Sends range j of `source` to rank j and receives range i of `destination` from rank i.
-  public func alltoall(
-    _ exchange: FloatExchange, from source: UnsafeBufferPointer<Float>,
+  /// Begins to send and receive the ranges of an exchange.
+  public func start(
+    _ exchange: FloatExchange, from source: UnsafeMutableBufferPointer<Float>,
     into destination: UnsafeMutableBufferPointer<Float>
   ) throws(CommunicationError) {
+    precondition(!exchange.isUnderWay, "an exchange was started twice")
     exchange.requireRoom(source: source.count, destination: destination.count)
-    try watched(.alltoall, "MPI_Alltoallv of floats") {
-      MPI_Alltoallv(
-        source.baseAddress, exchange.sendCounts.pointer, exchange.sendOffsets.pointer,
-        cmpi_float(), destination.baseAddress, exchange.receiveCounts.pointer,
-        exchange.receiveOffsets.pointer, cmpi_float(), world)
+    exchange.isUnderWay = true
+    var request = exchange.requests
+    for message in exchange.receipts {
+      try check(
+        MPI_Irecv(
+          destination.baseAddress.map { $0 + message.range.lowerBound },
+          Int32(message.range.count), cmpi_float(), message.rank, exchange.tag, world, request),
+        "MPI_Irecv of floats")
+      request += 1
+    }
+    for message in exchange.sends {
+      try check(
+        MPI_Isend(
+          source.baseAddress.map { $0 + message.range.lowerBound }, Int32(message.range.count),
+          cmpi_float(), message.rank, exchange.tag, world, request), "MPI_Isend of floats")
+      request += 1
     }
   }
 
-  /// Fills range i of `values` with the one rank i holds, for all i, in place.
-  public func allgather(
-    _ shards: FloatShards, in values: UnsafeMutableBufferPointer<Float>
+  /// Lets the library go on with an exchange.
+  public func progress(_ exchange: FloatExchange) throws(CommunicationError) -> Bool {
+    guard exchange.isUnderWay else { return true }
+    var isDone: Int32 = 0
+    try check(
+      MPI_Testall(
+        Int32(exchange.requestCount), exchange.requests, &isDone, cmpi_statuses_ignore()),
+      "MPI_Testall")
+    exchange.isUnderWay = isDone == 0
+    return isDone != 0
+  }
+
+  /// Waits for all messages of an exchange.
+  public func finish(_ exchange: FloatExchange) throws(CommunicationError) {
+    guard exchange.isUnderWay else { return }
+    try watched(.exchange, "MPI_Waitall of an exchange of floats") {
+      MPI_Waitall(Int32(exchange.requestCount), exchange.requests, cmpi_statuses_ignore())
+    }
+    exchange.isUnderWay = false
+  }
+
+  /// Replaces `values` with the sum over all ranks, in MPI's order.
+  public func sumInFreeOrder(
+    _ values: UnsafeMutableBufferPointer<Float>
   ) throws(CommunicationError) {
-    shards.requireRoom(values.count)
-    try watched(.allgather, "MPI_Allgatherv of floats") {
-      MPI_Allgatherv(
-        cmpi_in_place(), 0, cmpi_float(), values.baseAddress, shards.counts.pointer,
-        shards.offsets.pointer, cmpi_float(), world)
+    try watched(.allreduce, "MPI_Allreduce of floats") {
+      MPI_Allreduce(
+        cmpi_in_place(), values.baseAddress, Int32(values.count), cmpi_float(), cmpi_sum(), world)
     }
   }
+
+  /// Runs `wait` while the watchdog looks on.
+  public func watchWait(_ wait: () -> Void) { watchedWait(wait) }
 }
 
 extension MPICommunicator {

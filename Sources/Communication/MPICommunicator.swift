@@ -138,6 +138,14 @@ public final class MPICommunicator: Communicator {
     guard status == MPI_SUCCESS else { throw mpiError(status, "\(name)") }
   }
 
+  /// Waits by other means than MPI while the watchdog looks on.
+  func watchedWait(_ wait: () -> Void) {
+    callNumber &+= 1
+    watchdog?.enter(.sharedMemory, number: callNumber)
+    wait()
+    watchdog?.leave()
+  }
+
   /// Makes several MPI calls that the watchdog takes for one.
   func watching<T>(
     _ collective: Collective, _ calls: () throws(CommunicationError) -> T

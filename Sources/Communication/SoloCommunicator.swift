@@ -48,23 +48,25 @@ public final class SoloCommunicator: Communicator {
     condition ? 0 : nil
   }
 
-  /// Copies the one range.
-  public func alltoall(
-    _ exchange: FloatExchange, from source: UnsafeBufferPointer<Float>,
+  /// Does nothing: there is nobody to exchange with.
+  public func start(
+    _ exchange: FloatExchange, from source: UnsafeMutableBufferPointer<Float>,
     into destination: UnsafeMutableBufferPointer<Float>
-  ) throws(CommunicationError) {
-    exchange.requireRoom(source: source.count, destination: destination.count)
-    guard let from = source.baseAddress, let to = destination.baseAddress else { return }
-    (to + exchange.receiveOffsets[0]).update(
-      from: from + exchange.sendOffsets[0], count: exchange.sendCounts[0])
-  }
+  ) throws(CommunicationError) {}
 
-  /// Leaves `values` as they are: all of them are this rank's.
-  public func allgather(
-    _ shards: FloatShards, in values: UnsafeMutableBufferPointer<Float>
-  ) throws(CommunicationError) {
-    shards.requireRoom(values.count)
-  }
+  /// Returns true.
+  public func progress(_ exchange: FloatExchange) throws(CommunicationError) -> Bool { true }
+
+  /// Does nothing.
+  public func finish(_ exchange: FloatExchange) throws(CommunicationError) {}
+
+  /// Leaves `values` as they are.
+  public func sumInFreeOrder(
+    _ values: UnsafeMutableBufferPointer<Float>
+  ) throws(CommunicationError) {}
+
+  /// Runs `wait`.
+  public func watchWait(_ wait: () -> Void) { wait() }
 
   /// Flushes output and ends the process.
   public func abort(status: Int32) -> Never { endProcess(status: status) }

@@ -22,9 +22,9 @@ public struct WaitLimits: Sendable {
 /// What the main thread waits in.
 enum Collective: UInt64 {
   case barrier = 1
-  case broadcast, allgather, allreduce, alltoall, agreement, finish
+  case broadcast, allgather, allreduce, exchange, agreement, sharedMemory, finish
 
-  var name: String { "\(self)" }
+  var name: String { self == .sharedMemory ? "shared memory" : "\(self)" }
 }
 
 /// The thread that looks on, and what the main thread tells it.

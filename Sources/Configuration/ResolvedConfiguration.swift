@@ -61,11 +61,13 @@ public struct ResolvedConfiguration: Sendable {
   ///   - begun: What the run began with.
   ///   - source: What to call it, such as `runs/3/config.yaml`.
   ///   - allowed: The keys that may change.
+  ///   - unimportant: Keys that mean nothing for this, and are not spoken of.
   /// - Throws: ``ConfigurationError/differs(source:_:allowed:)`` for the first other key.
   public func requireSame(
-    as begun: ResolvedConfiguration, source: String, except allowed: [String]
+    as begun: ResolvedConfiguration, source: String, except allowed: [String],
+    ignoring unimportant: [String] = []
   ) throws(ConfigurationError) {
-    if let difference = begun.differences(from: self, ignoring: allowed).first {
+    if let difference = begun.differences(from: self, ignoring: allowed + unimportant).first {
       throw .differs(source: source, difference, allowed: allowed)
     }
   }

@@ -19,6 +19,10 @@ public final class Plan {
   private let locations: [Graph.Node: Location]
   private let dataLocations: [String: Location]
   private let labelBuffers: [String: LabelBuffer]
+  /// Which part of the flat gradient a call writes.
+  private let gradientWrites: [(elements: Range<Int>, call: Int)]
+  /// The number of calls after which all values that can be read are there.
+  private let forwardCallCount: Int
 
   /// Compiles `graph`.
   ///
@@ -63,6 +67,8 @@ public final class Plan {
       values.map { ($0, builder.location(of: moved[$0.index])) }, uniquingKeysWith: { a, _ in a })
     dataLocations = builder.dataLocations
     labelBuffers = builder.labelBuffers
+    gradientWrites = builder.gradientWrites
+    forwardCallCount = builder.forwardCallCount
   }
 
   /// Where the rows of a data node are written before a run, row-major.
@@ -98,19 +104,60 @@ public final class Plan {
     }
   }
 
+  /// Returns the number of calls after which a part of the flat gradient is final.
+  ///
+  /// - Parameter elements: Indices in the flat gradient.
+  /// - Returns: The number of calls; 0 for elements that no call writes.
+  public func callCount(finishing elements: Range<Int>) -> Int {
+    gradientWrites.reduce(0) { count, write in
+      write.elements.overlaps(elements) ? max(count, write.call + 1) : count
+    }
+  }
+
   /// Computes everything once.
   ///
   /// - Parameters:
   ///   - parameters: A flat vector of the layout; read only.
   ///   - gradient: A flat vector of the layout; the ranges of the gradients are written. Not used
   ///     by a plan without gradients.
+  ///   - valuesAreThere: Called once, when all values that can be read have been computed.
   /// - Complexity: No allocation after the first plan in the arena has run.
   public func run(
-    parameters: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Float>
+    parameters: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Float>,
+    valuesAreThere: () -> Void = {}
   ) {
-    let bases = Bases(
+    let bases = bases(parameters, gradient)
+    for index in 0..<forwardCallCount { calls[index].body(bases) }
+    valuesAreThere()
+    for index in forwardCallCount..<calls.count { calls[index].body(bases) }
+  }
+
+  /// Computes everything once, and lets the caller look in between.
+  ///
+  /// - Parameters:
+  ///   - parameters: A flat vector of the layout; read only.
+  ///   - gradient: A flat vector of the layout; see ``callCount(finishing:)``.
+  ///   - valuesAreThere: Called once, when all values that can be read have been computed.
+  ///   - afterCall: Gets the number of calls that have been made, after each of them.
+  /// - Complexity: No allocation after the first plan in the arena has run.
+  public func run(
+    parameters: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Float>,
+    valuesAreThere: () -> Void, afterCall: (Int) -> Void
+  ) {
+    let bases = bases(parameters, gradient)
+    if forwardCallCount == 0 { valuesAreThere() }
+    for index in calls.indices {
+      calls[index].body(bases)
+      if index + 1 == forwardCallCount { valuesAreThere() }
+      afterCall(index + 1)
+    }
+  }
+
+  private func bases(
+    _ parameters: UnsafeMutablePointer<Float>, _ gradient: UnsafeMutablePointer<Float>
+  ) -> Bases {
+    Bases(
       arena: arena.base, parameters: parameters, gradient: gradient, constants: constants.pointer)
-    for call in calls { call.body(bases) }
   }
 }
 

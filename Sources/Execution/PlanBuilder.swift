@@ -11,6 +11,10 @@ struct PlanBuilder {
   let values: [Graph.Node]
 
   private(set) var calls: [Call] = []
+  /// Which part of the flat gradient a call writes.
+  private(set) var gradientWrites: [(elements: Range<Int>, call: Int)] = []
+  /// The number of calls after which all `values` are computed.
+  private(set) var forwardCallCount = 0
   private(set) var arenaCount = 0
   private(set) var dataLocations: [String: Location] = [:]
   private(set) var labelBuffers: [String: LabelBuffer] = [:]
@@ -45,11 +49,17 @@ struct PlanBuilder {
     try placeLeaves()
     try placeGradients()
     placeValues(steps)
+    let read = Set(values.map { roots[$0.index] })
     for node in steps {
       guard let location = locations[node] else {
         preconditionFailure("node \(node.index) was given no place")
       }
+      if location.memory == .gradient {
+        let end = location.offset + shape(of: node).count
+        gradientWrites.append((location.offset..<end, calls.count))
+      }
       calls.append(try lower(node, into: location))
+      if read.contains(node) { forwardCallCount = calls.count }
     }
     copyGradients()
   }
@@ -161,6 +171,7 @@ struct PlanBuilder {
       let target = Location(memory: .gradient, offset: range.offset)
       guard source != target else { continue }
       let count = range.count
+      gradientWrites.append((range.indices, calls.count))
       calls.append(
         Call(label: "\(parameter): copy gradient") { bases in
           Elementwise.copy(bases[source], into: bases[target], count: count)

@@ -2,31 +2,65 @@ import Communication
 import Kernels
 import Tensors
 
-/// The sum of the gradients of all microbatches of a step, in the order of the tree, on every rank.
+/// The sum of the gradients of all microbatches of a step, in the order of the tree, by ranges.
 ///
-/// Each rank owns a range of elements. It receives the sums of the other ranks' largest subtrees for
-/// its range (MPI_Alltoallv), adds them in tree order, and shares the result (MPI_Allgatherv). This
-/// serves every number of ranks, also more ranks than microbatches: those only help to add. A rank
-/// has one largest subtree where ranks and microbatches are powers of two, and up to
-/// 2 · log₂ of its microbatches otherwise; one exchange is made for each.
+/// The workers of a group leave the sums of their largest subtrees in memory that all ranks of the group
+/// see. Each rank owns a range of elements of every bucket (``ElementDivision``) and folds it straight
+/// from there. With several groups, each first folds its own subtrees for the ranges that the others own
+/// and sends them, one copy per group; the owner then folds what it got with what its own group has.
+/// Nothing depends on powers of two; ranks beyond the number of microbatches only help to add. A group
+/// has one largest subtree where groups and microbatches are powers of two, and up to
+/// 2 · log₂ of its microbatches otherwise.
 ///
 /// Prepared for one pattern of present microbatches; a run has two, for full and for short batches.
 final class GradientSum {
-  private let communicator: any Communicator
-  /// One exchange per round: round t moves the t-th largest subtree of every rank.
-  private var rounds: [(subtree: Int, exchange: FloatExchange)] = []
-  private let shards: FloatShards
-  private let owned: Range<Int>
-  /// Where the pieces of the owned range lie: in a subtree of this rank, or in `received`.
-  private let pieces: [Piece]
-  private let additions: [SumTree.Addition]
-  private let resultPiece: Int?
-  private let received: FloatBuffer
+  /// Memory for what is sent and received, shared by the sums of one run.
+  final class Staging {
+    private var reserved = (sending: 0, receiving: 0)
+    private(set) lazy var sending = FloatBuffer(count: reserved.sending)
+    private(set) lazy var receiving = FloatBuffer(count: reserved.receiving)
 
-  private enum Piece {
-    case own(Int)
-    case received(offset: Int)
+    func reserve(sending: Int, receiving: Int) {
+      reserved = (max(reserved.sending, sending), max(reserved.receiving, receiving))
+    }
+
+    var byteCount: Int { (reserved.sending + reserved.receiving) * MemoryLayout<Float>.stride }
   }
+
+  /// What one rank of another group gets of a bucket: its range of each of this group's subtrees.
+  private struct Outgoing {
+    let elements: Range<Int>
+    /// Where the first subtree's range begins in the memory for sending; the others follow.
+    let offset: Int
+  }
+
+  /// A part of the owned range of a bucket whose pieces are where they are all along it.
+  private struct Part {
+    let elements: Range<Int>
+    /// For each subtree received: the index in the memory for receiving, less that of the element.
+    let offsets: [Int]
+  }
+
+  private struct Bucket {
+    let outgoing: [Outgoing]
+    let parts: [Part]
+    let owned: Range<Int>
+    /// Nil where all ranks are in one group.
+    let exchange: FloatExchange?
+  }
+
+  private let communicator: any Communicator
+  private let staging: Staging
+  /// The subtrees of the group's workers, each a flat vector.
+  private let pieces: [UnsafeMutablePointer<Float>]
+  /// How each of the group's largest subtrees is made of the pieces.
+  private let subtrees: [(additions: [SumTree.Addition], slot: Int)]
+  /// How the whole is made of the pieces and of what the other groups send.
+  private let whole: (additions: [SumTree.Addition], slot: Int?)
+  private var buckets: [Bucket] = []
+
+  /// The elements that are added before the next ones are looked at, so that they stay in the cache.
+  private static let blockLength = FlatSum.blockLength
 
   /// Prepares the sum.
   ///
@@ -34,109 +68,195 @@ final class GradientSum {
   ///
   /// - Parameters:
   ///   - tree: The tree of the microbatches that are present.
-  ///   - division: Which rank has which of them.
-  ///   - count: The length of the flat gradient.
-  ///   - received: Memory shared by the sums of one run; see ``receivedCount(tree:division:rank:count:)``.
+  ///   - division: Which rank computes which of them.
+  ///   - workerCounts: The number of workers of each rank.
+  ///   - elements: Which rank adds which elements.
+  ///   - staging: Memory for what is sent and received.
   ///   - communicator: The ranks.
+  ///   - slot: The flat vector where a worker of this rank's group, named by the rank's place in the
+  ///     group and its own number, leaves the sum of one of its largest subtrees.
   /// - Throws: `CommunicationError`.
   init(
-    tree: SumTree, division: WorkDivision, count: Int, received: FloatBuffer,
-    communicator: any Communicator
+    tree: SumTree, division: WorkDivision, workerCounts: [Int], elements: ElementDivision,
+    staging: Staging, communicator: any Communicator,
+    slot: (_ place: Int, _ worker: Int, _ subtree: Int) -> UnsafeMutablePointer<Float>
   ) throws(CommunicationError) {
     self.communicator = communicator
-    self.received = received
+    self.staging = staging
     let (rank, size) = (communicator.rank, communicator.size)
-    owned = division.elements(of: rank, count: count)
-    let nodes = (0..<size).map { tree.maximalNodes(in: division.leaves(of: $0)) }
-    var pieces: [Piece] = []
+    let group = elements.group(of: rank)
+    var pieces: [UnsafeMutablePointer<Float>] = []
     var places: [SumTree.Node: Int] = [:]
-    func place(_ node: SumTree.Node, _ piece: Piece) {
-      places[node] = pieces.count
-      pieces.append(piece)
-    }
-    for (subtree, node) in nodes[rank].enumerated() { place(node, .own(subtree)) }
-    var offset = 0
-    for round in 0..<(nodes.map(\.count).max() ?? 0) where size > 1 {
-      var sending: [Range<Int>] = []
-      var receiving: [Range<Int>] = []
-      for other in 0..<size {
-        let sends = other != rank && round < nodes[rank].count
-        sending.append(sends ? division.elements(of: other, count: count) : 0..<0)
-        guard other != rank, round < nodes[other].count else {
-          receiving.append(0..<0)
-          continue
+    for (place, member) in division.groups[group].enumerated() {
+      for worker in 0..<workerCounts[member] {
+        let nodes = tree.maximalNodes(
+          in: division.leaves(of: member, worker: worker, of: workerCounts[member]))
+        for (subtree, node) in nodes.enumerated() {
+          places[node] = pieces.count
+          pieces.append(slot(place, worker, subtree))
         }
-        receiving.append(offset..<offset + owned.count)
-        place(nodes[other][round], .received(offset: offset))
-        offset += owned.count
       }
-      rounds.append(
-        (round, try communicator.prepareExchange(sending: sending, receiving: receiving)))
     }
-    shards = try communicator.prepareShards(
-      (0..<size).map { division.elements(of: $0, count: count) })
-    let fold = tree.fold(to: tree.root, from: places)
-    (additions, resultPiece) = (fold.additions, fold.slot)
     self.pieces = pieces
-  }
-
-  /// The elements that a rank receives in the exchanges of one sum.
-  static func receivedCount(
-    tree: SumTree, division: WorkDivision, rank: Int, count: Int
-  ) -> Int {
-    let others = (0..<division.size).filter { $0 != rank }
-    let nodeCount = others.reduce(0) {
-      $0 + tree.maximalNodes(in: division.leaves(of: $1)).count
+    let nodes = division.groups.indices.map {
+      tree.maximalNodes(in: division.leaves(ofGroup: $0))
     }
-    return nodeCount * division.elements(of: rank, count: count).count
-  }
-
-  /// Replaces the first buffer on every rank with the sum over all microbatches.
-  ///
-  /// Collective. The other buffers are overwritten.
-  ///
-  /// - Parameters:
-  ///   - subtrees: The sums of this rank's largest subtrees, in order; one buffer of any content on a
-  ///     rank without microbatches.
-  ///   - pool: The workers that add.
-  /// - Throws: ``CommunicationError`` of the library.
-  /// - Complexity: Sends and receives (largest subtrees per rank + 1) · count elements at most; no
-  ///   allocation.
-  func run(subtrees: [FloatBuffer], pool: WorkerPool) throws(CommunicationError) {
-    for (subtree, exchange) in rounds {
-      // A rank that sends nothing in this round passes any of its memory.
-      let source = subtrees[subtree < subtrees.count ? subtree : 0]
-      try communicator.alltoall(
-        exchange, from: UnsafeBufferPointer(source.elements), into: received.elements)
+    subtrees = nodes[group].compactMap { node in
+      let fold = tree.fold(to: node, from: places)
+      return fold.slot.map { (fold.additions, $0) }
     }
-    guard communicator.size > 1 else { return }
-    pool.runOnRanges(of: owned.count) { addOwned($0, subtrees) }
-    try communicator.allgather(shards, in: subtrees[0].elements)
-  }
-
-  /// Adds the pieces of part of the owned range, block by block so that they stay in the cache.
-  private func addOwned(_ range: Range<Int>, _ subtrees: [FloatBuffer]) {
-    let blockCount = 4096
-    func pointer(_ piece: Piece, _ start: Int) -> UnsafeMutablePointer<Float> {
-      switch piece {
-      case .own(let subtree): subtrees[subtree].pointer + owned.lowerBound + start
-      case .received(let offset): received.pointer + offset + start
+    var received = 0
+    for other in division.groups.indices where other != group {
+      for node in nodes[other] {
+        places[node] = pieces.count + received
+        received += 1
       }
     }
-    let result = Piece.own(0)
-    var start = range.lowerBound
-    while start < range.upperBound {
-      let count = min(blockCount, range.upperBound - start)
-      for addition in additions {
-        FlatSum.add(
-          pointer(pieces[addition.target], start), pointer(pieces[addition.source], start),
-          count: count)
+    whole = tree.fold(to: tree.root, from: places)
+    var (sent, got) = (0, 0)
+    for (index, bucket) in elements.buckets.enumerated() {
+      var sending = Array(repeating: 0..<0, count: size)
+      var receiving = Array(repeating: 0..<0, count: size)
+      var outgoing: [Outgoing] = []
+      for other in 0..<size {
+        let out = elements.elements(from: rank, to: other, in: bucket)
+        if !out.isEmpty {
+          outgoing.append(Outgoing(elements: out, offset: sent))
+          sending[other] = sent..<sent + out.count * subtrees.count
+          sent = sending[other].upperBound
+        }
+        let back = elements.elements(from: other, to: rank, in: bucket)
+        let count = back.count * nodes[elements.group(of: other)].count
+        if count > 0 {
+          receiving[other] = got..<got + count
+          got += count
+        }
       }
-      if let resultPiece {
-        let (from, to) = (pointer(pieces[resultPiece], start), pointer(result, start))
-        if from != to { Elementwise.copy(from, into: to, count: count) }
+      let isAlone = division.groups.count == 1
+      buckets.append(
+        Bucket(
+          outgoing: outgoing,
+          parts: GradientSum.parts(
+            of: bucket, rank: rank, elements: elements, subtreeCounts: nodes.map(\.count),
+            receiving: receiving),
+          owned: elements.elements(of: rank, in: bucket),
+          exchange: isAlone
+            ? nil
+            : try communicator.prepareExchange(
+              sending: sending, receiving: receiving, tag: index % 16384)))
+    }
+    staging.reserve(sending: sent, receiving: got)
+  }
+
+  /// Cuts the owned range of a bucket where another rank begins to be the one that sends.
+  private static func parts(
+    of bucket: Range<Int>, rank: Int, elements: ElementDivision, subtreeCounts: [Int],
+    receiving: [Range<Int>]
+  ) -> [Part] {
+    let owned = elements.elements(of: rank, in: bucket)
+    guard !owned.isEmpty else { return [] }
+    let group = elements.group(of: rank)
+    var borders: Set<Int> = [owned.lowerBound, owned.upperBound]
+    for other in 0..<elements.size {
+      let range = elements.elements(from: other, to: rank, in: bucket)
+      if !range.isEmpty { borders.formUnion([range.lowerBound, range.upperBound]) }
+    }
+    let sorted = borders.sorted()
+    return zip(sorted, sorted.dropFirst()).map { start, end in
+      var offsets: [Int] = []
+      for other in elements.groups.indices where other != group {
+        let sender = elements.groups[other].first {
+          elements.elements(from: $0, to: rank, in: bucket).contains(start)
+        }
+        guard let sender else { continue }
+        let range = elements.elements(from: sender, to: rank, in: bucket)
+        for subtree in 0..<subtreeCounts[other] {
+          offsets.append(
+            receiving[sender].lowerBound + subtree * range.count - range.lowerBound)
+        }
+      }
+      return Part(elements: start..<end, offsets: offsets)
+    }
+  }
+
+  /// The number of buckets; they are begun and finished in order.
+  var bucketCount: Int { buckets.count }
+
+  /// The elements of a bucket that this rank owns.
+  func owned(_ bucket: Int) -> Range<Int> { buckets[bucket].owned }
+
+  /// Folds this group's subtrees of a bucket for the ranks of other groups and begins to exchange them.
+  ///
+  /// To be called when the bucket is final in all subtrees of the group.
+  func begin(_ bucket: Int) throws(CommunicationError) {
+    guard let exchange = buckets[bucket].exchange else { return }
+    for outgoing in buckets[bucket].outgoing { fold(outgoing) }
+    try communicator.start(
+      exchange, from: staging.sending.elements, into: staging.receiving.elements)
+  }
+
+  private func fold(_ outgoing: Outgoing) {
+    var start = outgoing.elements.lowerBound
+    while start < outgoing.elements.upperBound {
+      let count = min(GradientSum.blockLength, outgoing.elements.upperBound - start)
+      let offset = outgoing.offset + start - outgoing.elements.lowerBound
+      for (index, subtree) in subtrees.enumerated() {
+        for addition in subtree.additions {
+          FlatSum.add(
+            pieces[addition.target] + start, pieces[addition.source] + start, count: count)
+        }
+        Elementwise.copy(
+          pieces[subtree.slot] + start,
+          into: staging.sending.pointer + offset + index * outgoing.elements.count, count: count)
       }
       start += count
     }
+  }
+
+  /// Lets the exchange of a bucket go on.
+  func progress(_ bucket: Int) throws(CommunicationError) {
+    guard let exchange = buckets[bucket].exchange else { return }
+    _ = try communicator.progress(exchange)
+  }
+
+  /// Waits for what other groups send of a bucket.
+  func finish(_ bucket: Int) throws(CommunicationError) {
+    guard let exchange = buckets[bucket].exchange else { return }
+    try communicator.finish(exchange)
+  }
+
+  /// Adds a part of what this rank owns of a bucket, when all of it is there.
+  ///
+  /// - Parameters:
+  ///   - elements: Within the owned range of the bucket; no two threads the same.
+  ///   - bucket: The bucket.
+  ///   - receive: Gets successive ranges and where their sums are: the sum of element i at index i.
+  /// - Complexity: One pass over the pieces; no allocation.
+  func sum(
+    _ elements: Range<Int>, in bucket: Int,
+    receive: (Range<Int>, UnsafeMutablePointer<Float>) -> Void
+  ) {
+    guard let slot = whole.slot else { return }
+    for part in buckets[bucket].parts where part.elements.overlaps(elements) {
+      let range = part.elements.clamped(to: elements)
+      var start = range.lowerBound
+      while start < range.upperBound {
+        let count = min(GradientSum.blockLength, range.upperBound - start)
+        for addition in whole.additions {
+          FlatSum.add(
+            piece(addition.target, part) + start, piece(addition.source, part) + start,
+            count: count)
+        }
+        start += count
+      }
+      receive(range, piece(slot, part))
+    }
+  }
+
+  /// Where a piece lies: its element i at index i.
+  @inline(__always)
+  private func piece(_ index: Int, _ part: Part) -> UnsafeMutablePointer<Float> {
+    index < pieces.count
+      ? pieces[index] : staging.receiving.pointer + part.offsets[index - pieces.count]
   }
 }

@@ -45,14 +45,19 @@ final class MicrobatchWorker {
   private let purpose: Purpose
   private let parameters: FloatBuffer
   private let plans: [Int: Plan]
+  private let stopwatch: Stopwatch?
   private let rows: UnsafeMutableBufferPointer<Int>
 
   /// Compiles a plan for each number of rows in `sizes`, over one shared arena.
   ///
+  /// Where a stopwatch is given, it is told where the time goes.
+  ///
   /// - Throws: `PlanError`.
   init(
-    _ network: Network, sizes: Set<Int>, purpose: Purpose, parameters: FloatBuffer, arena: Arena
+    _ network: Network, sizes: Set<Int>, purpose: Purpose, parameters: FloatBuffer, arena: Arena,
+    stopwatch: Stopwatch? = nil
   ) throws(PlanError) {
+    self.stopwatch = stopwatch
     self.network = network
     self.purpose = purpose
     self.parameters = parameters
@@ -88,17 +93,61 @@ final class MicrobatchWorker {
   func compute(
     _ count: Int, of source: some RowSource, row: (Int) -> Int, gradient: FloatBuffer
   ) throws -> MicrobatchSums {
-    guard let plan = plans[count] else { preconditionFailure("no plan for \(count) rows") }
-    for index in 0..<count { rows[index] = row(index) }
-    try fill(plan, from: source)
-    plan.run(parameters: parameters.pointer, gradient: gradient.pointer)
+    let plan = try begin(count, of: source, row: row)
+    plan.run(parameters: parameters.pointer, gradient: gradient.pointer) {
+      stopwatch?.lap(.forward)
+    }
+    stopwatch?.lap(.backward)
     return purpose == .prediction ? .zero : sums(plan)
+  }
+
+  /// Computes one microbatch for training, and lets the caller look in between.
+  ///
+  /// - Parameters:
+  ///   - count: Its number of rows, one of the sizes.
+  ///   - source: Where the rows are.
+  ///   - row: The index in the source of each row of the microbatch.
+  ///   - gradient: Where the gradient goes.
+  ///   - afterCall: Gets the number of the plan's calls that have been made, after each of them.
+  /// - Returns: The sums over the rows.
+  /// - Throws: What reading the rows throws.
+  func compute(
+    _ count: Int, of source: some RowSource, row: (Int) -> Int, gradient: FloatBuffer,
+    afterCall: (Int) -> Void
+  ) throws -> MicrobatchSums {
+    let plan = try begin(count, of: source, row: row)
+    plan.run(
+      parameters: parameters.pointer, gradient: gradient.pointer,
+      valuesAreThere: { stopwatch?.lap(.forward) }, afterCall: afterCall)
+    stopwatch?.lap(.backward)
+    return sums(plan)
+  }
+
+  /// The calls of the plan for `rows` rows after which a part of the flat gradient is final.
+  func callCount(finishing elements: Range<Int>, rows: Int) -> Int {
+    plan(for: rows).callCount(finishing: elements)
+  }
+
+  private func plan(for count: Int) -> Plan {
+    guard let plan = plans[count] else { preconditionFailure("no plan for \(count) rows") }
+    return plan
+  }
+
+  /// Fetches the rows of a microbatch for its plan.
+  private func begin(
+    _ count: Int, of source: some RowSource, row: (Int) -> Int
+  ) throws -> Plan {
+    let plan = plan(for: count)
+    for index in 0..<count { rows[index] = row(index) }
+    stopwatch?.lap(.other)
+    try fill(plan, from: source)
+    stopwatch?.lap(.data)
+    return plan
   }
 
   /// The outputs of the last microbatch of `count` rows, row-major; valid until the next one.
   func outputs(_ count: Int) -> UnsafePointer<Float> {
-    guard let plan = plans[count] else { preconditionFailure("no plan for \(count) rows") }
-    return plan.value(of: network.prediction)
+    plan(for: count).value(of: network.prediction)
   }
 
   private func fill(_ plan: Plan, from source: some RowSource) throws {

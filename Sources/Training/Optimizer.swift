@@ -32,10 +32,17 @@ public final class Optimizer {
   public let slots: [FloatBuffer]
 
   /// Creates the state for flat vectors of `count` elements.
-  public init(_ rule: OptimizerRule, learningRate: Double, count: Int) {
+  public convenience init(_ rule: OptimizerRule, learningRate: Double, count: Int) {
+    self.init(
+      rule, learningRate: learningRate,
+      slots: rule.slotNames.map { _ in FloatBuffer(count: count) })
+  }
+
+  /// Takes over state, one vector per slot name of the rule.
+  init(_ rule: OptimizerRule, learningRate: Double, slots: [FloatBuffer]) {
     self.rule = rule
     self.learningRate = learningRate
-    slots = rule.slotNames.map { _ in FloatBuffer(count: count) }
+    self.slots = slots
   }
 
   /// Applies one step to a range of elements, in one pass over the flat vectors.
@@ -49,11 +56,11 @@ public final class Optimizer {
   ///   - rateFactor: What the step size is multiplied by in this step.
   /// - Complexity: O(elements), memory-bound; no allocation.
   public func update(
-    _ parameters: FloatBuffer, gradient: FloatBuffer, elements: Range<Int>, scale: Double,
+    _ parameters: FloatBuffer, gradient: UnsafePointer<Float>, elements: Range<Int>, scale: Double,
     step: Int, rateFactor: Double = 1
   ) {
     let (start, count) = (elements.lowerBound, elements.count)
-    let (p, g) = (parameters.pointer + start, gradient.pointer + start)
+    let (p, g) = (parameters.pointer + start, gradient + start)
     let learningRate = learningRate * rateFactor
     switch rule {
     case .sgd(let momentum, let nesterov, let weightDecay):

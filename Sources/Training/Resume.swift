@@ -58,7 +58,8 @@ final class OpenedRun {
     }
     do {
       try comparable.requireSame(
-        as: begun, source: run.configurationPath, except: RunConfiguration.changeableKeys)
+        as: begun, source: run.configurationPath, except: RunConfiguration.changeableKeys,
+        ignoring: RunConfiguration.keysWithoutEffect)
     } catch {
       throw TrainingError.otherConfiguration(error)
     }
@@ -81,7 +82,7 @@ final class OpenedRun {
   ) throws -> String {
     let keys = resolved.differences(
       from: try ResolvedConfiguration(yaml: "{}", source: "nothing"),
-      ignoring: RunConfiguration.changeableKeys)
+      ignoring: RunConfiguration.changeableKeys + RunConfiguration.keysWithoutEffect)
     var hash = SHA256()
     hash.update(keys.map { "\($0.path): \($0.lhs ?? "")\n" }.joined())
     return "\(request.kind) \(hash.finalizeHex().prefix(16))"
@@ -173,23 +174,4 @@ extension Communicator {
     let received = bytes
     return try together { try JSONDecoder().decode(ResumeHeader.self, from: Data(received)) }
   }
-
-  /// Gives every rank root's parameters and optimiser state.
-  ///
-  /// Collective.
-  func broadcast(_ replica: Replica) throws(CommunicationError) {
-    guard size > 1 else { return }
-    for vector in [replica.parameters] + replica.optimizer.slots {
-      var bytes = isRoot ? Array(UnsafeRawBufferPointer(vector.elements)) : []
-      try broadcast(&bytes, from: root)
-      UnsafeMutableRawBufferPointer(vector.elements).copyBytes(from: bytes)
-    }
-  }
-}
-
-/// Reads the parameters of a checkpoint of the same model.
-///
-/// - Throws: `CheckpointError`, which names the first array that does not fit.
-func loadParameters(from path: String, into replica: Replica) throws {
-  try Checkpoint(path).read("parameters", replica.layout, into: replica.parameters.elements)
 }

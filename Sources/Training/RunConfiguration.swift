@@ -81,6 +81,10 @@ public struct RunConfiguration: Sendable {
   public var metricsInterval: Int
   /// What is done with a loss that is not a finite number.
   public var onNonfinite: NonfinitePolicy
+  /// Whether each rank updates only the elements it owns and keeps the optimiser's state of these alone.
+  public var isSharded: Bool
+  /// The most ranks of a host that share memory; nil for all.
+  public var sharedMemoryLimit: Int?
   /// The threads of a rank that compute microbatches; nil to choose.
   public var workers: Int?
   /// The largest split that is held in memory, in bytes.
@@ -90,6 +94,8 @@ public struct RunConfiguration: Sendable {
 
   /// The keys that may change when a run goes on.
   public static let changeableKeys = ["epochs", "checkpoint", "evaluation", "metrics", "run"]
+  /// Keys elsewhere that change no bit of the answer.
+  static let keysWithoutEffect = ["optimizer.sharded"]
 
   /// Reads all keys.
   ///
@@ -100,6 +106,11 @@ public struct RunConfiguration: Sendable {
     model = try Layer.read(from: root)
     loss = try root.choice("loss", default: .softmaxCrossEntropy, meaning: "what is minimised")
     (optimizer, learningRate) = try OptimizerRule.read(from: root)
+    isSharded = try root.section("optimizer", shorthand: "rule").boolean(
+      "sharded", default: true,
+      meaning:
+        "whether each rank updates, and keeps optimiser state of, its share of elements alone"
+    )
     schedule = try LearningRateSchedule.read(from: root)
     batchSize = try root.integer(
       "batch_size", default: 256, in: .positive, meaning: "rows of a step, over all ranks")
@@ -135,6 +146,11 @@ public struct RunConfiguration: Sendable {
     workers = try run.value(
       "workers", [.word("auto", nil), .integer(.between(1, 4096)) { $0 }], default: .string("auto"),
       meaning: "threads of a rank that compute microbatches")
+    sharedMemoryLimit = try run.value(
+      "shared_memory",
+      [.word("auto", nil), .word("false", 1), .integer(.between(1, 1 << 20)) { $0 }],
+      default: .string("auto"),
+      meaning: "ranks of a host that share memory, at most; changes no bit")
     memoryLimit =
       try run.integer(
         "data_memory", default: 2048, in: .between(0, 1 << 30),

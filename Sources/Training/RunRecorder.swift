@@ -62,13 +62,21 @@ final class RunRecorder {
   }
 
   /// Records where the time went since the process began.
-  func recordTiming(_ timing: Timing, step: Int, epoch: Int) throws(RunError) {
+  func recordTiming(
+    _ timing: Timing, slowest: SlowestRank?, step: Int, epoch: Int
+  ) throws(RunError) {
     var fields: [(key: String, value: JSONValue)] = [
       ("step", .integer(step)), ("epoch", .integer(epoch)), ("ranks", .integer(rankCount)),
       ("rows", .integer(timing.rowCount)), ("seconds", .double(timing.total.seconds)),
     ]
     for phase in Timing.Phase.allCases {
       fields.append((phase.word, .double(timing[phase].seconds)))
+    }
+    if let slowest {
+      fields.append(("slowest_rank", .integer(slowest.rank)))
+      fields.append(("slowest_host", .string(slowest.hostName)))
+      fields.append(("slowest_busy", .double(slowest.busy.seconds)))
+      fields.append(("mean_busy", .double(slowest.meanBusy.seconds)))
     }
     try metrics.append("timing", fields)
   }

@@ -1,7 +1,7 @@
 public import Communication
 import Kernels
 public import Models
-import Tensors
+package import Tensors
 
 /// The time of training steps beside the time of what they cannot do without.
 public struct StepBench: Sendable {
@@ -17,6 +17,9 @@ public struct StepBench: Sendable {
   public let workers: Int
   /// The number of elements of all parameters.
   public let parameterCount: Int
+  /// The median time of a step whose gradients are added by MPI_Allreduce in its own order, with one
+  /// microbatch and one worker per rank; nil where this was not asked for.
+  public let freeOrderStep: Duration?
 
   /// How many times the floor a step takes.
   public var ratio: Double { step.seconds / floor.seconds }
@@ -31,13 +34,14 @@ public struct StepBench: Sendable {
   ///   - network: What is trained.
   ///   - targets: What rows are compared with.
   ///   - configuration: Batch size, microbatches and optimiser.
+  ///   - comparesFreeOrder: Whether to measure steps in free order too, in turn with the others.
   ///   - rounds: The number of times that steps and floor are measured.
   ///   - communicator: The ranks.
   /// - Returns: The times.
   /// - Throws: `PlanError`, `OneDNNError` as agreed failures; `CommunicationError`.
   public static func measure(
     _ network: Network, targets: Network.Targets, configuration: RunConfiguration,
-    rounds: Int = 15, communicator: any Communicator
+    comparesFreeOrder: Bool = false, rounds: Int = 15, communicator: any Communicator
   ) throws -> StepBench {
     let batchSize = configuration.batchSize
     let microbatches =
@@ -46,7 +50,16 @@ public struct StepBench: Sendable {
     let steps = try BenchSteps(
       network, targets: targets, optimizer: configuration.optimizer,
       learningRate: configuration.learningRate, batchSize: batchSize, microbatches: microbatches,
-      workers: workers, seed: configuration.seed, communicator: communicator)
+      workers: workers, isSharded: configuration.isSharded,
+      sharedMemoryLimit: configuration.sharedMemoryLimit, seed: configuration.seed,
+      communicator: communicator)
+    let free =
+      comparesFreeOrder
+      ? try BenchSteps(
+        network, targets: targets, optimizer: configuration.optimizer,
+        learningRate: configuration.learningRate, batchSize: batchSize,
+        microbatches: communicator.size, isSharded: false, seed: configuration.seed,
+        communicator: communicator) : nil
     let clock = ContinuousClock()
     let once = try clock.measure { for _ in 0..<5 { try steps.step() } } / 5
     let stepsPerRound = max(3, min(200, Int(0.05 / once.seconds)))
@@ -55,16 +68,24 @@ public struct StepBench: Sendable {
     try communicator.allreduce(&agreed, .min)
     var times: [Duration] = []
     var floors: [Duration] = []
+    var freeTimes: [Duration] = []
     for _ in 0..<rounds {
       for _ in 0..<agreed[0] { times.append(try clock.measure { try steps.step() }) }
+      if let free {
+        for _ in 0..<agreed[0] {
+          freeTimes.append(try clock.measure { try free.stepInFreeOrder() })
+        }
+      }
       floors.append(try communicator.together { try measureFloor(network, batchSize: batchSize) })
     }
     times.sort()
     floors.sort()
+    freeTimes.sort()
     return StepBench(
       step: times[times.count / 2], range: (times[0], times[times.count - 1]),
       floor: floors[floors.count / 2], microbatches: microbatches, workers: workers,
-      parameterCount: network.layout.elementCount)
+      parameterCount: network.layout.elementCount,
+      freeOrderStep: freeTimes.isEmpty ? nil : freeTimes[freeTimes.count / 2])
   }
 
   /// The bare products of one step with one microbatch on one core, and one momentum pass.
@@ -104,14 +125,17 @@ package final class BenchSteps {
   /// Collective.
   package init(
     _ network: Network, targets: Network.Targets, optimizer: OptimizerRule, learningRate: Double,
-    batchSize: Int, microbatches: Int, workers: Int = 1, seed: UInt64,
-    communicator: any Communicator
+    batchSize: Int, microbatches: Int, workers: Int = 1, isSharded: Bool = true,
+    sharedMemoryLimit: Int? = nil,
+    seed: UInt64, communicator: any Communicator
   ) throws {
-    replica = Replica(layout: network.layout, rule: optimizer, learningRate: learningRate)
-    network.writeInitialValues(into: replica.parameters, seed: seed)
+    replica = try Replica(
+      layout: network.layout, rule: optimizer, learningRate: learningRate, isSharded: isSharded,
+      group: RankGroup(communicator, limit: sharedMemoryLimit), communicator: communicator)
+    if replica.isWriter { network.writeInitialValues(into: replica.parameters, seed: seed) }
     engine = try StepEngine(
       network, rowCounts: [batchSize], microbatches: microbatches, workers: workers,
-      parameters: replica.parameters, communicator: communicator)
+      replica: replica, stopwatch: Stopwatch(), communicator: communicator)
     rows = RandomRows(
       4 * batchSize, sampleShape: network.sampleShape, targets: targets,
       classCount: network.outputCount)
@@ -122,12 +146,24 @@ package final class BenchSteps {
   ///
   /// Collective.
   package func step() throws {
+    try engine.update(rowCount: batchSize, try compute())
+  }
+
+  /// Takes one step with gradients added in MPI's own order.
+  ///
+  /// Collective; for one microbatch and one worker per rank.
+  package func stepInFreeOrder() throws {
+    try engine.updateInFreeOrder(try compute())
+  }
+
+  private func compute() throws -> Replica.Update {
     let start = replica.step % 4 * batchSize
     let outcome = try engine.computeMicrobatches(
       rowCount: batchSize, of: rows, row: { start + $0 }, stopIsRequested: false, failure: nil)
-    let gradient = try engine.sumGradients(rowCount: batchSize)
-    replica.update(
-      gradient: gradient, scale: 1 / outcome.sums.weight, step: replica.step + 1, rateFactor: 1,
-      pool: engine.pool)
+    return Replica.Update(
+      scale: 1 / outcome.sums.weight, step: replica.step + 1, rateFactor: 1)
   }
+
+  /// The parameters.
+  package var parameters: FloatBuffer { replica.parameters }
 }

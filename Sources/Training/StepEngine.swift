@@ -3,13 +3,15 @@ import Execution
 import Kernels
 import Models
 import Numerics
+import Synchronization
 import Tensors
 
-/// Computes the sum of the gradients of one step on all ranks and workers.
+/// Computes one step on all ranks and workers: microbatches, the sum of their gradients, the update.
 ///
 /// A step is the same whatever runs it: microbatches are computed one by one, and everything that
 /// is summed over them is summed by one tree. This class decides only who does what. A rank's
-/// microbatches are shared out among its workers as those of a step are among the ranks.
+/// microbatches are shared out among its workers as those of a step are among the ranks; elements of
+/// flat vectors are shared out by ``ElementDivision``.
 final class StepEngine {
   /// What all ranks know after a step's microbatches are computed.
   struct Outcome {
@@ -23,40 +25,82 @@ final class StepEngine {
   private struct Program {
     let cut: MicrobatchCut
     let tree: SumTree
-    /// What each worker computes, in its own slots.
-    let instructions: [[SumTree.Instruction]]
-    /// What makes the rank's largest subtrees of those of its workers, in `pieces`.
-    let additions: [SumTree.Addition]
-    let pieces: [FloatBuffer]
-    /// The sums of the rank's largest subtrees, at least one buffer.
-    let subtrees: [FloatBuffer]
-    let gradientSum: GradientSum
+    let workers: [WorkerProgram]
+    let sum: GradientSum
+  }
+
+  /// What one worker does, in its own slots.
+  private struct WorkerProgram {
+    let instructions: [SumTree.Instruction]
+    /// The last microbatch, during which sums begin; nil for a worker that computes none.
+    let lastCompute: Int?
+    /// For each bucket, the calls of the last microbatch's plan after which it is final.
+    let finalCalls: [Int]
   }
 
   /// A worker with its memory; one thread at a time.
   private final class Worker {
     let microbatches: MicrobatchWorker
-    var slots: [FloatBuffer] = []
+    let slots: [FloatBuffer]
     var failure: (any Error)?
 
-    init(_ microbatches: MicrobatchWorker) { self.microbatches = microbatches }
+    init(_ microbatches: MicrobatchWorker, slots: [FloatBuffer]) {
+      self.microbatches = microbatches
+      self.slots = slots
+    }
   }
 
   /// The first bytes of what a rank tells the others about its microbatches.
   private struct Header {
     var hasFailed: Int64
     var stopWasRequested: Int64
+    /// The time until its microbatches were computed.
+    var busyNanoseconds: Int64
+  }
+
+  /// Where things lie in the memory that a rank shares with its group.
+  private struct Segment {
+    let workerCount: Int
+    /// The slots of each worker, one after another.
+    let slotCounts: [Int]
+    let recordSize: Int
+    let vectorLength: Int
+
+    /// How many buckets of how many steps a worker is done with, on a cache line of its own.
+    func progressOffset(_ worker: Int) -> Int { 64 * worker }
+    var recordOffset: Int { 64 * workerCount }
+    var slotsOffset: Int { (recordOffset + recordSize + 4095) / 4096 * 4096 }
+    var vectorSize: Int { vectorLength * MemoryLayout<Float>.stride }
+    func slotOffset(_ worker: Int, _ slot: Int) -> Int {
+      slotsOffset + (slotCounts[..<worker].reduce(0, +) + slot) * vectorSize
+    }
+    var byteCount: Int { slotOffset(workerCount, 0) }
   }
 
   /// The threads of this rank.
   let pool: WorkerPool
   private let communicator: any Communicator
+  private let group: RankGroup
   private let division: WorkDivision
+  private let replica: Replica
+  private let stopwatch: Stopwatch
   private let workers: [Worker]
   private let programs: [Int: Program]
-  private let record: UnsafeMutableRawBufferPointer
+  private let segments: [Segment]
+  private let memory: SharedMemory
+  /// Where the whole sum of each element goes where every rank updates all of them.
+  private let sumVector: FloatBuffer
+  /// Of all ranks, where they are not all in one group.
   private let records: UnsafeMutableRawBufferPointer
   private let terms: UnsafeMutableBufferPointer<MicrobatchSums>
+  private let recordSize: Int
+  /// Counts the steps of this engine, from 1.
+  private var stepNumber = 0
+  /// The buckets of this step whose exchange has begun.
+  private var begunBuckets = 0
+  private var exchangeFailure: CommunicationError?
+  /// The time each rank has spent on its microbatches.
+  private(set) var busyNanoseconds: [Int64]
 
   /// The memory of gradients, exchanges and activations, in bytes.
   let byteCount: Int
@@ -70,100 +114,116 @@ final class StepEngine {
   ///   - rowCounts: The numbers of rows that steps have.
   ///   - microbatches: The number of microbatches of each step.
   ///   - workerCount: The number of threads of this rank; ranks may differ.
-  ///   - parameters: The flat parameters.
+  ///   - replica: What is updated.
+  ///   - stopwatch: Told where the time goes.
   ///   - communicator: The ranks.
   /// - Throws: `PlanError` as an agreed failure, `CommunicationError`.
   init(
     _ network: Network, rowCounts: Set<Int>, microbatches: Int, workers workerCount: Int,
-    parameters: FloatBuffer, communicator: any Communicator
+    replica: Replica, stopwatch: Stopwatch, communicator: any Communicator
   ) throws(CommunicationError) {
     self.communicator = communicator
-    let division = WorkDivision(size: communicator.size, microbatches: microbatches)
+    self.replica = replica
+    self.stopwatch = stopwatch
+    let group = replica.group
+    self.group = group
+    let division = WorkDivision(groups: group.groups, microbatches: microbatches)
     self.division = division
-    pool = WorkerPool(count: workerCount)
+    pool = WorkerPool(
+      count: workerCount, mayNotSpin: communicator.placement.isOversubscribed)
     let cuts = rowCounts.sorted().map { MicrobatchCut(rowCount: $0, count: microbatches) }
+    let trees = cuts.map { SumTree($0) }
+    let count = replica.layout.count
+    let recordSize =
+      MemoryLayout<Header>.stride + division.largestShare * MemoryLayout<MicrobatchSums>.stride
+    self.recordSize = recordSize
+    let workerCounts = try communicator.allgatherIntegers(workerCount)
+    func segment(of rank: Int) -> Segment {
+      Segment(
+        workerCount: workerCounts[rank],
+        slotCounts: (0..<workerCounts[rank]).map { worker in
+          let leaves = division.leaves(of: rank, worker: worker, of: workerCounts[rank])
+          return trees.reduce(1) { most, tree in
+            max(most, tree.sequentialSum(of: tree.maximalNodes(in: leaves)).slotCount)
+          }
+        }, recordSize: recordSize, vectorLength: count)
+    }
+    let segments = group.members.map(segment)
+    self.segments = segments
+    let own = segments[group.place]
+    let memory = try group.allocate(byteCount: own.byteCount)
+    self.memory = memory
+    func vector(_ place: Int, _ worker: Int, _ slot: Int) -> UnsafeMutablePointer<Float> {
+      memory.segments[place].pointer(
+        at: segments[place].slotOffset(worker, slot), to: Float.self, count: count)
+    }
+    sumVector = FloatBuffer(at: vector(0, 0, 0), count: count, owner: memory)
     let sizes = Set(cuts.flatMap(\.sizes))
     let arenas = (0..<workerCount).map { _ in Arena() }
     let workers = try communicator.together {
-      try arenas.map { arena in
+      try arenas.enumerated().map { index, arena in
         Worker(
           try MicrobatchWorker(
-            network, sizes: sizes, purpose: .training, parameters: parameters, arena: arena))
+            network, sizes: sizes, purpose: .training, parameters: replica.parameters,
+            arena: arena, stopwatch: index == 0 ? stopwatch : nil),
+          slots: (0..<own.slotCounts[index]).map {
+            FloatBuffer(at: vector(group.place, index, $0), count: count, owner: memory)
+          })
       }
     }
     self.workers = workers
-    let rank = communicator.rank
-    let trees = cuts.map { SumTree($0) }
-    let count = parameters.count
-    let received = FloatBuffer(
-      count: trees.map {
-        GradientSum.receivedCount(tree: $0, division: division, rank: rank, count: count)
-      }.max() ?? 0)
+    let staging = GradientSum.Staging()
     var programs: [Int: Program] = [:]
-    let own = division.leaves(of: rank)
     for (cut, tree) in zip(cuts, trees) {
-      let gradientSum = try GradientSum(
-        tree: tree, division: division, count: count, received: received,
-        communicator: communicator)
-      programs[cut.rowCount] = StepEngine.program(
-        cut, tree, own: own, workers: workers, count: count, gradientSum: gradientSum)
+      let sum = try GradientSum(
+        tree: tree, division: division, workerCounts: workerCounts, elements: replica.elements,
+        staging: staging, communicator: communicator, slot: vector)
+      programs[cut.rowCount] = Program(
+        cut: cut, tree: tree,
+        workers: workers.enumerated().map { index, worker in
+          let leaves = division.leaves(of: communicator.rank, worker: index, of: workerCount)
+          return StepEngine.program(
+            tree.sequentialSum(of: tree.maximalNodes(in: leaves)).instructions, cut: cut,
+            plans: worker.microbatches, buckets: replica.elements.buckets)
+        }, sum: sum)
     }
     self.programs = programs
-    let slotCount = workers.reduce(0) { $0 + $1.slots.count }
     byteCount =
-      arenas.reduce(0) { $0 + $1.byteCount }
-      + (slotCount * count + received.count) * MemoryLayout<Float>.stride
-    let recordSize =
-      MemoryLayout<Header>.stride + division.largestShare * MemoryLayout<MicrobatchSums>.stride
-    record = .allocate(byteCount: recordSize, alignment: 16)
+      arenas.reduce(0) { $0 + $1.byteCount } + own.byteCount + staging.byteCount
+    busyNanoseconds = Array(repeating: 0, count: communicator.size)
     records = .allocate(byteCount: recordSize * communicator.size, alignment: 16)
-    record.initializeMemory(as: UInt8.self, repeating: 0)
     records.initializeMemory(as: UInt8.self, repeating: 0)
     terms = .allocate(capacity: microbatches)
     terms.initialize(repeating: .zero)
   }
 
   deinit {
-    record.deallocate()
     records.deallocate()
     terms.deallocate()
   }
 
-  /// Divides a rank's microbatches among its workers and gives these the slots they need.
   private static func program(
-    _ cut: MicrobatchCut, _ tree: SumTree, own: Range<Int>, workers: [Worker], count: Int,
-    gradientSum: GradientSum
-  ) -> Program {
-    var instructions: [[SumTree.Instruction]] = []
-    var pieces: [FloatBuffer] = []
-    var places: [SumTree.Node: Int] = [:]
-    for (index, worker) in workers.enumerated() {
-      let share = evenShare(of: own.count, owner: index, owners: workers.count)
-      let nodes = tree.maximalNodes(
-        in: own.lowerBound + share.lowerBound..<own.lowerBound + share.upperBound)
-      let sum = tree.sequentialSum(of: nodes)
-      instructions.append(sum.instructions)
-      while worker.slots.count < max(sum.slotCount, 1) {
-        worker.slots.append(FloatBuffer(count: count))
-      }
-      for (slot, node) in nodes.enumerated() {
-        places[node] = pieces.count
-        pieces.append(worker.slots[slot])
+    _ instructions: [SumTree.Instruction], cut: MicrobatchCut, plans: MicrobatchWorker,
+    buckets: [Range<Int>]
+  ) -> WorkerProgram {
+    let last = instructions.lastIndex { if case .compute = $0 { true } else { false } }
+    var finalCalls: [Int] = []
+    if let last, case .compute(let leaf, _) = instructions[last] {
+      // In order: a bucket is not begun before the one in front of it.
+      var latest = 0
+      for bucket in buckets {
+        latest = max(latest, plans.callCount(finishing: bucket, rows: cut[leaf].count))
+        finalCalls.append(latest)
       }
     }
-    var additions: [SumTree.Addition] = []
-    var subtrees: [FloatBuffer] = []
-    for node in tree.maximalNodes(in: own) {
-      let fold = tree.fold(to: node, from: places)
-      additions += fold.additions
-      if let slot = fold.slot { subtrees.append(pieces[slot]) }
-    }
-    return Program(
-      cut: cut, tree: tree, instructions: instructions, additions: additions, pieces: pieces,
-      subtrees: subtrees.isEmpty ? [workers[0].slots[0]] : subtrees, gradientSum: gradientSum)
+    return WorkerProgram(
+      instructions: instructions, lastCompute: last, finalCalls: finalCalls)
   }
 
   /// Computes this rank's microbatches and lets all ranks know of the sums over their rows.
+  ///
+  /// Where ranks are in several groups, sums of gradients begin to be exchanged while the last
+  /// microbatch is computed.
   ///
   /// Collective. A failure on one rank is thrown on all.
   ///
@@ -180,31 +240,112 @@ final class StepEngine {
     failure earlierFailure: (any Error)?
   ) throws(CommunicationError) -> Outcome {
     let program = program(for: rowCount)
+    stepNumber += 1
+    begunBuckets = 0
+    let started = stopwatch.now
     pool.run { index in
       compute(program, worker: index, of: source, row: row)
+    }
+    stopwatch.lap(.waiting)
+    let busy = stopwatch.now - started
+    if !group.isWholeJob {
+      while begunBuckets < program.sum.bucketCount {
+        group.wait { isFinal(bucket: begunBuckets) }
+        stopwatch.lap(.waiting)
+        try begin(program)
+        stopwatch.lap(.reduction)
+      }
+      if let exchangeFailure { throw exchangeFailure }
     }
     var failure = earlierFailure
     for worker in workers {
       failure = failure ?? worker.failure
       worker.failure = nil
     }
-    if failure == nil { addPieces(program) }
-    record.storeBytes(
+    record(of: group.place).storeBytes(
       of: Header(
-        hasFailed: failure == nil ? 0 : 1, stopWasRequested: stopIsRequested ? 1 : 0),
-      as: Header.self)
-    try communicator.allgather(from: UnsafeRawBufferPointer(record), into: records)
+        hasFailed: failure == nil ? 0 : 1, stopWasRequested: stopIsRequested ? 1 : 0,
+        busyNanoseconds: busy), as: Header.self)
+    // With one group this is all that ranks have to tell each other before the update.
+    group.barrier()
+    if !group.isWholeJob {
+      try communicator.allgather(
+        from: UnsafeRawBufferPointer(record(of: group.place)), into: records)
+    }
+    stopwatch.lap(.waiting)
     return try outcome(program, failure)
   }
 
-  /// Returns the sum over all microbatches of the step that was computed last; the same bits on every
-  /// rank, valid until the next step.
+  /// Adds the gradients of the step that was computed last and updates the parameters.
   ///
   /// Collective.
-  func sumGradients(rowCount: Int) throws(CommunicationError) -> FloatBuffer {
-    let program = program(for: rowCount)
-    try program.gradientSum.run(subtrees: program.subtrees, pool: pool)
-    return program.subtrees[0]
+  ///
+  /// - Parameters:
+  ///   - rowCount: The number of rows of the step.
+  ///   - update: How the sum of gradients changes the parameters.
+  /// - Throws: `CommunicationError`.
+  func update(
+    rowCount: Int, _ update: Replica.Update
+  ) throws(CommunicationError) {
+    let sum = program(for: rowCount).sum
+    let isSharded = replica.isSharded
+    for bucket in 0..<sum.bucketCount {
+      try sum.finish(bucket)
+      stopwatch.lap(.reduction)
+      let owned = sum.owned(bucket)
+      pool.runOnRanges(of: owned.count) { index, share in
+        let share = owned.lowerBound + share.lowerBound..<owned.lowerBound + share.upperBound
+        var start = share.lowerBound
+        while start < share.upperBound {
+          let end = min(start + StepEngine.chunkLength, share.upperBound)
+          sum.sum(start..<end, in: bucket) { range, gradient in
+            if index == 0 { stopwatch.lap(.reduction) }
+            if isSharded {
+              replica.apply(update, gradient: gradient, elements: range)
+              if index == 0 { stopwatch.lap(.optimizer) }
+            } else if gradient != sumVector.pointer {
+              Elementwise.copy(
+                gradient + range.lowerBound, into: sumVector.pointer + range.lowerBound,
+                count: range.count)
+            }
+          }
+          start = end
+        }
+      }
+      try replica.startSharing(bucket, of: isSharded ? replica.parameters : sumVector)
+    }
+    stopwatch.lap(.reduction)
+    try replica.finishSharing()
+    stopwatch.lap(.reduction)
+    group.barrier()
+    stopwatch.lap(.waiting)
+    if !isSharded {
+      pool.runOnRanges(of: replica.layout.count) { _, range in
+        replica.apply(update, gradient: sumVector.pointer, elements: range)
+      }
+      stopwatch.lap(.optimizer)
+      // The sum lies where the next step computes.
+      group.barrier()
+      stopwatch.lap(.waiting)
+    }
+    replica.step = update.step
+  }
+
+  /// The elements that are added and updated before the next ones, so that they stay in the cache.
+  private static let chunkLength = 32768
+
+  /// Adds gradients by MPI_Allreduce in its own order and updates all parameters on every rank.
+  ///
+  /// What the exact order is measured against. The answer depends on the number of ranks.
+  ///
+  /// Collective; for as many microbatches as ranks, one worker each.
+  func updateInFreeOrder(_ update: Replica.Update) throws(CommunicationError) {
+    let gradient = workers[0].slots[0]
+    try communicator.sumInFreeOrder(gradient.elements)
+    stopwatch.lap(.reduction)
+    replica.apply(update, gradient: gradient.pointer, elements: 0..<replica.layout.count)
+    stopwatch.lap(.optimizer)
+    replica.step = update.step
   }
 
   private func program(for rowCount: Int) -> Program {
@@ -214,43 +355,121 @@ final class StepEngine {
     return program
   }
 
+  private func record(of place: Int) -> UnsafeMutableRawBufferPointer {
+    let offset = segments[place].recordOffset
+    return UnsafeMutableRawBufferPointer(
+      rebasing: memory.segments[place][offset..<offset + recordSize])
+  }
+
+  // MARK: One worker.
+
   /// The part of one worker: its microbatches, and the sums of its subtrees.
   private func compute(
     _ program: Program, worker index: Int, of source: some RowSource, row: (Int) -> Int
   ) {
     let worker = workers[index]
-    let own = UnsafeMutableRawBufferPointer(rebasing: record[MemoryLayout<Header>.stride...])
-      .bindMemory(to: MicrobatchSums.self)
+    let own = UnsafeMutableRawBufferPointer(
+      rebasing: record(of: group.place)[MemoryLayout<Header>.stride...]
+    ).bindMemory(to: MicrobatchSums.self)
     let first = division.leaves(of: communicator.rank).lowerBound
+    let workerProgram = program.workers[index]
+    var doneBuckets = 0
     do {
-      for instruction in program.instructions[index] {
+      for (place, instruction) in workerProgram.instructions.enumerated() {
         switch instruction {
         case .compute(let leaf, let slot):
           let rows = program.cut[leaf]
+          let rowOfMicrobatch = { row(rows.lowerBound + $0) }
+          let gradient = worker.slots[slot]
+          guard !group.isWholeJob, place == workerProgram.lastCompute else {
+            own[leaf - first] = try worker.microbatches.compute(
+              rows.count, of: source, row: rowOfMicrobatch, gradient: gradient)
+            continue
+          }
           own[leaf - first] = try worker.microbatches.compute(
-            rows.count, of: source, row: { row(rows.lowerBound + $0) },
-            gradient: worker.slots[slot])
+            rows.count, of: source, row: rowOfMicrobatch, gradient: gradient
+          ) { calls in
+            finishBuckets(
+              &doneBuckets, after: calls, of: workerProgram, of: program, worker: index)
+          }
         case .add(let addition):
-          let (target, source) = (worker.slots[addition.target], worker.slots[addition.source])
-          FlatSum.add(target.pointer, source.pointer, count: target.count)
+          // The sums after the last microbatch have been made bucket by bucket.
+          if !group.isWholeJob, place > workerProgram.lastCompute ?? -1 { continue }
+          add(addition, of: worker, 0..<worker.slots[0].count)
         }
       }
     } catch {
       worker.failure = error
     }
+    // Also where nothing was computed or something failed, or the other ranks would wait.
+    if !group.isWholeJob { publish(worker: index, buckets: program.sum.bucketCount) }
   }
 
-  /// Makes the rank's largest subtrees, each worker for a range of elements.
-  private func addPieces(_ program: Program) {
-    guard !program.additions.isEmpty else { return }
-    pool.runOnRanges(of: program.pieces[0].count) { range in
-      for addition in program.additions {
-        FlatSum.add(
-          program.pieces[addition.target].pointer + range.lowerBound,
-          program.pieces[addition.source].pointer + range.lowerBound, count: range.count)
+  private func add(_ addition: SumTree.Addition, of worker: Worker, _ elements: Range<Int>) {
+    FlatSum.add(
+      worker.slots[addition.target].pointer + elements.lowerBound,
+      worker.slots[addition.source].pointer + elements.lowerBound, count: elements.count)
+  }
+
+  /// Adds up and publishes the buckets that the last microbatch is done with, and on the calling thread
+  /// lets the exchange go on.
+  private func finishBuckets(
+    _ done: inout Int, after calls: Int, of workerProgram: WorkerProgram, of program: Program,
+    worker index: Int
+  ) {
+    while done < workerProgram.finalCalls.count, workerProgram.finalCalls[done] <= calls {
+      if let last = workerProgram.lastCompute {
+        for case .add(let addition) in workerProgram.instructions[(last + 1)...] {
+          add(addition, of: workers[index], replica.elements.buckets[done])
+        }
+      }
+      done += 1
+      publish(worker: index, buckets: done)
+    }
+    // One thread alone calls MPI.
+    guard index == 0, exchangeFailure == nil else { return }
+    stopwatch.lap(.backward)
+    do throws(CommunicationError) {
+      while begunBuckets < program.sum.bucketCount, isFinal(bucket: begunBuckets) {
+        try begin(program)
+      }
+      for bucket in 0..<begunBuckets { try program.sum.progress(bucket) }
+    } catch {
+      exchangeFailure = error
+    }
+    stopwatch.lap(.hiddenReduction)
+  }
+
+  // MARK: Buckets.
+
+  private func begin(_ program: Program) throws(CommunicationError) {
+    try program.sum.begin(begunBuckets)
+    begunBuckets += 1
+  }
+
+  private func progressWord(_ place: Int, _ worker: Int) -> UnsafeMutablePointer<Atomic<Int>> {
+    memory.segments[place].pointer(
+      at: segments[place].progressOffset(worker), to: Atomic<Int>.self, count: 1)
+  }
+
+  private func publish(worker: Int, buckets: Int) {
+    progressWord(group.place, worker).pointee.store(
+      stepNumber * (replica.elements.buckets.count + 1) + buckets, ordering: .releasing)
+  }
+
+  /// Whether all workers of the group are done with a bucket of this step.
+  private func isFinal(bucket: Int) -> Bool {
+    let wanted = stepNumber * (replica.elements.buckets.count + 1) + bucket + 1
+    for place in segments.indices {
+      for worker in 0..<segments[place].workerCount
+      where progressWord(place, worker).pointee.load(ordering: .acquiring) < wanted {
+        return false
       }
     }
+    return true
   }
+
+  // MARK: What ranks tell each other.
 
   private func outcome(
     _ program: Program, _ failure: (any Error)?
@@ -258,13 +477,18 @@ final class StepEngine {
     var someFailed = false
     var stopWasRequested = false
     for rank in 0..<communicator.size {
-      let base = rank * record.count
-      let header = records.load(fromByteOffset: base, as: Header.self)
+      let record =
+        group.isWholeJob
+        ? UnsafeRawBufferPointer(record(of: rank))
+        : UnsafeRawBufferPointer(
+          rebasing: records[rank * recordSize..<(rank + 1) * recordSize])
+      let header = record.load(as: Header.self)
       someFailed = someFailed || header.hasFailed != 0
       stopWasRequested = stopWasRequested || header.stopWasRequested != 0
+      busyNanoseconds[rank] += header.busyNanoseconds
       for (place, leaf) in division.leaves(of: rank).enumerated() {
-        terms[leaf] = records.load(
-          fromByteOffset: base + MemoryLayout<Header>.stride
+        terms[leaf] = record.load(
+          fromByteOffset: MemoryLayout<Header>.stride
             + place * MemoryLayout<MicrobatchSums>.stride, as: MicrobatchSums.self)
       }
     }
@@ -273,5 +497,17 @@ final class StepEngine {
     }
     return Outcome(
       sums: program.tree.sum(UnsafeBufferPointer(terms)), stopWasRequested: stopWasRequested)
+  }
+}
+
+extension UnsafeMutableRawBufferPointer {
+  /// The memory from an offset on as values of a type.
+  func pointer<Element: ~Copyable>(
+    at offset: Int, to type: Element.Type, count: Int
+  ) -> UnsafeMutablePointer<Element> {
+    guard let baseAddress, offset + count * MemoryLayout<Element>.stride <= self.count else {
+      preconditionFailure("\(count) values at \(offset) of \(self.count) bytes")
+    }
+    return (baseAddress + offset).bindMemory(to: type, capacity: count)
   }
 }

@@ -1,11 +1,21 @@
+import Glibc
+
 /// Where the time of a run went, on this rank.
 public struct Timing: Sendable {
   /// What a stretch of time was for.
   public enum Phase: Int, CaseIterable, Sendable {
-    /// Reading rows, forward and backward passes, and sums within the rank.
-    case compute
-    /// Sums over ranks, waiting for them included.
+    /// Reading rows.
+    case data
+    /// Forward passes.
+    case forward
+    /// Backward passes, and sums within a worker.
+    case backward
+    /// Sums over ranks that went on while the last microbatch was computed.
+    case hiddenReduction
+    /// Sums over ranks, while nothing else was done.
     case reduction
+    /// Waiting for other workers and ranks.
+    case waiting
     /// The update of the parameters.
     case optimizer
     /// Evaluation of the splits.
@@ -16,64 +26,68 @@ public struct Timing: Sendable {
     case other
 
     /// The word in records and summaries.
-    public var word: String { "\(self)" }
+    public var word: String {
+      switch self {
+      case .hiddenReduction: "reduction_hidden"
+      default: "\(self)"
+      }
+    }
   }
 
-  private var totals: InlineTotals = .init()
-  private var last: ContinuousClock.Instant = .now
+  private var totals: [Duration]
   /// The rows that were trained on.
   public internal(set) var rowCount = 0
 
-  /// Starts the clock.
-  mutating func begin() { last = .now }
+  /// Takes over totals, one per phase in order.
+  init(totals: [Duration] = Phase.allCases.map { _ in .zero }) { self.totals = totals }
 
-  /// Counts the time since the last call as spent on `phase`.
-  mutating func end(_ phase: Phase) {
-    let now = ContinuousClock.now
-    totals[phase] += last.duration(to: now)
+  /// The time spent on a phase.
+  public subscript(phase: Phase) -> Duration { totals[phase.rawValue] }
+
+  /// The time spent on all phases: the wall time.
+  public var total: Duration { totals.reduce(.zero, +) }
+
+  /// The time of training alone.
+  public var training: Duration {
+    total - self[.evaluation] - self[.saving] - self[.other]
+  }
+}
+
+/// Counts the time of one thread by phases; nothing of it is counted twice or left out.
+final class Stopwatch {
+  private let totals: UnsafeMutablePointer<Int64>
+  private var last: Int64
+
+  init() {
+    totals = .allocate(capacity: Timing.Phase.allCases.count)
+    totals.initialize(repeating: 0, count: Timing.Phase.allCases.count)
+    last = 0
     last = now
   }
 
-  /// The time spent on a phase.
-  public subscript(phase: Phase) -> Duration { totals[phase] }
+  deinit { totals.deallocate() }
 
-  /// The time spent on all phases.
-  public var total: Duration { Phase.allCases.reduce(.zero) { $0 + self[$1] } }
+  /// Nanoseconds of a clock that only goes forward.
+  var now: Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+  }
 
-  /// The time of training alone: computing, summing, updating.
-  public var training: Duration { self[.compute] + self[.reduction] + self[.optimizer] }
+  /// Starts to count.
+  func start() { last = now }
 
-  /// One duration per phase, without an allocation.
-  private struct InlineTotals: Sendable {
-    private var compute = Duration.zero
-    private var reduction = Duration.zero
-    private var optimizer = Duration.zero
-    private var evaluation = Duration.zero
-    private var saving = Duration.zero
-    private var other = Duration.zero
+  /// Counts the time since the last call as spent on `phase`.
+  @inline(__always)
+  func lap(_ phase: Timing.Phase) {
+    let now = now
+    totals[phase.rawValue] &+= now &- last
+    last = now
+  }
 
-    subscript(phase: Phase) -> Duration {
-      get {
-        switch phase {
-        case .compute: compute
-        case .reduction: reduction
-        case .optimizer: optimizer
-        case .evaluation: evaluation
-        case .saving: saving
-        case .other: other
-        }
-      }
-      set {
-        switch phase {
-        case .compute: compute = newValue
-        case .reduction: reduction = newValue
-        case .optimizer: optimizer = newValue
-        case .evaluation: evaluation = newValue
-        case .saving: saving = newValue
-        case .other: other = newValue
-        }
-      }
-    }
+  /// The time counted so far.
+  var timing: Timing {
+    Timing(totals: Timing.Phase.allCases.map { .nanoseconds(totals[$0.rawValue]) })
   }
 }
 

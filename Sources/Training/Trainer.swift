@@ -25,8 +25,10 @@ final class Trainer {
   private let stopIsRequested: () -> Bool
   private let report: (TrainingEvent) -> Void
   private var lastEvaluatedStep = -1
+  private let hostNames: [String]
   private var recordingFailure: (any Error)?
-  private(set) var timing = Timing()
+  private let stopwatch = Stopwatch()
+  private var rowCount = 0
   private(set) var lastEvaluations: [NamedEvaluation] = []
 
   /// Compiles everything that the loop needs.
@@ -57,7 +59,9 @@ final class Trainer {
     self.report = report
     engine = try StepEngine(
       plan.network, rowCounts: plan.stepRowCounts, microbatches: plan.microbatches,
-      workers: workers, parameters: replica.parameters, communicator: communicator)
+      workers: workers, replica: replica, stopwatch: stopwatch, communicator: communicator)
+    hostNames = try communicator.allgather(Array(communicator.placement.hostName.utf8))
+      .map { String(decoding: $0, as: UTF8.self) }
     let evaluated = splits.evaluated
     evaluator =
       evaluated.isEmpty
@@ -67,6 +71,25 @@ final class Trainer {
         blockSize: plan.configuration.evaluationBlock, workers: workers,
         parameters: replica.parameters,
         communicator: communicator)
+  }
+
+  /// Where the time went so far, on this rank.
+  var timing: Timing {
+    var timing = stopwatch.timing
+    timing.rowCount = rowCount
+    return timing
+  }
+
+  /// The rank that took longest for its microbatches, all steps together; nil if there is one alone.
+  var slowestRank: SlowestRank? {
+    let busy = engine.busyNanoseconds
+    guard busy.count > 1, let slowest = busy.indices.max(by: { busy[$0] < busy[$1] }) else {
+      return nil
+    }
+    let mean = busy.reduce(0, +) / Int64(busy.count)
+    return SlowestRank(
+      rank: slowest, hostName: hostNames[slowest], busy: .nanoseconds(busy[slowest]),
+      meanBusy: .nanoseconds(mean))
   }
 
   /// The memory of plans and gradients on this rank, in bytes.
@@ -80,7 +103,7 @@ final class Trainer {
   ///   `CommunicationError`.
   func run() throws -> Ending {
     if replica.step == 0, plan.configuration.checkpointAtStart { try save() }
-    timing.begin()
+    stopwatch.start()
     var order = order(ofEpoch: 0)
     var orderEpoch = 0
     while replica.step < plan.stepCount {
@@ -110,7 +133,6 @@ final class Trainer {
     let outcome = try engine.computeMicrobatches(
       rowCount: rowCount, of: splits.train, row: { order[start + $0] },
       stopIsRequested: stopIsRequested(), failure: recordingFailure)
-    timing.end(.compute)
     let step = replica.step + 1
     let loss = outcome.sums.loss / outcome.sums.weight
     if !loss.isFinite {
@@ -119,16 +141,13 @@ final class Trainer {
         try communicator.together { throw TrainingError.nonfiniteLoss(step: step, loss: loss) }
       }
     }
-    let gradient = try engine.sumGradients(rowCount: rowCount)
-    timing.end(.reduction)
     let rateFactor = plan.configuration.schedule.factor(
       step: step, stepsPerEpoch: plan.stepsPerEpoch)
-    replica.update(
-      gradient: gradient, scale: 1 / outcome.sums.weight, step: step, rateFactor: rateFactor,
-      pool: engine.pool)
+    try engine.update(
+      rowCount: rowCount,
+      Replica.Update(scale: 1 / outcome.sums.weight, step: step, rateFactor: rateFactor))
     replica.lastLoss = loss
-    timing.end(.optimizer)
-    timing.rowCount += rowCount
+    self.rowCount += rowCount
     return outcome.stopWasRequested
   }
 
@@ -144,14 +163,17 @@ final class Trainer {
       after: step, stepsPerEpoch: plan.stepsPerEpoch)
     if isDue || step == plan.stepCount { try evaluate(epoch: epoch + 1) }
     if step % plan.stepsPerEpoch == 0 {
-      timing.end(.other)
-      record { try $0.recordTiming(timing, step: step, epoch: epoch + 1) }
+      stopwatch.lap(.other)
+      record {
+        try $0.recordTiming(timing, slowest: slowestRank, step: step, epoch: epoch + 1)
+      }
     }
-    timing.end(.other)
+    stopwatch.lap(.other)
   }
 
   private func evaluate(epoch: Int) throws {
     guard let evaluator else { return }
+    stopwatch.lap(.other)
     lastEvaluations = []
     for (split, rows) in splits.evaluated {
       let evaluation = try evaluator.evaluate(rows)
@@ -166,14 +188,14 @@ final class Trainer {
       report(.evaluated(split: split, step: replica.step, epoch: epoch, evaluation))
     }
     lastEvaluatedStep = replica.step
-    timing.end(.evaluation)
+    stopwatch.lap(.evaluation)
   }
 
   /// Writes a checkpoint, after a check that all replicas are the same and finite.
   private func save() throws {
-    timing.end(.other)
-    let digest = replica.digest()
-    try communicator.requireSame(digest, named: "digest of parameters at step \(replica.step)")
+    stopwatch.lap(.other)
+    try communicator.requireSame(
+      replica.digest(), named: "digest of parameters at step \(replica.step)")
     try communicator.together {
       guard replica.isFinite else {
         throw TrainingError.nonfiniteParameters(step: replica.step)
@@ -183,13 +205,15 @@ final class Trainer {
     if lastEvaluatedStep == replica.step, let first = lastEvaluations.first {
       replica.noteEvaluation(first.evaluation)
     }
-    try communicator.together {
-      if let recordingFailure { throw recordingFailure }
-      guard let recorder else { return }
-      let path = try recorder.save(replica)
-      report(.saved(path: path, step: replica.step))
+    try replica.withWholeState { () throws(CommunicationError) in
+      try communicator.together {
+        if let recordingFailure { throw recordingFailure }
+        guard let recorder else { return }
+        let path = try recorder.save(replica)
+        report(.saved(path: path, step: replica.step))
+      }
     }
-    timing.end(.saving)
+    stopwatch.lap(.saving)
   }
 
   /// Lets root write a record; a failure ends the run on all ranks with the next step or checkpoint,
@@ -198,4 +222,16 @@ final class Trainer {
     guard let recorder, recordingFailure == nil else { return }
     do { try work(recorder) } catch { recordingFailure = error }
   }
+}
+
+/// The rank that others waited for most.
+public struct SlowestRank: Sendable {
+  /// Its number.
+  public let rank: Int
+  /// Where it runs.
+  public let hostName: String
+  /// The time it took for its microbatches.
+  public let busy: Duration
+  /// The mean of that time over all ranks.
+  public let meanBusy: Duration
 }

@@ -1,3 +1,4 @@
+import Checkpoints
 public import Communication
 import Configuration
 import Models
@@ -110,12 +111,15 @@ public final class TrainingSession {
         targets: splits.targets)
       try splits.validateLabels(network)
       try network.requireMemory(
-        for: configuration.optimizer, rankCount: communicator.placement.ranksOnHost.count)
+        for: configuration.optimizer, isSharded: configuration.isSharded,
+        rankCount: communicator.placement.ranksOnHost.count)
       return network
     }
-    let replica = Replica(
+    let group = try RankGroup(communicator, limit: configuration.sharedMemoryLimit)
+    let replica = try Replica(
       layout: network.layout, rule: configuration.optimizer,
-      learningRate: configuration.learningRate)
+      learningRate: configuration.learningRate, isSharded: configuration.isSharded,
+      group: group, communicator: communicator)
     self.replica = replica
 
     // Root looks for what there is to go on with; the others hear of it.
@@ -153,7 +157,7 @@ public final class TrainingSession {
           + "this one on any number of ranks")
     }
     // A worker without a microbatch only costs memory.
-    let division = WorkDivision(size: communicator.size, microbatches: microbatches)
+    let division = WorkDivision(groups: group.groups, microbatches: microbatches)
     workers = max(1, min(workers, division.leaves(of: communicator.rank).count))
     self.workers = workers
     try communicator.requireSame("\(microbatches)", named: "number of microbatches")
@@ -171,17 +175,25 @@ public final class TrainingSession {
     replica.step = header.step
 
     if header.checkpointPath != nil {
-      try communicator.broadcast(replica)
+      try replica.distribute()
     } else if let path = request.initialCheckpoint {
       do throws(CommunicationError) {
-        try communicator.together { try loadParameters(from: path, into: replica) }
+        try communicator.together {
+          // All ranks read it, so that all find the same fault.
+          let parameters =
+            replica.isWriter ? replica.parameters : FloatBuffer(count: network.layout.count)
+          try Checkpoint(path).read("parameters", network.layout, into: parameters.elements)
+        }
         try communicator.requireSame(replica.digest(), named: "content of \(path)")
       } catch {
         opened?.discard()
         throw error
       }
     } else {
-      network.writeInitialValues(into: replica.parameters, seed: configuration.seed)
+      if replica.isWriter {
+        network.writeInitialValues(into: replica.parameters, seed: configuration.seed)
+      }
+      group.barrier()
     }
     replica.best = opened?.best
 
@@ -206,9 +218,7 @@ public final class TrainingSession {
 
   /// The memory of parameters, optimiser state, gradients and plans on this rank, in bytes.
   public var byteCount: Int {
-    let vectors = 1 + replica.optimizer.slots.count
-    return vectors * replica.parameters.count * MemoryLayout<Float>.stride
-      + (trainer?.workingByteCount ?? 0)
+    replica.byteCount + (trainer?.workingByteCount ?? 0)
   }
 
   /// The evaluations after the last step.
@@ -222,6 +232,9 @@ public final class TrainingSession {
 
   /// Where the time went, on this rank.
   public var timing: Timing { trainer?.timing ?? Timing() }
+
+  /// The rank that the others waited for most; nil if there is one alone.
+  public var slowestRank: SlowestRank? { trainer?.slowestRank }
 
   /// The steps taken so far.
   public var step: Int { replica.step }

@@ -1,6 +1,7 @@
 import Glibc
 import Kernels
 import Synchronization
+import Tensors
 
 /// The threads of a rank that compute microbatches: the calling thread and others that wait for work.
 ///
@@ -13,10 +14,14 @@ final class WorkerPool {
   private var threads: [pthread_t] = []
 
   /// Starts `count − 1` threads.
-  init(count: Int) {
+  ///
+  /// - Parameters:
+  ///   - count: The number of workers.
+  ///   - mayNotSpin: Whether waiting threads would take the core from those that work.
+  init(count: Int, mayNotSpin: Bool = false) {
     precondition(count > 0, "\(count) workers")
     self.count = count
-    gate = Gate(others: count - 1)
+    gate = Gate(others: count - 1, spins: mayNotSpin ? 0 : 10_000)
     for worker in 1..<max(count, 1) {
       let context = Unmanaged.passRetained(ThreadContext(gate: gate, worker: worker))
       var thread = pthread_t()
@@ -53,11 +58,17 @@ extension WorkerPool {
   ///
   /// - Parameters:
   ///   - count: The number of elements.
-  ///   - body: Gets a range of elements; different ranges at the same time.
-  func runOnRanges(of count: Int, _ body: (Range<Int>) -> Void) {
-    guard self.count > 1, count >= 32768 else { return body(0..<count) }
-    let division = WorkDivision(size: self.count, microbatches: 1)
-    run { body(division.elements(of: $0, count: count)) }
+  ///   - body: Gets the number of the worker and a range of elements; different ranges at the same
+  ///     time.
+  func runOnRanges(of count: Int, _ body: (_ worker: Int, Range<Int>) -> Void) {
+    guard self.count > 1, count >= 32768 else { return body(0, 0..<count) }
+    let alignment = FlatLayout.alignment
+    let lines = (count + alignment - 1) / alignment
+    run { worker in
+      let share = evenShare(of: lines, owner: worker, owners: self.count)
+      body(
+        worker, share.lowerBound * alignment..<min(share.upperBound * alignment, count))
+    }
   }
 }
 
@@ -75,11 +86,12 @@ private final class Gate: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let workIsThere = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private let workIsDone = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  /// About 30 µs.
-  private let spins = 10_000
+  private let spins: Int
 
-  init(others: Int) {
+  /// Ten thousand spins take about 30 µs.
+  init(others: Int, spins: Int) {
     self.others = others
+    self.spins = spins
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(workIsThere, nil)
     pthread_cond_init(workIsDone, nil)

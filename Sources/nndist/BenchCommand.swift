@@ -12,8 +12,57 @@ import Training
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measures the program beside the kernels it stands on.",
-    subcommands: [BenchStepCommand.self])
+    subcommands: [BenchStepCommand.self, BenchReductionCommand.self])
 }
+
+/// `nndist bench reduction`.
+struct BenchReductionCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "reduction",
+    abstract:
+      "Measures the sum of gradients over ranks beside MPI_Allreduce; prints one line of JSON.",
+    discussion: """
+      Ours adds in the order of the tree, whatever the ranks; MPI_Allreduce adds in an order that \
+      depends on ranks and size. OMPI_MCA_coll_tuned_use_dynamic_rules=1 and \
+      OMPI_MCA_coll_tuned_allreduce_algorithm=N choose its algorithm.
+      """)
+
+  @Option(help: "The size of a gradient, in units of 10⁶ bytes.") var megabytes: Double
+  @Option(name: .customLong("shared-memory"), help: "The most ranks of a host that share memory.")
+  var sharedMemoryLimit: Int?
+
+  func validate() throws {
+    guard megabytes > 0, megabytes <= 8000 else {
+      throw ValidationError("--megabytes: found \(megabytes), expected a number up to 8000")
+    }
+    if let sharedMemoryLimit, sharedMemoryLimit < 1 {
+      throw ValidationError("--shared-memory: found \(sharedMemoryLimit), expected 1 or more")
+    }
+  }
+
+  func run() throws {
+    try Job.onAllRanks { communicator in
+      let count = Int(megabytes * 1e6 / 4)
+      let bench = try ReductionBench.measure(
+        count: count, sharedMemoryLimit: sharedMemoryLimit, communicator: communicator)
+      guard communicator.isRoot else { return 0 }
+      print(
+        jsonObject([
+          ("case", .string("reduction")), ("ranks", .integer(communicator.size)),
+          ("groups", .integer(bench.groupCount)), ("elements", .integer(count)),
+          ("ours_ms", .double(milliseconds(bench.ours))),
+          ("allreduce_ms", .double(milliseconds(bench.allreduce))),
+          ("ratio", .double(rounded(bench.allreduce.seconds / bench.ours.seconds))),
+          ("version", .string(Version.text)),
+        ]))
+      return 0
+    }
+  }
+}
+
+private func milliseconds(_ duration: Duration) -> Double { rounded(duration.seconds * 1000) }
+
+private func rounded(_ value: Double) -> Double { (value * 10000).rounded() / 10000 }
 
 /// `nndist bench step`.
 struct BenchStepCommand: ParsableCommand {
@@ -32,6 +81,10 @@ struct BenchStepCommand: ParsableCommand {
   @Option(name: .customLong("set"), help: "Overrides a key of the configuration: key.path=value.")
   var overrides: [String] = []
   @Option(help: "The name of the case in the output.") var name: String?
+  @Flag(
+    name: .customLong("free-order"),
+    help: "Also measures steps whose gradients MPI_Allreduce adds in its own order.")
+  var comparesFreeOrder = false
 
   func validate() throws {
     let extents = samples.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
@@ -55,28 +108,37 @@ struct BenchStepCommand: ParsableCommand {
     try Job.onAllRanks { communicator in
       let (network, configuration) = try communicator.together { try build() }
       let bench = try StepBench.measure(
-        network, targets: targets, configuration: configuration, communicator: communicator)
+        network, targets: targets, configuration: configuration,
+        comparesFreeOrder: comparesFreeOrder, communicator: communicator)
       guard communicator.isRoot else { return 0 }
       let name = name ?? URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+      let free: [(key: String, value: JSONValue)] =
+        bench.freeOrderStep.map {
+          [
+            ("free_order_ms", .double(milliseconds($0))),
+            ("exact_to_free", .double(rounded(bench.step.seconds / $0.seconds))),
+          ]
+        } ?? []
       print(
-        jsonObject([
-          ("case", .string(name)), ("ranks", .integer(communicator.size)),
-          ("workers", .integer(bench.workers)), ("microbatches", .integer(bench.microbatches)),
-          ("batch", .integer(configuration.batchSize)),
-          ("parameters", .integer(bench.parameterCount)),
-          ("step_ms", .double(milliseconds(bench.step))),
-          ("step_ms_min", .double(milliseconds(bench.range.least))),
-          ("step_ms_max", .double(milliseconds(bench.range.largest))),
-          ("floor_ms", .double(milliseconds(bench.floor))),
-          ("ratio", .double(rounded(bench.ratio))),
-          (
-            "rows_per_second",
-            .double((Double(configuration.batchSize) / bench.step.seconds).rounded())
-          ),
-          ("peak_megabytes", .double(rounded(peakMegabytes()))), ("isa", .string(describeISA())),
-          ("binding", .string(binding(communicator.placement))),
-          ("version", .string(Version.text)),
-        ]))
+        jsonObject(
+          [
+            ("case", .string(name)), ("ranks", .integer(communicator.size)),
+            ("workers", .integer(bench.workers)), ("microbatches", .integer(bench.microbatches)),
+            ("batch", .integer(configuration.batchSize)),
+            ("parameters", .integer(bench.parameterCount)),
+            ("step_ms", .double(milliseconds(bench.step))),
+            ("step_ms_min", .double(milliseconds(bench.range.least))),
+            ("step_ms_max", .double(milliseconds(bench.range.largest))),
+            ("floor_ms", .double(milliseconds(bench.floor))),
+            ("ratio", .double(rounded(bench.ratio))),
+            (
+              "rows_per_second",
+              .double((Double(configuration.batchSize) / bench.step.seconds).rounded())
+            ),
+            ("peak_megabytes", .double(rounded(peakMegabytes()))), ("isa", .string(describeISA())),
+            ("binding", .string(binding(communicator.placement))),
+            ("version", .string(Version.text)),
+          ] + free))
       return 0
     }
   }
@@ -98,10 +160,6 @@ struct BenchStepCommand: ParsableCommand {
     }
     return (network, configuration)
   }
-
-  private func milliseconds(_ duration: Duration) -> Double { rounded(duration.seconds * 1000) }
-
-  private func rounded(_ value: Double) -> Double { (value * 10000).rounded() / 10000 }
 
   /// The largest memory this process has used, in units of 10⁶ bytes.
   private func peakMegabytes() -> Double {

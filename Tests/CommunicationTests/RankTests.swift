@@ -17,6 +17,12 @@ struct CollectiveTests {
     #expect(result.status == 0, "\(result)")
   }
 
+  @Test("share memory in groups, and wait for each other there", arguments: [1, 2, 3, 5])
+  func memory(ranks: Int) throws {
+    let result = try launch("RankChecks", "memory", ranks: ranks)
+    #expect(result.status == 0, "\(result)")
+  }
+
   @Test("ranks of one host know each other and share its cores", arguments: [1, 3])
   func placement(ranks: Int) throws {
     let result = try launch("RankChecks", "placement", ranks: ranks)
@@ -48,8 +54,9 @@ struct CollectiveTests {
       ("collective", 70, "ranks call different collectives: ranks 0–1: allgather, rank 2: barrier"),
       ("exchange", 70, "rank 2 sends 3 floats to rank 0, which expects 2"),
       (
-        "shards", 78,
-        "list of shards differs: ranks 0–1: '0..<2 0..<0 0..<0', rank 2: '0..<3 0..<0 0..<0'"
+        "extent", 78,
+        "rank 2 of 3: exchange between ranks: 2147483648 elements, at most 2147483647 can be sent "
+          + "at once"
       ),
       ("value", 78, "program differs: ranks 0–1: 'binary false', rank 2: 'binary true'"),
     ])
@@ -124,14 +131,15 @@ struct LostRankTests {
 
   @Test(
     "a stopped rank ends the job with one line and status 76",
-    arguments: [(0, "barrier"), (2, "barrier"), (1, "finish")])
+    arguments: [(0, "barrier"), (2, "barrier"), (1, "finish"), (1, "memory")])
   func stopped(rank: Int, collective: String) throws {
+    let name = collective == "memory" ? "shared memory" : collective
     let result = try launch(
       "RankChecks", "lost", "stopped", "\(rank)", collective, "--stopped-limit", "2", ranks: 3)
     #expect(result.status == 76, "\(result)")
     let speaker = rank == 0 ? 1 : 0
     #expect(result.error.hasPrefix("rank \(speaker) of 3: rank \(rank) (pid "))
-    #expect(result.error.hasSuffix(" is stopped; waited 2 s for it in \(collective)\n"))
+    #expect(result.error.hasSuffix(" is stopped; waited 2 s for it in \(name)\n"))
     #expect(result.error.filter { $0 == "\n" }.count == 1)
     #expect(result.duration < .seconds(30))
   }

@@ -40,29 +40,29 @@ struct SoloCommunicatorTests {
     try communicator.requireSame("anything", named: "text")
   }
 
-  @Test("an exchange copies its range")
+  @Test("an exchange of nothing is done at once")
   func exchange() throws {
-    let exchange = try communicator.prepareExchange(sending: [1..<3], receiving: [2..<4])
-    let source: [Float] = [9, 1, 2, 9]
-    var destination: [Float] = [0, 0, 0, 0, 0]
-    try source.withUnsafeBufferPointer { from in
-      try destination.withUnsafeMutableBufferPointer {
-        try communicator.alltoall(exchange, from: from, into: $0)
-      }
+    let exchange = try communicator.prepareExchange(sending: [0..<0], receiving: [0..<0])
+    var values: [Float] = [9, 1]
+    try values.withUnsafeMutableBufferPointer {
+      try communicator.start(exchange, from: $0, into: $0)
     }
-    #expect(destination == [0, 0, 1, 2, 0])
+    #expect(try communicator.progress(exchange))
+    try communicator.finish(exchange)
+    #expect(values == [9, 1])
   }
 
-  @Test("ranges past 2³¹ − 1 are refused")
-  func tooLarge() {
-    let end = Int(Int32.max) + 1
-    #expect {
-      try communicator.prepareShards([0..<end])
-    } throws: { error in
-      let text =
-        "vector shared by all ranks: 2147483648 elements, at most 2147483647 can be sent at once"
-      return "\(error)" == text && (error as? CommunicationError)?.exitStatus == 78
-    }
+  @Test("is a group of its own, with memory of zeros")
+  func group() throws {
+    let group = try RankGroup(communicator)
+    #expect(group.groups == [[0]] && group.isWholeJob && group.isLeader)
+    group.barrier()
+    let memory = try group.allocate(byteCount: 5000)
+    let segment = try #require(memory.segments.first)
+    #expect(memory.segments.count == 1 && segment.count >= 5000)
+    #expect(segment.allSatisfy { $0 == 0 })
+    segment.copyBytes(from: [UInt8](repeating: 7, count: 5000))
+    #expect(segment.prefix(5000).allSatisfy { $0 == 7 })
   }
 
   @Test("an error keeps its text and status, without a prefix")

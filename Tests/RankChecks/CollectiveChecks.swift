@@ -11,6 +11,7 @@ let checks: [String: Check] = [
   "fail": fail,
   "latency": measureLatency,
   "lost": lose,
+  "memory": checkMemory,
   "placement": checkPlacement,
 ]
 
@@ -29,7 +30,6 @@ private func checkCollectives(_ communicator: any Communicator, _ options: Check
 @Sendable
 private func checkExchanges(_ communicator: any Communicator, _ options: CheckOptions) throws {
   for count in counts { try checkExchange(communicator, count: count) }
-  for count in counts { try checkShards(communicator, count: count) }
 }
 
 private let counts = [0, 1, 10_007, (1 << 20) + 1]
@@ -130,12 +130,15 @@ private func checkSame(_ communicator: any Communicator) throws {
   try require(text.hasPrefix(expected), text)
 }
 
-/// Rank r sends rank s a range of `count` · (r + 1) / (s + 2) elements, so that no two agree.
+/// Rank r sends rank s a range of `count` · (r + 1) / (s + 2) elements, so that no two agree; two
+/// exchanges are under way at once.
 private func checkExchange(_ communicator: any Communicator, count: Int) throws {
   let (rank, size) = (communicator.rank, communicator.size)
-  func extent(from sender: Int, to receiver: Int) -> Int { count * (sender + 1) / (receiver + 2) }
-  func value(from sender: Int, to receiver: Int, _ i: Int) -> Float {
-    Float((i + 1) * (sender * size + receiver + 1) % 8191)
+  func extent(from sender: Int, to receiver: Int) -> Int {
+    sender == receiver ? 0 : count * (sender + 1) / (receiver + 2)
+  }
+  func value(_ number: Int, from sender: Int, to receiver: Int, _ i: Int) -> Float {
+    Float((i + 1 + number) * (sender * size + receiver + 1) % 8191)
   }
   func ranges(_ counts: [Int], gap: Int) -> [Range<Int>] {
     var end = 0
@@ -149,44 +152,85 @@ private func checkExchange(_ communicator: any Communicator, count: Int) throws 
   // Received in the other order of ranks than they are numbered.
   let receiving = Array(
     ranges((0..<size).reversed().map { extent(from: $0, to: rank) }, gap: 1).reversed())
-  let exchange = try communicator.prepareExchange(sending: sending, receiving: receiving)
-  var source = [Float](repeating: -1, count: exchange.sendExtent)
-  for (receiver, range) in sending.enumerated() {
-    for (i, position) in range.enumerated() {
-      source[position] = value(from: rank, to: receiver, i)
-    }
-  }
-  var destination = [Float](repeating: -2, count: exchange.receiveExtent)
-  // Twice, because a prepared exchange is used for every step.
-  for _ in 0..<2 {
-    try source.withUnsafeBufferPointer { from in
-      try destination.withUnsafeMutableBufferPointer {
-        try communicator.alltoall(exchange, from: from, into: $0)
+  var exchanges: [FloatExchange] = []
+  var buffers:
+    [(source: UnsafeMutableBufferPointer<Float>, target: UnsafeMutableBufferPointer<Float>)] = []
+  for number in 0..<2 {
+    let exchange = try communicator.prepareExchange(
+      sending: sending, receiving: receiving, tag: number)
+    exchanges.append(exchange)
+    let source = UnsafeMutableBufferPointer<Float>.allocate(capacity: exchange.sendExtent)
+    source.initialize(repeating: -1)
+    for (receiver, range) in sending.enumerated() {
+      for (i, position) in range.enumerated() {
+        source[position] = value(number, from: rank, to: receiver, i)
       }
     }
+    let target = UnsafeMutableBufferPointer<Float>.allocate(capacity: exchange.receiveExtent)
+    target.initialize(repeating: -2)
+    buffers.append((source, target))
   }
-  var expected = [Float](repeating: -2, count: exchange.receiveExtent)
-  for (sender, range) in receiving.enumerated() {
-    for (i, position) in range.enumerated() {
-      expected[position] = value(from: sender, to: rank, i)
+  defer {
+    for (source, target) in buffers {
+      source.deallocate()
+      target.deallocate()
     }
   }
-  try require(destination == expected, "exchange of \(count)")
+  // Twice, because a prepared exchange is used for every step.
+  for _ in 0..<2 {
+    for (exchange, buffer) in zip(exchanges, buffers) {
+      try communicator.start(exchange, from: buffer.source, into: buffer.target)
+    }
+    _ = try communicator.progress(exchanges[1])
+    for exchange in exchanges { try communicator.finish(exchange) }
+    for exchange in exchanges {
+      try require(try communicator.progress(exchange), "an exchange that is finished is complete")
+    }
+  }
+  for (number, buffer) in buffers.enumerated() {
+    var expected = [Float](repeating: -2, count: buffer.target.count)
+    for (sender, range) in receiving.enumerated() {
+      for (i, position) in range.enumerated() {
+        expected[position] = value(number, from: sender, to: rank, i)
+      }
+    }
+    try require(Array(buffer.target) == expected, "exchange \(number) of \(count)")
+  }
 }
 
-private func checkShards(_ communicator: any Communicator, count: Int) throws {
+/// Groups of at most one, two and all ranks see each other's memory, and only their own group's.
+@Sendable
+private func checkMemory(_ communicator: any Communicator, _ options: CheckOptions) throws {
   let (rank, size) = (communicator.rank, communicator.size)
-  // Uneven, and the first rank owns nothing when there are several.
-  let ends = (0...size).map { size == 1 ? count * $0 : count * max(0, $0 - 1) / (size - 1) }
-  let ranges = (0..<size).map { ends[$0]..<ends[$0 + 1] }
-  let shards = try communicator.prepareShards(ranges)
-  try require(shards.extent == count, "extent \(shards.extent) of \(count)")
-  var values = [Float](repeating: -1, count: count)
-  for i in ranges[rank] { values[i] = Float(i * 3 % 8191 + rank) }
-  try values.withUnsafeMutableBufferPointer { try communicator.allgather(shards, in: $0) }
-  for (owner, range) in ranges.enumerated() {
-    for i in range {
-      try require(values[i] == Float(i * 3 % 8191 + owner), "shard of rank \(owner) at \(i)")
+  for limit in [1, 2, size, nil] {
+    let group = try RankGroup(communicator, limit: limit)
+    let length = limit ?? size
+    let expected = stride(from: 0, to: size, by: length).map {
+      Array($0..<min($0 + length, size))
     }
+    try require(group.groups == expected, "groups \(group.groups), expected \(expected)")
+    try require(group.members[group.place] == rank, "place \(group.place) of rank \(rank)")
+    // Segments of different sizes, the first of several pages.
+    let memory = try group.allocate(byteCount: 10_000 / (rank + 1) + 8)
+    let words = memory.segments.map { $0.bindMemory(to: Int.self) }
+    for round in 1...500 {
+      let own = words[group.place]
+      own[0] = round * (rank + 1)
+      own[own.count - 1] = -round * (rank + 1)
+      group.barrier()
+      for (member, word) in zip(group.members, words) {
+        try require(
+          word[0] == round * (member + 1) && word[word.count - 1] == -round * (member + 1),
+          "round \(round): rank \(member) wrote \(word[0])")
+      }
+      group.barrier()
+    }
+    memory.release(memory.segments[group.place])
+    try require(memory.segments[group.place].allSatisfy { $0 == 0 }, "released memory is zeros")
+    // Waiting for a word, not for a barrier.
+    group.barrier()
+    if group.isLeader { words[0][1] = 1 }
+    group.wait { words[0].baseAddress.map { $0[1] } == 1 }
+    try communicator.barrier()
   }
 }

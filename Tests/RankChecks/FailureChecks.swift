@@ -38,10 +38,13 @@ func differ(_ communicator: any Communicator, _ options: CheckOptions) throws {
     if isLast { sending[0] = range }
     if communicator.isRoot { receiving[communicator.size - 1] = range }
     _ = try communicator.prepareExchange(sending: sending, receiving: receiving)
-  case "shards":
-    var ranges = [Range<Int>](repeating: 0..<0, count: communicator.size)
-    ranges[0] = 0..<(isLast ? 3 : 2)
-    _ = try communicator.prepareShards(ranges)
+  case "extent":
+    // Refused on all ranks, though only one would go too far.
+    let end = isLast ? Int(Int32.max) + 1 : 0
+    var sending = [Range<Int>](repeating: 0..<0, count: communicator.size)
+    if isLast { sending[0] = 0..<end }
+    let receiving = [Range<Int>](repeating: 0..<0, count: communicator.size)
+    _ = try communicator.prepareExchange(sending: sending, receiving: receiving)
   case "value":
     try communicator.requireSame("binary \(isLast)", named: "program")
   default:
@@ -92,6 +95,7 @@ func fail(_ communicator: any Communicator, _ options: CheckOptions) throws {
 /// Loses a rank in the named way, while the others wait for it in a collective.
 @Sendable
 func lose(_ communicator: any Communicator, _ options: CheckOptions) throws {
+  let group = options[2] == "memory" ? try RankGroup(communicator) : nil
   try communicator.barrier()
   if communicator.rank == (try options.number(1)) {
     switch options[0] {
@@ -105,6 +109,7 @@ func lose(_ communicator: any Communicator, _ options: CheckOptions) throws {
     }
   }
   if options[2] == "finish" { return }
+  group?.barrier()
   try communicator.barrier()
   print("rank \(communicator.rank) went on")
 }

@@ -50,19 +50,60 @@ struct WorkDivisionTests {
     }
   }
 
-  @Test("gives every element to one rank, on borders of cache lines")
-  func elements() {
-    for count in [0, 1, 15, 16, 17, 100, 4810, 65536] {
-      for size in [1, 2, 3, 5, 8, 64, 300] {
-        let division = WorkDivision(size: size, microbatches: 8)
-        var end = 0
-        for rank in 0..<size {
-          let range = division.elements(of: rank, count: count)
-          #expect(range.lowerBound == end)
-          #expect(range.lowerBound % FlatLayout.alignment == 0 || range.isEmpty)
-          end = range.upperBound
+  @Test("gives the ranks of a group neighbouring microbatches, however groups are numbered")
+  func groups() {
+    for groups in [[[0, 2], [1, 3]], [[0], [1, 2, 4], [3]], [[0, 1, 2, 3, 4]]] {
+      let size = groups.joined().count
+      for microbatches in 1...17 {
+        let division = WorkDivision(groups: groups, microbatches: microbatches)
+        #expect(division.size == size)
+        let inOrder = groups.joined().flatMap { division.leaves(of: $0) }
+        #expect(inOrder == Array(0..<microbatches))
+        for (group, members) in groups.enumerated() {
+          #expect(
+            members.flatMap { division.leaves(of: $0) } == Array(division.leaves(ofGroup: group)))
         }
-        #expect(end == count)
+        for rank in 0..<size {
+          let ofWorkers = (0..<3).flatMap { division.leaves(of: rank, worker: $0, of: 3) }
+          #expect(ofWorkers == Array(division.leaves(of: rank)))
+        }
+      }
+    }
+  }
+}
+
+@Suite("Division of elements among ranks")
+struct ElementDivisionTests {
+  @Test("gives every element of every bucket to one rank, on borders of cache lines")
+  func elements() {
+    for count in [0, 16, 32, 112, 4816, 65536] {
+      for groups in [
+        [[0]], [[0, 1, 2]], [[0], [1]], [[0, 3], [1, 2, 4]], [[0, 1], [2], [3, 4, 5]],
+      ] {
+        for length in [nil, 16, 100, 4096] {
+          let division = ElementDivision(groups: groups, count: count, bucketLength: length)
+          #expect(division.buckets.reversed().flatMap { $0 } == Array(0..<count))
+          for bucket in division.buckets {
+            let ranges = groups.joined().map { division.elements(of: $0, in: bucket) }
+            #expect(ranges.flatMap { $0 } == Array(bucket))
+            #expect(ranges.allSatisfy { $0.isEmpty || $0.lowerBound % FlatLayout.alignment == 0 })
+          }
+        }
+      }
+    }
+  }
+
+  @Test("lets each group send each owner all that it owns, once")
+  func messages() {
+    for groups in [[[0], [1]], [[0, 3], [1, 2, 4]], [[0, 1], [2], [3, 4, 5]]] {
+      let division = ElementDivision(groups: groups, count: 4816, bucketLength: 1000)
+      for bucket in division.buckets {
+        for (group, members) in groups.enumerated() {
+          for receiver in groups.joined() where !members.contains(receiver) {
+            let sent = members.flatMap { division.elements(from: $0, to: receiver, in: bucket) }
+            #expect(sent == Array(division.elements(of: receiver, in: bucket)), "group \(group)")
+          }
+        }
       }
     }
   }

@@ -38,9 +38,11 @@ struct OptimizerTests {
       for i in 0..<reference.count {
         gradient.pointer[i] = 4 * Float((i * 5 + step * 3) % 13 - 6) / 16
       }
-      optimizer.update(parameters, gradient: gradient, elements: 0..<7, scale: 0.25, step: step)
       optimizer.update(
-        parameters, gradient: gradient, elements: 7..<reference.count, scale: 0.25, step: step)
+        parameters, gradient: gradient.pointer, elements: 0..<7, scale: 0.25, step: step)
+      optimizer.update(
+        parameters, gradient: gradient.pointer, elements: 7..<reference.count, scale: 0.25,
+        step: step)
     }
     for i in 0..<reference.count {
       #expect(abs(Double(parameters.pointer[i]) - expected[i]) <= 3e-7, "element \(i)")

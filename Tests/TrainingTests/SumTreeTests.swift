@@ -84,9 +84,8 @@ struct SumTreeTests {
       var pieces: [Float] = []
       var ofWorkers: [SumTree.Node: Int] = [:]
       for worker in 0..<workers {
-        let share = evenShare(of: own.count, owner: worker, owners: workers)
-        let range = own.lowerBound + share.lowerBound..<own.lowerBound + share.upperBound
-        let nodes = tree.maximalNodes(in: range)
+        let nodes = tree.maximalNodes(
+          in: division.leaves(of: rank, worker: worker, of: workers))
         let sum = tree.sequentialSum(of: nodes)
         var slots = [Float](repeating: .nan, count: sum.slotCount)
         for instruction in sum.instructions {

@@ -1,0 +1,138 @@
+// The ranks of a job in groups that share memory, and the barrier among the ranks of one.
+
+import CLinux
+import Glibc
+import Synchronization
+
+/// The partition of the ranks into groups that share memory, and this rank's own group.
+///
+/// A group is the ranks of one host, where they can map each other's memory; a rank by itself is a
+/// group too, so that whoever uses groups needs no other case.
+public final class RankGroup {
+  /// All groups of the job, each ascending, by their first rank; the same on all ranks.
+  public let groups: [[Int]]
+  /// The number of this rank's group.
+  public let index: Int
+  /// This rank's place in its group.
+  public let place: Int
+  /// The ranks of this rank's group, ascending.
+  public var members: [Int] { groups[index] }
+  /// Whether this rank is the first of its group.
+  public var isLeader: Bool { place == 0 }
+  /// Whether all ranks of the job are in one group.
+  public var isWholeJob: Bool { groups.count == 1 }
+
+  private let communicator: any Communicator
+  private let memory: SharedMemory
+  private let gate: UnsafeMutablePointer<Gate>
+  private let spins: Int
+
+  /// What the ranks of a group share to wait for each other; in the first one's memory.
+  private struct Gate: ~Copyable {
+    /// Rises with every barrier.
+    let generation = Atomic<UInt32>(0)
+    let arrived = Atomic<UInt32>(0)
+    let sleeping = Atomic<UInt32>(0)
+  }
+
+  /// Finds the groups of a job.
+  ///
+  /// Collective. Ranks of one host that cannot map each other's memory, as in containers of their own,
+  /// become groups of one rank each.
+  ///
+  /// - Parameters:
+  ///   - communicator: All ranks of the job.
+  ///   - limit: The most ranks of a group; nil for all of a host.
+  /// - Throws: ``CommunicationError``.
+  public init(
+    _ communicator: any Communicator, limit: Int? = nil
+  ) throws(CommunicationError) {
+    self.communicator = communicator
+    let (rank, size) = (communicator.rank, communicator.size)
+    let limit = max(limit ?? size, 1)
+    let onHost = communicator.placement.ranksOnHost
+    let position = onHost.firstIndex(of: rank) ?? 0
+    let start = position / limit * limit
+    var own = Array(onHost[start..<min(start + limit, onHost.count)])
+    var memory = try SharedMemory.ifPossible(
+      byteCount: MemoryLayout<Gate>.size, members: own, communicator: communicator)
+    let canShare = try communicator.allgather([memory == nil ? 0 : 1])
+    if canShare.contains([0]) {
+      // Once more on all ranks, since it is collective.
+      if memory == nil { own = [rank] }
+      memory = try SharedMemory(
+        byteCount: MemoryLayout<Gate>.size, members: own, communicator: communicator)
+    }
+    guard let memory, let base = memory.segments[0].baseAddress else {
+      throw .mpi(call: "shared memory", reason: "nothing was mapped")
+    }
+    self.memory = memory
+    gate = base.bindMemory(to: Gate.self, capacity: 1)
+    let all = try communicator.allgather(own.withUnsafeBytes { Array($0) })
+    var groups: [[Int]] = []
+    for (other, bytes) in all.enumerated() {
+      let members = bytes.withUnsafeBytes { raw in
+        (0..<raw.count / 8).map { raw.loadUnaligned(fromByteOffset: 8 * $0, as: Int.self) }
+      }
+      if members.first == other { groups.append(members) }
+    }
+    self.groups = groups
+    index = groups.firstIndex { $0.contains(rank) } ?? 0
+    place = own.firstIndex(of: rank) ?? 0
+    // Ranks that have no core of their own take it from those that work.
+    spins = communicator.placement.isOversubscribed ? 0 : 20_000
+  }
+
+  /// Returns memory to which every rank of the group contributes a segment, of zeros.
+  ///
+  /// Collective over all ranks of the job.
+  ///
+  /// - Parameter byteCount: The size of this rank's segment; ranks may differ.
+  /// - Returns: The memory, mapped on this rank.
+  /// - Throws: ``CommunicationError/failed(_:)`` if there is none on some rank.
+  public func allocate(byteCount: Int) throws(CommunicationError) -> SharedMemory {
+    try SharedMemory(byteCount: byteCount, members: members, communicator: communicator)
+  }
+
+  /// Returns when all ranks of the group have called it; what they wrote before can be read then.
+  ///
+  /// - Complexity: below a microsecond beside the waiting where no rank sleeps; no allocation.
+  public func barrier() {
+    guard members.count > 1 else { return }
+    let generation = gate.pointee.generation.load(ordering: .acquiring)
+    let arrived = gate.pointee.arrived.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
+    if arrived == UInt32(members.count) {
+      gate.pointee.arrived.store(0, ordering: .relaxed)
+      gate.pointee.generation.store(generation &+ 1, ordering: .sequentiallyConsistent)
+      // A rank says that it sleeps before it looks at the generation for the last time.
+      if gate.pointee.sleeping.load(ordering: .sequentiallyConsistent) > 0 {
+        clinux_futex_wake_all(gate)
+      }
+      return
+    }
+    for _ in 0..<spins {
+      if gate.pointee.generation.load(ordering: .acquiring) != generation { return }
+      clinux_spin_hint()
+    }
+    communicator.watchWait {
+      gate.pointee.sleeping.wrappingAdd(1, ordering: .sequentiallyConsistent)
+      while gate.pointee.generation.load(ordering: .sequentiallyConsistent) == generation {
+        clinux_futex_wait(gate, generation)
+      }
+      gate.pointee.sleeping.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+    }
+  }
+
+  /// Waits until `condition` holds, which another rank of the group brings about.
+  ///
+  /// - Parameter condition: Looks at memory of the group; called again and again.
+  public func wait(until condition: () -> Bool) {
+    for _ in 0..<spins {
+      if condition() { return }
+      clinux_spin_hint()
+    }
+    communicator.watchWait {
+      while !condition() { sched_yield() }
+    }
+  }
+}
