@@ -96,7 +96,8 @@ let package = Package(
       path: "Tests/TestSupport",
       swiftSettings: borders),
     .executableTarget(
-      name: "RankChecks", dependencies: ["Communication"], path: "Tests/RankChecks",
+      name: "RankChecks", dependencies: ["Communication", "Training", "Models", "Tensors"],
+      path: "Tests/RankChecks",
       swiftSettings: borders),
     // Takes the place of malloc, so only a program of its own may link it.
     .target(name: "AllocationCount", path: "Tests/AllocationCount"),

@@ -1,12 +1,12 @@
 public import Graphs
-import OneDNN
+import Kernels
 public import Tensors
 
 /// A graph made ready to run for one number of rows: order, memory and bound kernels.
 ///
 /// Everything is decided when the plan is made. A run goes through a list of calls; it allocates
 /// nothing, looks nothing up and creates nothing. A plan belongs to one thread at a time, and to the
-/// thread it was made on as far as OpenMP's settings go (see `OneDNN.prepareThread`).
+/// thread it was made on as far as OpenMP's settings go (see `prepareThread`).
 public final class Plan {
   /// The number of rows that the plan computes together.
   public let batch: Int
@@ -44,7 +44,7 @@ public final class Plan {
     precondition(batch > 0, "a plan for \(batch) rows")
     precondition(
       Set(gradients.map(\.parameter)).count == gradients.count, "two gradients for one parameter")
-    OneDNN.prepareThread()
+    prepareThread()
     var builder: PlanBuilder
     let moved: [Graph.Node]
     do {

@@ -16,15 +16,25 @@ import Tensors
 final class GradientSum {
   /// Memory for what is sent and received, shared by the sums of one run.
   final class Staging {
+    /// How numbers are sent.
+    let format: GradientFormat
     private var reserved = (sending: 0, receiving: 0)
     private(set) lazy var sending = FloatBuffer(count: reserved.sending)
     private(set) lazy var receiving = FloatBuffer(count: reserved.receiving)
+    /// What was received, as numbers.
+    private(set) lazy var decoded =
+      format == .float ? receiving : FloatBuffer(count: reserved.receiving)
+
+    init(_ format: GradientFormat = .float) { self.format = format }
 
     func reserve(sending: Int, receiving: Int) {
       reserved = (max(reserved.sending, sending), max(reserved.receiving, receiving))
     }
 
-    var byteCount: Int { (reserved.sending + reserved.receiving) * MemoryLayout<Float>.stride }
+    var byteCount: Int {
+      let vectors = reserved.sending + reserved.receiving
+      return vectors * MemoryLayout<Float>.stride * (format == .float ? 1 : 2)
+    }
   }
 
   /// What one rank of another group gets of a bucket: its range of each of this group's subtrees.
@@ -58,6 +68,8 @@ final class GradientSum {
   /// How the whole is made of the pieces and of what the other groups send.
   private let whole: (additions: [SumTree.Addition], slot: Int?)
   private var buckets: [Bucket] = []
+  /// What rounding has kept from being sent; used again when this pattern of microbatches comes again.
+  private let residual: FloatBuffer
 
   /// The elements that are added before the next ones are looked at, so that they stay in the cache.
   private static let blockLength = FlatSum.blockLength
@@ -143,9 +155,11 @@ final class GradientSum {
           exchange: isAlone
             ? nil
             : try communicator.prepareExchange(
-              sending: sending, receiving: receiving, tag: index % 16384)))
+              sending: sending.map(staging.format.floats),
+              receiving: receiving.map(staging.format.floats), tag: index % 16384)))
     }
     staging.reserve(sending: sent, receiving: got)
+    residual = FloatBuffer(count: staging.format == .float ? 0 : sent)
   }
 
   /// Cuts the owned range of a bucket where another rank begins to be the one that sends.
@@ -205,9 +219,17 @@ final class GradientSum {
           FlatSum.add(
             pieces[addition.target] + start, pieces[addition.source] + start, count: count)
         }
-        Elementwise.copy(
-          pieces[subtree.slot] + start,
-          into: staging.sending.pointer + offset + index * outgoing.elements.count, count: count)
+        let place = offset + index * outgoing.elements.count
+        switch staging.format {
+        case .float:
+          Elementwise.copy(
+            pieces[subtree.slot] + start, into: staging.sending.pointer + place, count: count)
+        case .bf16:
+          BFloat16.encode(
+            pieces[subtree.slot] + start, residual: residual.pointer + place,
+            into: UnsafeMutableRawPointer(staging.sending.pointer)
+              .assumingMemoryBound(to: UInt16.self) + place, count: count)
+        }
       }
       start += count
     }
@@ -242,6 +264,13 @@ final class GradientSum {
       var start = range.lowerBound
       while start < range.upperBound {
         let count = min(GradientSum.blockLength, range.upperBound - start)
+        if staging.format == .bf16 {
+          for offset in part.offsets {
+            BFloat16.decode(
+              UnsafeRawPointer(staging.receiving.pointer).assumingMemoryBound(to: UInt16.self)
+                + offset + start, into: staging.decoded.pointer + offset + start, count: count)
+          }
+        }
         for addition in whole.additions {
           FlatSum.add(
             piece(addition.target, part) + start, piece(addition.source, part) + start,
@@ -257,6 +286,23 @@ final class GradientSum {
   @inline(__always)
   private func piece(_ index: Int, _ part: Part) -> UnsafeMutablePointer<Float> {
     index < pieces.count
-      ? pieces[index] : staging.receiving.pointer + part.offsets[index - pieces.count]
+      ? pieces[index] : staging.decoded.pointer + part.offsets[index - pieces.count]
+  }
+}
+
+/// How sums of gradients are sent between groups of ranks.
+public enum GradientFormat: String, CaseIterable, Sendable {
+  /// As they are.
+  case float
+  /// Rounded to bfloat16, what is lost added the next time: half as many bytes, but the answer depends
+  /// on the groups, and on where a run was stopped.
+  case bf16
+
+  /// The floats of a message that hold a range of numbers, which ends and begins on cache lines.
+  func floats(_ elements: Range<Int>) -> Range<Int> {
+    switch self {
+    case .float: elements
+    case .bf16: elements.lowerBound / 2..<elements.upperBound / 2
+    }
   }
 }

@@ -85,6 +85,8 @@ public struct RunConfiguration: Sendable {
   public var isSharded: Bool
   /// The most ranks of a host that share memory; nil for all.
   public var sharedMemoryLimit: Int?
+  /// How sums of gradients are sent between hosts.
+  public var gradientFormat: GradientFormat
   /// The threads of a rank that compute microbatches; nil to choose.
   public var workers: Int?
   /// The largest split that is held in memory, in bytes.
@@ -140,8 +142,14 @@ public struct RunConfiguration: Sendable {
       meaning: "whether to keep the checkpoint with the best evaluation too")
     metricsInterval = try root.section("metrics", shorthand: "every").integer(
       "every", default: 1, in: .positive, meaning: "steps from one step record to the next")
-    onNonfinite = try root.section("train").choice(
+    let train = try root.section("train")
+    onNonfinite = try train.choice(
       "on_nonfinite", default: .stop, meaning: "what to do when the loss is not a finite number")
+    gradientFormat = try train.choice(
+      "gradient_exchange", default: .float,
+      meaning:
+        "numbers that sums of gradients are sent in between hosts; bf16 is half as long, but "
+        + "then the answer depends on the hosts")
     let run = try root.section("run")
     workers = try run.value(
       "workers", [.word("auto", nil), .integer(.between(1, 4096)) { $0 }], default: .string("auto"),

@@ -151,9 +151,9 @@ package final class BenchSteps {
 
   /// Takes one step with gradients added in MPI's own order.
   ///
-  /// Collective; for one microbatch and one worker per rank.
+  /// Collective; for one worker per rank and parameters that are not sharded.
   package func stepInFreeOrder() throws {
-    try engine.updateInFreeOrder(try compute())
+    try engine.updateInFreeOrder(rowCount: batchSize, try compute())
   }
 
   private func compute() throws -> Replica.Update {

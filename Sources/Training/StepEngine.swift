@@ -115,12 +115,14 @@ final class StepEngine {
   ///   - microbatches: The number of microbatches of each step.
   ///   - workerCount: The number of threads of this rank; ranks may differ.
   ///   - replica: What is updated.
+  ///   - gradientFormat: How sums of gradients are sent between groups of ranks.
   ///   - stopwatch: Told where the time goes.
   ///   - communicator: The ranks.
   /// - Throws: `PlanError` as an agreed failure, `CommunicationError`.
   init(
     _ network: Network, rowCounts: Set<Int>, microbatches: Int, workers workerCount: Int,
-    replica: Replica, stopwatch: Stopwatch, communicator: any Communicator
+    replica: Replica, gradientFormat: GradientFormat = .float, stopwatch: Stopwatch,
+    communicator: any Communicator
   ) throws(CommunicationError) {
     self.communicator = communicator
     self.replica = replica
@@ -172,7 +174,7 @@ final class StepEngine {
       }
     }
     self.workers = workers
-    let staging = GradientSum.Staging()
+    let staging = GradientSum.Staging(gradientFormat)
     var programs: [Int: Program] = [:]
     for (cut, tree) in zip(cuts, trees) {
       let sum = try GradientSum(
@@ -338,12 +340,23 @@ final class StepEngine {
   ///
   /// What the exact order is measured against. The answer depends on the number of ranks.
   ///
-  /// Collective; for as many microbatches as ranks, one worker each.
-  func updateInFreeOrder(_ update: Replica.Update) throws(CommunicationError) {
+  /// Collective; for ranks of one worker and a replica that is not sharded.
+  func updateInFreeOrder(
+    rowCount: Int, _ update: Replica.Update
+  ) throws(CommunicationError) {
     let gradient = workers[0].slots[0]
+    let subtrees = program(for: rowCount).tree.maximalNodes(
+      in: division.leaves(of: communicator.rank))
+    if subtrees.isEmpty { gradient.pointer.update(repeating: 0, count: gradient.count) }
+    for slot in subtrees.indices.dropFirst() {
+      FlatSum.add(
+        gradient.pointer, workers[0].slots[slot].pointer, count: gradient.count)
+    }
     try communicator.sumInFreeOrder(gradient.elements)
     stopwatch.lap(.reduction)
-    replica.apply(update, gradient: gradient.pointer, elements: 0..<replica.layout.count)
+    flushingDenormals {
+      replica.apply(update, gradient: gradient.pointer, elements: 0..<replica.layout.count)
+    }
     stopwatch.lap(.optimizer)
     replica.step = update.step
   }
@@ -443,7 +456,9 @@ final class StepEngine {
   // MARK: Buckets.
 
   private func begin(_ program: Program) throws(CommunicationError) {
-    try program.sum.begin(begunBuckets)
+    try flushingDenormals { () throws(CommunicationError) in
+      try program.sum.begin(begunBuckets)
+    }
     begunBuckets += 1
   }
 

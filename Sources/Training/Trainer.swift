@@ -59,7 +59,9 @@ final class Trainer {
     self.report = report
     engine = try StepEngine(
       plan.network, rowCounts: plan.stepRowCounts, microbatches: plan.microbatches,
-      workers: workers, replica: replica, stopwatch: stopwatch, communicator: communicator)
+      workers: workers, replica: replica,
+      gradientFormat: plan.configuration.gradientFormat, stopwatch: stopwatch,
+      communicator: communicator)
     hostNames = try communicator.allgather(Array(communicator.placement.hostName.utf8))
       .map { String(decoding: $0, as: UTF8.self) }
     let evaluated = splits.evaluated

@@ -38,15 +38,19 @@ final class WorkerPool {
 
   /// Runs `body` once for each worker, at the same time, and returns when all are done.
   ///
+  /// Numbers below 2⁻¹²⁶ count as zero on all of them (`flushingDenormals`).
+  ///
   /// - Parameter body: Gets the number of the worker, within `0 ..< count`; 0 on the calling thread.
   /// - Complexity: a few microseconds beside the work where no thread was parked; one small allocation
   ///   if there is more than one worker.
   func run(_ body: (_ worker: Int) -> Void) {
-    guard count > 1 else { return body(0) }
-    withoutActuallyEscaping(body) { body in
-      gate.open(body)
-      body(0)
-      gate.wait()
+    flushingDenormals {
+      guard count > 1 else { return body(0) }
+      withoutActuallyEscaping(body) { body in
+        gate.open(body)
+        body(0)
+        gate.wait()
+      }
     }
   }
 }
@@ -61,7 +65,9 @@ extension WorkerPool {
   ///   - body: Gets the number of the worker and a range of elements; different ranges at the same
   ///     time.
   func runOnRanges(of count: Int, _ body: (_ worker: Int, Range<Int>) -> Void) {
-    guard self.count > 1, count >= 32768 else { return body(0, 0..<count) }
+    guard self.count > 1, count >= 32768 else {
+      return flushingDenormals { body(0, 0..<count) }
+    }
     let alignment = FlatLayout.alignment
     let lines = (count + alignment - 1) / alignment
     run { worker in
@@ -193,6 +199,6 @@ private func workUntilTheEnd(_ context: UnsafeMutableRawPointer?) -> UnsafeMutab
   sigfillset(&all)
   pthread_sigmask(SIG_SETMASK, &all, nil)
   prepareThread()
-  own.gate.work(as: own.worker)
+  flushingDenormals { own.gate.work(as: own.worker) }
   return nil
 }

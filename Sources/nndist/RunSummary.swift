@@ -18,6 +18,11 @@ struct RunSummary {
 
   func printBegin(_ printer: ProgressPrinter) {
     let plan = session.plan
+    if plan.configuration.gradientFormat != .float {
+      printer.printLine(
+        "not one answer: train.gradient_exchange is \(plan.configuration.gradientFormat.rawValue), so "
+          + "the parameters depend on the hosts of the run and on where it was stopped")
+    }
     printer.printLine("nndist \(Version.text)  \(path)")
     for description in session.splits.descriptions { printer.printLine("  " + description) }
     for line in RunSummary.layers(plan.network) { printer.printLine("  " + line) }
@@ -69,6 +74,12 @@ struct RunSummary {
     let total = max(timing.total.seconds, 1e-9)
     let phases = Timing.Phase.allCases.map { phase in
       "\(phase.word) \(formatted(100 * timing[phase].seconds / total, digits: 1)) %"
+    }
+    if let slowest = session.slowestRank {
+      let more = 100 * (slowest.busy.seconds / max(slowest.meanBusy.seconds, 1e-9) - 1)
+      printer.printLine(
+        "slowest rank \(slowest.rank) on \(slowest.hostName): \(formatted(more, digits: 1)) % more "
+          + "time for its microbatches than the mean")
     }
     let rate = Double(timing.rowCount) / max(timing.training.seconds, 1e-9)
     printer.printLine(

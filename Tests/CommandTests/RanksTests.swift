@@ -50,6 +50,79 @@ struct RanksTests {
     }
   }
 
+  @Test("ranks that share memory or do not, that shard the optimiser or do not")
+  func groups() throws {
+    let place = try Workplace()
+    let hands: [(ranks: Int, group: String, isSharded: Bool, workers: Int)] = [
+      (1, "auto", true, 1), (2, "false", true, 2), (3, "2", true, 1), (4, "2", false, 1),
+      (5, "3", true, 2), (3, "auto", false, 2), (2, "false", false, 1),
+    ]
+    for (index, hand) in hands.enumerated() {
+      try place.succeed(
+        "train", "iris.yaml", "--output", "run-\(index)", "--set", "run.workers=\(hand.workers)",
+        "--set", "run.shared_memory=\(hand.group)", "--set", "optimizer.sharded=\(hand.isSharded)",
+        ranks: hand.ranks)
+      #expect(
+        try place.digest("run-\(index)", step: 12) == place.digest("run-0", step: 12), "\(hand)")
+      #expect(try place.records("run-\(index)") == place.records("run-0"), "\(hand)")
+    }
+  }
+
+  @Test("goes on with other ranks, groups and workers after every stop")
+  func chain() throws {
+    let place = try Workplace()
+    let chain: [(ranks: Int, values: [String])] = [
+      (3, ["run.shared_memory=2"]), (1, ["run.workers=2"]), (2, ["optimizer.sharded=false"]),
+      (4, ["run.shared_memory=false"]), (5, ["run.shared_memory=3", "run.workers=2"]),
+    ]
+    try place.succeed("train", "iris.yaml", "--output", "whole", "--set", "epochs=10")
+    for (index, link) in chain.enumerated() {
+      try place.succeed(
+        ["train", "iris.yaml", "--output", "run", "--set", "epochs=\(2 * (index + 1))"]
+          + overrides(link.values), ranks: link.ranks)
+    }
+    #expect(try place.digest("run", step: 60) == place.digest("whole", step: 60))
+  }
+
+  @Test("buckets between groups, in which nothing but the order of the tree gives one answer")
+  func order() throws {
+    func answer(_ kind: String, _ limit: String, ranks: Int) throws -> String {
+      let result = try launch("RankChecks", "order", kind, limit, ranks: ranks)
+      #expect(result.status == 0, "\(result)")
+      return result.output
+    }
+    var exact: Set<String> = []
+    for (limit, ranks) in [("8", 1), ("8", 3), ("1", 2), ("1", 3), ("2", 3), ("2", 4), ("3", 5)] {
+      exact.insert(try answer("exact", limit, ranks: ranks))
+    }
+    #expect(exact.count == 1)
+    // The same microbatches, added in MPI's order: this check can fail.
+    var free: Set<String> = []
+    for ranks in [1, 2, 3, 4] { free.insert(try answer("free", "8", ranks: ranks)) }
+    #expect(free.count > 1)
+  }
+
+  @Test("gradients sent as bf16 are no longer one answer, and the run says so first")
+  func roundedGradients() throws {
+    let place = try Workplace()
+    let values = overrides(["train.gradient_exchange=bf16", "run.shared_memory=false"])
+    var digests: Set<String> = []
+    for ranks in [1, 2, 4] {
+      let output = try place.succeed(
+        ["train", "iris.yaml", "--output", "run-\(ranks)"] + values, ranks: ranks)
+      #expect(output.hasPrefix("not one answer: train.gradient_exchange is bf16"))
+      digests.insert(try place.digest("run-\(ranks)", step: 12))
+    }
+    #expect(digests.count == 3)
+    // Close all the same: what rounding loses is sent later.
+    let losses = try [1, 2, 4].map { ranks in
+      try place.records("run-\(ranks)").filter { $0.contains("\"kind\":\"step\"") }.map { line in
+        Double(line.split(separator: "\"loss\":").last?.dropLast() ?? "") ?? .nan
+      }
+    }
+    for (one, other) in zip(losses[0], losses[2]) { #expect(abs(one - other) < 0.02 * one) }
+  }
+
   @Test("images of digits, the same on 1 and 4 ranks")
   func digits() throws {
     let place = try Workplace()

@@ -52,6 +52,13 @@ struct Workplace {
   func succeed(
     _ arguments: String..., ranks: Int = 1, sourceLocation: SourceLocation = #_sourceLocation
   ) throws -> String {
+    try succeed(arguments, ranks: ranks, sourceLocation: sourceLocation)
+  }
+
+  @discardableResult
+  func succeed(
+    _ arguments: [String], ranks: Int = 1, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws -> String {
     let result = try nndist(arguments, ranks: ranks)
     #expect(result.status == 0, "\(arguments): \(result)", sourceLocation: sourceLocation)
     return result.output

@@ -12,6 +12,7 @@ let checks: [String: Check] = [
   "latency": measureLatency,
   "lost": lose,
   "memory": checkMemory,
+  "order": printAnswer,
   "placement": checkPlacement,
 ]
 
