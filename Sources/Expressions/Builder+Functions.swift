@@ -12,7 +12,8 @@ extension Builder {
     if Function.alongAxis.contains(name), let operation = OperationText.simple[name] {
       let x = try value(of: only(name, arguments))
       guard !shape(x).row.isEmpty else {
-        throw Fault("'\(name)': found \(text(x)), expected a vector or a matrix")
+        throw Fault(
+          "'\(name)': expected a vector or a matrix", details: ["found: \(text(x))"])
       }
       return .value(Value(node: try graph.add(operation, [x.node]), isRow: x.isRow))
     }
@@ -50,7 +51,8 @@ extension Builder {
   /// `log Σ e^z − z_label`, in nats.
   private mutating func crossEntropy(_ logits: Value, _ labels: Value) throws -> Value {
     guard case .vector = kind(logits) else {
-      throw Fault("'cross_entropy': logits are \(text(logits)), expected a vector")
+      throw Fault(
+        "'cross_entropy': expected a vector of logits", details: ["found: \(text(logits))"])
     }
     if shape(logits).isBatched {
       return Value(node: try graph.softmaxCrossEntropy(logits.node, labels: labels.node))
@@ -72,7 +74,9 @@ extension Builder {
       case .number(let number): attributes.append(.number(number))
       case .list(let items): attributes.append(.list(items))
       case .value(let value):
-        throw Fault("'\(name)': found \(text(value)), expected a number or a list")
+        throw Fault(
+          "'\(name)': expected a number or a list after its operands",
+          details: ["found: \(text(value))"])
       }
     }
     if let value = try leaf(name, attributes) { return value }
@@ -84,8 +88,14 @@ extension Builder {
         "'\(name)': found \(attributes.isEmpty ? "nothing" : found) after its operands, expected "
           + expectedAttributes(name))
     }
-    let operands = try arguments.prefix(operandCount).map { try node(of: $0) }
-    return Value(node: try graph.add(operation, operands))
+    let operands = try arguments.prefix(operandCount).map { try value(of: $0) }
+    do {
+      return Value(node: try graph.add(operation, operands.map(\.node)))
+    } catch {
+      throw Fault(
+        error.description,
+        details: operands.enumerated().map { "operand \($0 + 1): \(text($1))" })
+    }
   }
 
   private func expectedAttributes(_ name: String) -> String {

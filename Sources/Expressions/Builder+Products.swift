@@ -16,9 +16,7 @@ extension Builder {
       case (false, false) where m == n && shape(a).isBatched && !shape(b).isBatched:
         return try inner(a, b)
       case (false, false) where m == n:
-        throw Fault(
-          "'*': left is \(text(a)), right is \(text(b)), expected a row and a column: x'*y, "
-            + "or x.*y element by element")
+        throw fault("'*': expected a row and a column: x'*y, or x.*y element by element", a, b)
       default: throw unlike(a, b, m, n)
       }
     case (.matrix(_, let k), .vector(let n)):
@@ -35,15 +33,12 @@ extension Builder {
       guard k == n else { throw unlike(a, b, k, n) }
       return Value(node: try matrixProduct(a.node, b.node))
     default:
-      throw Fault(
-        "'*': left is \(text(a)), right is \(text(b)), expected scalars, vectors and matrices")
+      throw fault("'*': expected scalars, vectors and matrices", a, b)
     }
   }
 
   private func unlike(_ a: Value, _ b: Value, _ m: Extent, _ n: Extent) -> Fault {
-    Fault(
-      "'*': left is \(text(a)), right is \(text(b)): "
-        + "the summed axis has \(m) on the left and \(n) on the right")
+    fault("'*': the summed axis has \(m) on the left and \(n) on the right", a, b)
   }
 
   private mutating func inner(_ a: Value, _ b: Value) throws -> Value {

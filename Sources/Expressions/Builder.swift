@@ -1,5 +1,6 @@
 // From instructions to a graph: a machine whose stack holds nodes.
 import Graphs
+import Tensors
 
 /// A value on the stack.
 struct Value {
@@ -50,7 +51,10 @@ extension SymbolicShape {
 /// Why an instruction cannot be carried out; the machine adds where.
 struct Fault: Error {
   let message: String
-  init(_ message: String) { self.message = message }
+  let details: [String]
+  init(_ message: String, details: [String] = []) {
+    (self.message, self.details) = (message, details)
+  }
 }
 
 /// Carries out instructions.
@@ -59,7 +63,7 @@ struct Builder {
   private(set) var outputs: [Graph.Node] = []
   private var stack: [Item] = []
   private var bound: [String: Item] = [:]
-  private var lastBound: Item?
+  private var lastBound: (item: Item, offset: Int)?
   private let declarations: Declarations
   private let labels: Set<String>
 
@@ -70,25 +74,24 @@ struct Builder {
 
   /// Runs all instructions; the outputs are the values of bare lines, or of the last binding.
   mutating func run(
-    _ code: [Instruction], error: (String, Int) -> ExpressionError
+    _ code: [Instruction], error makeError: (Fault, Int) -> ExpressionError
   ) throws(ExpressionError) {
     for instruction in code {
       do {
-        try step(instruction.kind)
+        try step(instruction)
       } catch let fault as Fault {
-        throw error(fault.message, instruction.offset)
+        throw makeError(fault, instruction.offset)
       } catch let fault as GraphError {
-        throw error(fault.description, instruction.offset)
+        throw makeError(Fault(fault.description), instruction.offset)
       } catch {
         preconditionFailure("unexpected error: \(error)")
       }
     }
-    if outputs.isEmpty, let lastBound {
-      do {
-        outputs = [try node(of: lastBound)]
-      } catch {
-        throw ExpressionError(message: "\(error)", line: 1, column: 1, text: "")
-      }
+    guard outputs.isEmpty, let (item, offset) = lastBound else { return }
+    do {
+      outputs = [try node(of: item)]
+    } catch {
+      throw makeError(error, offset)
     }
   }
 
@@ -97,8 +100,8 @@ struct Builder {
     return item
   }
 
-  private mutating func step(_ kind: Instruction.Kind) throws {
-    switch kind {
+  private mutating func step(_ instruction: Instruction) throws {
+    switch instruction.kind {
     case .number(let value): stack.append(.number(value))
     case .list(let items): stack.append(.list(items))
     case .symbol(let name): stack.append(try symbol(name))
@@ -108,7 +111,7 @@ struct Builder {
       }
       let item = pop()
       bound[name] = item
-      lastBound = item
+      lastBound = (item, instruction.offset)
     case .output: outputs.append(try node(of: pop()))
     case .binary(let operation):
       let rhs = pop()
@@ -140,6 +143,9 @@ struct Builder {
     if let leaf = graph.leaf(named: name) { return .value(Value(node: leaf)) }
     let declared = declarations.shapes[name]
     if labels.contains(name) {
+      guard declarations.parameters?.contains(name) != true else {
+        throw Fault("'\(name)' holds class numbers, expected numbers of a parameter")
+      }
       let shape = declared ?? (declarations.hasBatch ? [.batch] : [])
       return .value(Value(node: try graph.labels(name, shape: shape)))
     }
@@ -168,7 +174,9 @@ struct Builder {
   func shape(_ value: Value) -> SymbolicShape { graph.shape(of: value.node) }
   func kind(_ value: Value) -> Kind { shape(value).kind }
 
-  /// A value in messages: `a column of shape [batch, 3]`.
+  /// A value in messages: `W*x + b, a column of shape [batch, 3]`.
+  ///
+  /// - Complexity: O(nodes); only messages need it.
   func text(_ value: Value) -> String {
     let shape = shape(value)
     let noun =
@@ -178,8 +186,22 @@ struct Builder {
       case .matrix: "a matrix"
       case .array: "an array"
       }
-    let name = graph[value.node].name.map { "'\($0)', " } ?? ""
-    return "\(name)\(noun) of shape \(shape)"
+    return "\(written(value)), \(noun) of shape \(shape)"
+  }
+
+  /// The expression of a value, its begin if it is long.
+  private func written(_ value: Value) -> String {
+    let lines = Formula(of: [value.node], in: graph).text().split(separator: "\n")
+    guard lines.count == 1, lines[0].count <= 40 else {
+      return lines[0].drop { $0 == " " }.prefix(36) + " …"
+    }
+    guard value.isRow, case .vector = kind(value) else { return String(lines[0]) }
+    return graph[value.node].name == nil ? "(\(lines[0]))'" : "\(lines[0])'"
+  }
+
+  /// What is wrong with the operands of an operator, both of which are named.
+  func fault(_ message: String, _ a: Value, _ b: Value) -> Fault {
+    Fault(message, details: ["left:  \(text(a))", "right: \(text(b))"])
   }
 
   // MARK: Elementwise.
@@ -208,10 +230,10 @@ struct Builder {
   }
 
   private func unlike(_ symbol: String, _ a: Value, _ b: Value) -> Fault {
-    let transposed = shape(a).row == shape(b).row ? "; one of them is transposed" : ""
-    return Fault(
-      "'\(symbol)': left is \(text(a)), right is \(text(b)), expected equal shapes"
-        + transposed)
+    let isTransposed = shape(a).row == shape(b).row
+    return fault(
+      "'\(symbol)': expected equal shapes"
+        + (isTransposed ? "; one of the operands is transposed" : ""), a, b)
   }
 
   // MARK: Operators.
@@ -229,7 +251,7 @@ struct Builder {
     case .add, .subtract, .elementwiseDivide, .divide:
       let (a, b) = (try value(of: lhs), try value(of: rhs))
       if operation == .divide, kind(b) != .scalar {
-        throw Fault("'/': right is \(text(b)), expected a scalar; './' divides element by element")
+        throw fault("'/': expected a scalar on the right; './' divides element by element", a, b)
       }
       let found: Graph.Operation =
         operation == .add ? .add : operation == .subtract ? .subtract : .divide
@@ -237,7 +259,9 @@ struct Builder {
     case .power, .elementwisePower:
       let a = try value(of: lhs)
       if operation == .power, kind(a) != .scalar {
-        throw Fault("'^': left is \(text(a)), expected a scalar; '.^' raises element by element")
+        throw Fault(
+          "'^': expected a scalar on the left; '.^' raises element by element",
+          details: ["left:  \(text(a))"])
       }
       if case .number(let exponent) = rhs {
         if exponent == 2, let square = a.square { return .value(Value(node: square)) }
@@ -261,7 +285,8 @@ struct Builder {
     case .vector: Value(node: x.node, isRow: !x.isRow)
     case .matrix: Value(node: try graph.add(.transpose, [x.node]))
     case .array:
-      throw Fault("transposed is \(text(x)), expected a vector or a matrix")
+      throw Fault(
+        "transpose: expected a vector or a matrix", details: ["found: \(text(x))"])
     }
   }
 
@@ -271,20 +296,40 @@ struct Builder {
     return Value(node: try graph.add(.sqrt, [square]), square: square)
   }
 
-  /// The row, or the element, that a label names.
+  /// The row, or the element, that a label or a known number names.
   mutating func indexed(_ table: Value, by index: Item) throws -> Graph.Node {
+    if case .number(let number) = index { return try row(number, of: table) }
     guard case .value(let index) = index, graph.labels(behind: index.node) != nil else {
-      throw Fault("found an index that is no name of labels, expected one such as θ[y]")
+      throw Fault("index: expected a whole number or a name of labels, such as θ[2] or θ[y]")
     }
     guard shape(table).isBatched else {
       return try graph.gather(table.node, labels: index.node)
     }
     guard case .vector(.fixed(let classes)) = kind(table), shape(index) == [.batch] else {
       throw Fault(
-        "an element of each row: indexed is \(text(table)) by labels of shape "
-          + "\(shape(index)), expected [batch, classes] and [batch]")
+        "index: expected [batch, classes] and labels of shape [batch]",
+        details: ["found: \(text(table))", "index: \(text(index))"])
     }
     let hot = try graph.add(.oneHot(classes: classes), [index.node])
     return try graph.add(.sum(axes: [1]), [graph.add(.multiply, [table.node, hot])])
+  }
+
+  /// The row, or the element, of a known number from 0 on: the sum over all rows, each times 0 or 1.
+  private mutating func row(_ number: Double, of table: Value) throws -> Graph.Node {
+    guard case .fixed(let count)? = shape(table).row.first else {
+      throw Fault(
+        "index: expected a vector or a matrix before it", details: ["found: \(text(table))"])
+    }
+    guard let index = Int(exactly: number), (0..<count).contains(index) else {
+      throw Fault(
+        "index: found \(Number.text(number)), expected 0 ..< \(count)",
+        details: ["found: \(text(table))"])
+    }
+    var hot = Array(repeating: 0.0, count: count)
+    hot[index] = 1
+    let others = Array(repeating: 1, count: shape(table).row.count - 1)
+    let constant = graph.constant(Tensor(shape: Shape([count] + others), values: hot))
+    let product = try graph.add(.multiply, [table.node, constant])
+    return try graph.add(.sum(axes: [shape(table).isBatched ? 1 : 0]), [product])
   }
 }

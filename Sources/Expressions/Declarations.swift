@@ -34,32 +34,79 @@ public struct Declarations: Sendable {
     self.parameters = parameters
   }
 
-  /// Reads `NAME=EXTENT,EXTENT`, where an extent is a number or `batch`.
+  /// Reads declarations from options of a command line.
   ///
-  /// - Parameter text: Such as `x=batch,784`; nothing after the sign for a single number.
-  /// - Returns: The name and the shape, or nil if the text is not like that.
-  public static func shape(_ text: String) -> (name: String, shape: SymbolicShape)? {
-    guard let sign = text.firstIndex(of: "="), sign > text.startIndex else { return nil }
-    var items: [ListItem] = []
-    let list = text[text.index(after: sign)...]
-    if !list.isEmpty {
-      for word in list.split(separator: ",", omittingEmptySubsequences: false) {
-        let word = word.filter { $0 != " " }
-        if word == "batch" {
-          items.append(.batch)
-        } else if let extent = Int(word), extent > 0 {
-          items.append(.number(Double(extent)))
-        } else {
-          return nil
-        }
+  /// - Parameters:
+  ///   - shapes: Such as `x=batch,784`; nothing after the sign for a single number.
+  ///   - parameters: Such as `θ1,θ2`; nil for Greek names and names that begin with W or b.
+  /// - Throws: ``ExpressionError`` without a place, for what cannot be read or is there twice.
+  public init(shapes: [String], parameters: String?) throws(ExpressionError) {
+    var declared: [String: SymbolicShape] = [:]
+    for text in shapes {
+      guard let sign = text.firstIndex(of: "="),
+        let shape = Declarations.shape(text[text.index(after: sign)...])
+      else {
+        throw ExpressionError("--shape: found '\(text)', expected one such as x=batch,784")
+      }
+      let name = try Declarations.name(text[..<sign], "--shape", text)
+      guard declared.updateValue(shape, forKey: name) == nil else {
+        throw ExpressionError("--shape: '\(name)' has a shape already; found '\(text)' too")
       }
     }
-    let name = String(text[..<sign].filter { $0 != " " })
-    return SymbolicShape(items: items).map { (name, $0) }
+    guard let parameters else {
+      self.init(shapes: declared)
+      return
+    }
+    var names: Set<String> = []
+    for word in parameters.split(separator: ",", omittingEmptySubsequences: false) {
+      let name = try Declarations.name(word, "--parameters", parameters)
+      guard names.insert(name).inserted else {
+        throw ExpressionError("--parameters: found '\(name)' twice")
+      }
+    }
+    self.init(shapes: declared, parameters: names)
+  }
+
+  /// The name of a symbol without spaces around it and backquotes, in its one spelling.
+  private static func name(
+    _ text: Substring, _ option: String, _ whole: String
+  ) throws(ExpressionError) -> String {
+    let name = text.trimmed
+    if name.count > 2, name.first == "`", name.last == "`" {
+      return String(name.dropFirst().dropLast())
+    }
+    guard let first = name.first, Names.isStart(first) || name.contains("/") else {
+      throw ExpressionError("\(option): found '\(name)' in '\(whole)', expected a name")
+    }
+    return Names.canonical(String(name))
+  }
+
+  /// The shape of extents with commas between them, each a number or `batch`.
+  private static func shape(_ text: Substring) -> SymbolicShape? {
+    guard !text.trimmed.isEmpty else { return [] }
+    var items: [ListItem] = []
+    for word in text.split(separator: ",", omittingEmptySubsequences: false).map(\.trimmed) {
+      if word == "batch" {
+        items.append(.batch)
+      } else if let extent = Int(word), extent > 0 {
+        items.append(.number(Double(extent)))
+      } else {
+        return nil
+      }
+    }
+    return SymbolicShape(items: items)
   }
 
   /// Whether any symbol has one value per row.
   var hasBatch: Bool { shapes.values.contains { $0.extents.contains(.batch) } }
+}
+
+extension Substring {
+  /// The text without spaces around it.
+  fileprivate var trimmed: Substring {
+    let end = lastIndex { !$0.isWhitespace }.map(index(after:)) ?? startIndex
+    return self[..<end].drop(while: \.isWhitespace)
+  }
 }
 
 /// The symbols of `code` that hold class numbers: those that index and that losses take as labels.

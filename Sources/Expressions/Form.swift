@@ -55,7 +55,7 @@ extension Graph {
     case .squaredNorm(shape(of: inputs[0]).rowAxes):
       return .power(.norm(.node(inputs[0])), 2, isElementwise: false)
     case .sum(let axes):
-      if let form = chosen(node) ?? inner(node) { return form }
+      if let form = chosen(node) ?? row(node) ?? inner(node) { return form }
       return axes == shape(of: inputs[0]).rowAxes ? .call("sum", [.node(inputs[0])]) : call(node)
     case .mean(shape(of: inputs[0]).rowAxes): return .call("mean", [.node(inputs[0])])
     case .matmul: return map(node) ?? call(node)
@@ -181,6 +181,21 @@ extension Graph {
     let labels = self[hot].inputs[0]
     guard self[labels].operation == .labels, shape(of: labels) == [.batch] else { return nil }
     return .index(.node(a), .node(labels))
+  }
+
+  /// `θ[2]`: the row, or the element, of a known number.
+  private func row(_ node: Node) -> Form? {
+    let product = self[node].inputs[0]
+    guard self[product].operation == .multiply else { return nil }
+    let (table, hot) = (self[product].inputs[0], self[product].inputs[1])
+    let shape = shape(of: table)
+    guard case .constant(let values) = self[hot].operation, let count = shape.row.first,
+      self[node].operation == .sum(axes: [shape.isBatched ? 1 : 0]),
+      self.shape(of: hot).extents == [count] + Array(repeating: 1, count: shape.row.count - 1),
+      let index = values.firstIndex(of: 1),
+      values.count(where: { $0 == 0 && $0.sign == .plus }) == values.count - 1
+    else { return nil }
+    return .index(.node(table), .number(Double(index)))
   }
 
   /// A matrix as a factor, transposed or not, if products read it so.

@@ -33,19 +33,21 @@ public struct Formula: Sendable {
     _ text: String, _ declarations: Declarations = Declarations()
   ) throws(ExpressionError) {
     let source = SourceText(text)
-    try self.init(code: parse(source), declarations) { source.error($0, at: $1) }
+    try self.init(code: parse(source), declarations) {
+      source.error($0.message, details: $0.details, at: $1)
+    }
     let names = Set(graph.nodes.compactMap { graph[$0].name })
     let unknown = Set(declarations.shapes.keys).union(declarations.parameters ?? [])
       .subtracting(names)
     guard let name = unknown.min() else { return }
-    throw source.error(
-      "'\(name)' is declared but not used; found "
-        + (names.isEmpty ? "no names" : names.sorted().joined(separator: " ")), at: 0)
+    throw ExpressionError(
+      "'\(name)' is declared, but the expression has "
+        + (names.isEmpty ? "no names" : "only \(names.sorted().joined(separator: " "))"))
   }
 
   init(
     code: [Instruction], _ declarations: Declarations,
-    error: (String, Int) -> ExpressionError
+    error: (Fault, Int) -> ExpressionError
   ) throws(ExpressionError) {
     var builder = Builder(code, declarations)
     try builder.run(code, error: error)

@@ -55,5 +55,8 @@ enum BinaryOperator: String {
   /// A minus sign after an operator is of the next factor: `a*−b*c` is `(a*(−b))*c`.
   static let factorNegationPrecedence = 4
 
+  /// A sum without parentheses is of a product: `Σ x.*y + z` is `(Σ(x.*y)) + z`.
+  static let sumPrecedence = 2
+
   var isRightAssociative: Bool { precedence == 5 }
 }

@@ -64,7 +64,7 @@ private struct Lexer {
     while let character = peek() {
       if character.isNewline {
         append(.newline, length: 1)
-      } else if character.isWhitespace {
+      } else if character.isWhitespace || invisible.contains(character) {
         position += 1
       } else if character == "#" {
         while let next = peek(), !next.isNewline { position += 1 }
@@ -97,7 +97,8 @@ private struct Lexer {
     }
     length += digits()
     // The point of an elementwise operator belongs to the operator.
-    if peek(length) == ".", !["*", "/", "^"].contains(peek(length + 1)) {
+    let isPower = peek(length + 1) == "*" && peek(length + 2) == "*"
+    if peek(length) == ".", isPower || !["*", "/", "^"].contains(peek(length + 1)) {
       length += 1
       length += digits()
     }
@@ -160,7 +161,7 @@ private struct Lexer {
       append(.mark(mark), length: 1)
     } else {
       throw source.error(
-        "found '\(character)', expected a name, a number or an operator", at: position)
+        "found \(character.quoted), expected a name, a number or an operator", at: position)
     }
   }
 }
@@ -170,15 +171,22 @@ private let superscripts: [Character: Character] = [
   "⁹": "9",
 ]
 
+/// What comes along when text is copied: marks of byte order, joiners, and invisible operators.
+private let invisible: Set<Character> = [
+  "\u{AD}", "\u{200B}", "\u{200C}", "\u{200D}", "\u{2060}", "\u{2061}", "\u{FEFF}",
+]
+
 private let pairs: [String: String] = [
   "||": "||", "**": "^", ".*": ".*", "./": "./", ".^": ".^",
 ]
 
 private let marks: [Character: String] = [
-  "+": "+", "-": "-", "−": "-", "–": "-", "*": "*", "·": "*", "⋅": "*", "×": "*", "∗": "*",
-  "⊙": ".*", "∘": ".*", "/": "/", "÷": "/", "^": "^", "(": "(", ")": ")", "[": "[", "]": "]",
-  ",": ",", ";": ";", "=": "=", "'": "'", "′": "'", "’": "'", "ᵀ": "'", "⊤": "'", "‖": "||",
-  "∥": "||", "|": "|", "∑": "∑",
+  "+": "+", "＋": "+", "-": "-", "−": "-", "‐": "-", "‑": "-", "–": "-", "—": "-", "－": "-",
+  "*": "*", "·": "*", "⋅": "*", "∙": "*", "•": "*", "×": "*", "✕": "*", "∗": "*", "\u{2062}": "*",
+  "⊙": ".*", "∘": ".*", "⊘": "./", "/": "/", "÷": "/", "∕": "/", "⁄": "/", "^": "^", "ˆ": "^",
+  "(": "(", ")": ")", "[": "[", "]": "]", ",": ",", ";": ";", "=": "=", "≔": "=",
+  "'": "'", "′": "'", "’": "'", "‘": "'", "´": "'", "ᵀ": "'", "⊤": "'", "ᵗ": "'",
+  "‖": "||", "∥": "||", "ǁ": "||", "|": "|", "∣": "|", "∑": "∑", "√": "√",
 ]
 
 /// Numbers in text.

@@ -1,4 +1,5 @@
 // Names of symbols: one spelling for each, and which of them are parameters.
+import Foundation
 
 /// The spelling of names.
 enum Names {
@@ -16,10 +17,11 @@ enum Names {
 
   /// The one spelling of a name: `theta1`, `θ₁`, `θ_1` and `θ1` are the same symbol.
   ///
-  /// Subscript digits become digits, an underscore before closing digits goes, and an English name of a
-  /// Greek letter, alone or before digits or an underscore, becomes the letter.
+  /// Letters set in another way (`𝜃`, `𝐖`, `ϕ`, `µ`) become plain ones and subscript digits become
+  /// digits, an underscore before closing digits goes, and an English name of a Greek letter, alone or
+  /// before digits or an underscore, becomes the letter.
   static func canonical(_ name: String) -> String {
-    var characters = name.map { subscriptDigits[$0] ?? $0 }
+    var characters = name.map { subscriptDigits[$0] ?? plainLetter($0) }
     if let underscore = characters.lastIndex(of: "_"), underscore > 0,
       underscore + 1 < characters.count, characters[(underscore + 1)...].allSatisfy(isDigit)
     {
@@ -31,6 +33,14 @@ enum Names {
       if rest.first.map({ isDigit($0) || $0 == "_" }) ?? true { return String(letter) + rest }
     }
     return String(characters)
+  }
+
+  /// The letter that one of a mathematical alphabet, or a variant of a Greek one, stands for.
+  private static func plainLetter(_ letter: Character) -> Character {
+    guard let scalar = letter.unicodeScalars.first, scalar.value >= 0x80,
+      (0x1D400...0x1D7FF).contains(scalar.value) || "µϵϕϑϱϖϰ".contains(letter)
+    else { return letter }
+    return String(letter).precomposedStringWithCompatibilityMapping.first ?? letter
   }
 
   /// Whether a symbol of that name is a parameter unless told otherwise.
@@ -47,9 +57,12 @@ enum Names {
 
   /// Whether a character may begin a name.
   static func isStart(_ character: Character) -> Bool {
-    (character.isLetter && character != "ᵀ") || character == "_" || character == "∂"
-      || character == "∇"
+    (character.isLetter && !marksThatAreLetters.contains(character)) || character == "_"
+      || character == "∂" || character == "∇"
   }
+
+  /// Letters to Unicode that mathematics uses as marks.
+  private static let marksThatAreLetters: Set<Character> = ["ᵀ", "ᵗ", "ǁ", "ˆ"]
 
   /// Whether a character may stand in a name.
   static func isPart(_ character: Character) -> Bool {

@@ -15,11 +15,13 @@ private struct Parser {
     case parenthesis, norm, absoluteValue, index
     case call(String, arguments: Int)
     case negate(precedence: Int)
+    /// A function without parentheses, such as `√x` and `Σ x'*θ`.
+    case apply(String, precedence: Int)
     case binary(BinaryOperator)
 
     var precedence: Int? {
       switch self {
-      case .negate(let precedence): precedence
+      case .negate(let precedence), .apply(_, let precedence): precedence
       case .binary(let operation): operation.precedence
       case .parenthesis, .norm, .absoluteValue, .index, .call: nil
       }
@@ -32,7 +34,7 @@ private struct Parser {
       case .norm: "||"
       case .absoluteValue: "|"
       case .index: "]"
-      case .negate, .binary: nil
+      case .negate, .apply, .binary: nil
       }
     }
   }
@@ -118,8 +120,8 @@ private struct Parser {
         return
       case .name(let name):
         if try nameOrCall(name, offset) { return }
-      case .mark("∑") where next(1) == .mark("("):
-        open(.call("sum", arguments: 1), length: 2)
+      case .mark("∑"): applyOrCall("sum", precedence: BinaryOperator.sumPrecedence)
+      case .mark("√"): applyOrCall("sqrt", precedence: BinaryOperator.factorNegationPrecedence)
       case .mark("("): open(.parenthesis)
       case .mark("||"): open(.norm)
       case .mark("|"): open(.absoluteValue)
@@ -158,16 +160,44 @@ private struct Parser {
     depth += 1
   }
 
+  /// Reads the sign of a function, which may do without parentheses.
+  private mutating func applyOrCall(_ function: String, precedence: Int) {
+    if next(1) == .mark("(") {
+      open(.call(function, arguments: 1), length: 2)
+    } else {
+      pending.append((.apply(function, precedence: precedence), token.offset))
+      position += 1
+    }
+  }
+
+  /// Whether the letter at this place is the sign of a sum: what follows would fit nothing else.
+  private func isSum(_ distance: Int) -> Bool {
+    guard next(distance) == .name("Σ") else { return next(distance) == .mark("∑") }
+    switch next(distance + 1) {
+    case .number, .name, .quotedName, .mark("("), .mark("√"): return true
+    default: return false
+    }
+  }
+
   /// Whether the name was an operand; a call goes on with its arguments.
   private mutating func nameOrCall(
     _ name: String, _ offset: Int
   ) throws(ExpressionError) -> Bool {
-    let function = name == "Σ" ? "sum" : name
+    if name == "Σ", isSum(0) {
+      applyOrCall("sum", precedence: BinaryOperator.sumPrecedence)
+      return false
+    }
+    if isSum(1), Function.elementwise.contains(name) {
+      // `log Σ exp(z)`
+      pending.append((.apply(name, precedence: BinaryOperator.sumPrecedence), offset))
+      position += 1
+      return false
+    }
     if next(1) == .mark("(") {
-      guard Function.names.contains(function) else {
+      guard Function.names.contains(name) else {
         throw source.error(Function.unknown(name), at: offset)
       }
-      open(.call(function, arguments: 1), length: 2)
+      open(.call(name, arguments: 1), length: 2)
       return false
     }
     guard !Function.names.contains(name), !name.hasPrefix("@") else {
@@ -223,7 +253,7 @@ private struct Parser {
       case .mark("'"):
         emit(.transpose, at: offset)
         position += 1
-      case .mark("^") where next(1) == .name("T"):
+      case .mark("^") where next(1) == .name("T") || next(1) == .mark("'"):
         emit(.transpose, at: offset)
         position += 2
       case .mark("["):
@@ -246,7 +276,9 @@ private struct Parser {
         }
         try close(mark)
       case .number, .name, .quotedName:
-        throw source.error("found \(token.kind.text), expected \(expectation)", at: offset)
+        throw source.error(
+          "found \(token.kind.text), expected \(expectation); a product is written with '*'",
+          at: offset)
       }
     }
   }
@@ -263,6 +295,7 @@ private struct Parser {
       pending.removeLast()
       switch last.kind {
       case .negate: emit(.negate, at: last.offset)
+      case .apply(let function, _): emit(.call(function, argumentCount: 1), at: last.offset)
       case .binary(let operation): emit(.binary(operation), at: last.offset)
       case .parenthesis, .norm, .absoluteValue, .index, .call: return
       }
@@ -273,9 +306,15 @@ private struct Parser {
     reduce(to: 0)
     if mark == "||", case .absoluteValue? = pending.last?.kind {
       // Two bars that close one after the other.
-      tokens[position] = Token(kind: .mark("|"), offset: token.offset + 1)
+      let second = token.offset + 1
+      tokens[position] = Token(kind: .mark("|"), offset: second)
       position -= 1
       try closeBracket("|")
+      if next(1) == .mark("|"), tokens[position + 1].offset == second + 1 {
+        // Of three bars the first closed, and the others are a norm's.
+        position += 1
+        tokens[position] = Token(kind: .mark("||"), offset: second)
+      }
     } else {
       try closeBracket(mark)
     }
@@ -283,7 +322,8 @@ private struct Parser {
 
   private mutating func closeBracket(_ mark: String) throws(ExpressionError) {
     guard let last = pending.last, last.kind.closing == mark else {
-      throw source.error("found '\(mark)', expected \(expectation)", at: token.offset)
+      let hint = ["(", "∑", "√"].contains(mark) ? "; a product is written with '*'" : ""
+      throw source.error("found '\(mark)', expected \(expectation)\(hint)", at: token.offset)
     }
     pending.removeLast()
     depth -= 1
@@ -294,7 +334,7 @@ private struct Parser {
     case .index: emit(.index, at: last.offset)
     case .call(let name, let arguments):
       emit(.call(name, argumentCount: arguments), at: last.offset)
-    case .parenthesis, .negate, .binary: break
+    case .parenthesis, .negate, .apply, .binary: break
     }
   }
 

@@ -96,8 +96,8 @@ extension Formula {
     let output = [Instruction(kind: .output, offset: 0)]
     try self.init(
       code: term.code + output, Declarations(shapes: term.shapes, parameters: parameters)
-    ) { message, _ in
-      ExpressionError(message: message, line: 1, column: 1, text: "")
+    ) { fault, _ in
+      ExpressionError(fault.message, details: fault.details)
     }
   }
 }

@@ -47,6 +47,8 @@ public struct Graph: Sendable {
 
   private(set) var records: [Record] = []
   private var leaves: [String: Node] = [:]
+  /// For each node that holds class numbers, the label node that they come from.
+  private var labelSources: [Node: Node] = [:]
 
   /// The layer that nodes belong to from now on.
   public var layer: String?
@@ -170,13 +172,7 @@ public struct Graph: Sendable {
   }
 
   /// The label node whose class numbers `node` holds, perhaps in another shape.
-  package func labels(behind node: Node) -> Node? {
-    switch records[node.index].operation {
-    case .labels: node
-    case .reshape: labels(behind: records[node.index].inputs[0])
-    default: nil
-    }
-  }
+  package func labels(behind node: Node) -> Node? { labelSources[node] }
 
   private mutating func leaf(
     _ operation: Operation, _ name: String, _ shape: SymbolicShape
@@ -192,6 +188,11 @@ public struct Graph: Sendable {
     records.append(record)
     switch record.operation {
     case .data, .labels, .parameter: if let name = record.name { leaves[name] = node }
+    default: break
+    }
+    switch record.operation {
+    case .labels: labelSources[node] = node
+    case .reshape: labelSources[node] = labelSources[record.inputs[0]]
     default: break
     }
     return node

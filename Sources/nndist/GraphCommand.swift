@@ -25,7 +25,10 @@ struct GraphCommand: ParsableCommand {
       With --gradient the gradients of the sum of the value follow it, one for each parameter.
       """)
 
-  @Argument(help: "An expression, a configuration (.yaml), a checkpoint (.h5), or - to read one.")
+  @Argument(
+    help:
+      "An expression, a file of one (.txt, or - for standard input), a configuration (.yaml), a checkpoint (.h5)."
+  )
   var source: String
   @OptionGroup var symbols: SymbolOptions
   @Flag(help: "Adds the gradient with respect to every parameter.") var gradient = false
@@ -119,22 +122,19 @@ struct SymbolOptions: ParsableArguments {
     help: "The parameters: θ1,θ2 (default: Greek names and names that begin with W or b).")
   var parameters: String?
 
-  /// Reads an expression, from standard input if the text is `-`.
+  /// Reads an expression, from a file if the text ends in `.txt`, from standard input if it is `-`.
   func formula(_ text: String) throws -> Formula {
-    var declared: [String: SymbolicShape] = [:]
-    for text in shapes {
-      guard let (name, shape) = Declarations.shape(text) else {
-        throw UsageError(text: "--shape: found '\(text)', expected one such as x=batch,784")
-      }
-      declared[name] = shape
-    }
-    let names = parameters.map { Set($0.split(separator: ",").map(String.init)) }
     var text = text
     if text == "-" {
       text = String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
+    } else if text.hasSuffix(".txt") {
+      guard let data = FileManager.default.contents(atPath: text) else {
+        throw UsageError(text: "\(text): no such file, or it cannot be read")
+      }
+      text = String(decoding: data, as: UTF8.self)
     }
     do {
-      return try Formula(text, Declarations(shapes: declared, parameters: names))
+      return try Formula(text, Declarations(shapes: shapes, parameters: parameters))
     } catch {
       throw UsageError(text: error.description)
     }

@@ -60,9 +60,8 @@ struct NNDist: ParsableCommand {
   static func withMinusSigns(_ arguments: [String]) -> [String] {
     guard ["graph", "check"].contains(arguments.first) else { return arguments }
     return arguments.map { argument in
-      guard argument.count > 2, argument.hasPrefix("-"), !argument.hasPrefix("--") else {
-        return argument
-      }
+      guard argument.hasPrefix("-"), !argument.hasPrefix("--"), !["-", "-h"].contains(argument)
+      else { return argument }
       return "−" + argument.dropFirst()
     }
   }

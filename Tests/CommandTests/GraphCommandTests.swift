@@ -25,6 +25,26 @@ struct GraphCommandTests {
         """)
   }
 
+  @Test("expressions may begin with a minus sign and come from files; options are refused by name")
+  func sources() throws {
+    for arguments in [["-x"], ["-x*y"], ["--", "-x"], ["-‖x‖"], ["-.5*x"]] {
+      #expect(try run("nndist", arguments: ["graph"] + arguments).status == 0, "\(arguments)")
+    }
+    let folder = try TemporaryFolder()
+    let path = try folder.write(
+      Array("let h = tanh(W*x)  # hidden\r\n\th^2\r\n".utf8), to: "loss.txt")
+    #expect(try run("nndist", "graph", path).output == "tanh(W*x)^2\n")
+    let noise = try folder.write([0xFF, 0x00, 0xFE], to: "noise.txt")
+    for arguments in [
+      [noise], [folder.file("none.txt")], ["x", "--shape", "y=3"], ["x", "--shape", "x=3,"],
+      ["x", "--shape", "x=3", "--shape", "x=4"], ["x", "--parameters", "x,x"], [""],
+    ] {
+      let result = try run("nndist", arguments: ["graph"] + arguments)
+      #expect(result.status == 64, "\(arguments): \(result)")
+      #expect(result.error.hasPrefix("nndist: "), "\(arguments): \(result)")
+    }
+  }
+
   @Test("a configuration is shown without its data, and an expression checked")
   func configuration() throws {
     let path = repository.appendingPathComponent("launch/configs/digits-logistic.yaml").path

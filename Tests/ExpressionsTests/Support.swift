@@ -10,12 +10,7 @@ func formula(_ text: String, _ shapes: String...) throws -> Formula {
 
 /// Declarations from shapes such as `x=batch,3`.
 func declarations(_ shapes: [String]) throws -> Declarations {
-  var declared: [String: SymbolicShape] = [:]
-  for text in shapes {
-    let (name, shape) = try #require(Declarations.shape(text))
-    declared[name] = shape
-  }
-  return Declarations(shapes: declared)
+  try Declarations(shapes: shapes, parameters: nil)
 }
 
 /// Reads the text of a formula again.
