@@ -116,7 +116,7 @@ let package = Package(
     tests("Communication", ["RankChecks"]),
     tests("Graphs", ["Tensors"]),
     tests("Kernels", ["Tensors", "Numerics", "OneDNN"]),
-    tests("Expressions", ["Graphs", "Tensors"]),
+    tests("Expressions", ["Execution", "Graphs", "Tensors"]),
     tests("Models", ["Graphs", "Tensors", "Configuration"]),
     tests("Execution", ["Graphs", "Kernels", "Tensors"]),
     tests("Datasets", ["HDF5", "Tensors"]),
