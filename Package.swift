@@ -107,6 +107,10 @@ let package = Package(
         "AllocationCount", "Training", "Models", "Execution", "Graphs", "Tensors", "Communication",
       ],
       path: "Tests/AllocationCheck", swiftSettings: borders),
+    // What a reader of the README starts from; a test runs it.
+    .executableTarget(
+      name: "Example", dependencies: ["Expressions", "Graphs", "Drawing", "Tensors"],
+      path: "Tests/Example", swiftSettings: borders),
     tests("Tensors"),
     tests("Numerics"),
     tests("Digests"),
@@ -130,7 +134,10 @@ let package = Package(
         "Configuration", "Communication",
       ]),
     .testTarget(
-      name: "CommandTests", dependencies: ["nndist", "Datasets", "HDF5", "TestSupport"],
+      name: "CommandTests",
+      dependencies: [
+        "nndist", "Example", "Expressions", "Graphs", "Drawing", "Datasets", "HDF5", "TestSupport",
+      ],
       swiftSettings: borders),
   ],
   swiftLanguageModes: [.v6]
