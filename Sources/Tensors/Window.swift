@@ -1,0 +1,71 @@
+/// A window that slides over the spatial axes of a tensor: of a convolution or of pooling.
+///
+/// Along an axis of n elements with padding p before and q after, kernel k, dilation d and stride s, it
+/// has ⌊(n + p + q − d·(k − 1) − 1) / s⌋ + 1 positions; position o covers elements o·s − p + j·d for j in
+/// 0 ..< k, of which those outside 0 ..< n are padding.
+public struct Window: Hashable, Sendable {
+  /// The window along one axis.
+  public struct Axis: Hashable, Sendable {
+    /// The elements that the window covers.
+    public let kernel: Int
+    /// The elements from one position to the next.
+    public let stride: Int
+    /// The padding before the first element and after the last.
+    public let padding: (before: Int, after: Int)
+    /// The elements from one that is covered to the next.
+    public let dilation: Int
+
+    /// Describes the window along one axis.
+    public init(
+      kernel: Int, stride: Int = 1, padding: (before: Int, after: Int) = (0, 0), dilation: Int = 1
+    ) {
+      precondition(
+        kernel > 0 && stride > 0 && dilation > 0 && padding.before >= 0 && padding.after >= 0,
+        "window of kernel \(kernel), stride \(stride), padding \(padding), dilation \(dilation)")
+      self.kernel = kernel
+      self.stride = stride
+      self.padding = padding
+      self.dilation = dilation
+    }
+
+    /// The elements from the first that is covered to the last, these included.
+    public var span: Int { dilation * (kernel - 1) + 1 }
+
+    /// The number of positions along an axis of `extent` elements; nil if the window does not fit.
+    public func positions(over extent: Int) -> Int? {
+      let room = extent + padding.before + padding.after - span
+      return room < 0 ? nil : room / stride + 1
+    }
+
+    /// Whether two windows are the same.
+    public static func == (lhs: Axis, rhs: Axis) -> Bool {
+      lhs.kernel == rhs.kernel && lhs.stride == rhs.stride && lhs.padding == rhs.padding
+        && lhs.dilation == rhs.dilation
+    }
+
+    /// Hashes all parts.
+    public func hash(into hasher: inout Hasher) {
+      for part in [kernel, stride, padding.before, padding.after, dilation] { hasher.combine(part) }
+    }
+  }
+
+  /// The window along each spatial axis, in order.
+  public let axes: [Axis]
+
+  /// Describes a window over one or more axes.
+  public init(_ axes: [Axis]) {
+    precondition(!axes.isEmpty, "a window over no axes")
+    self.axes = axes
+  }
+
+  /// The positions along each axis over a tensor of these spatial extents; nil if it does not fit.
+  public func positions(over extents: [Int]) -> [Int]? {
+    precondition(extents.count == axes.count, "\(axes.count) axes over \(extents)")
+    var positions: [Int] = []
+    for (axis, extent) in zip(axes, extents) {
+      guard let count = axis.positions(over: extent) else { return nil }
+      positions.append(count)
+    }
+    return positions
+  }
+}
