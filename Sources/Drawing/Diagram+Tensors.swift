@@ -52,6 +52,7 @@ extension Diagram {
 
   /// One box for each layer, for each operation outside of layers, and for each array of data.
   init(layers drawn: DrawnGraph) throws(DrawingError) {
+    let drawn = drawn.withLayers()
     let (graph, selection, naming) = (drawn.graph, Selection(drawn), Naming(drawn.graph))
     let marks = Marks(drawn, naming)
     func isFolded(_ node: Graph.Node) -> Bool {

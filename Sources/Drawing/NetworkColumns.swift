@@ -8,10 +8,13 @@ struct NetworkColumns {
     var count: Int
     /// The letter of its units.
     var letter: MathText
+    /// The number of a hidden column, where there are several.
+    var index: Int?
     /// What is computed from the sums that come in, such as `relu`.
     var functions: [String] = []
     var name: String
-    var biasName: String?
+    /// The names of single units that are arrays of their own.
+    var unitNames: [MathText] = []
   }
 
   /// The weights between a column and the next.
@@ -21,6 +24,8 @@ struct NetworkColumns {
     /// Whether the weight of output o and input i is at [o, i].
     var isOutputFirst: Bool
     var inputCount: Int
+    /// The names of single weights that are arrays of their own.
+    var weightNames: [MathText] = []
 
     func weight(_ output: Int, _ input: Int, _ tensor: Tensor) -> Double {
       isOutputFirst
@@ -43,12 +48,17 @@ struct NetworkColumns {
     /// The column whose values a node holds, and whether they are past the units of that column.
     var place: [Graph.Node: (column: Int, isLoss: Bool)] = [:]
     var lossNodes: [Graph.Node] = []
-    for node in flow {
+    let sum = WeightedSum(graph, flow)
+    if let sum {
+      addColumns(sum, graph, naming)
+      place[sum.root] = (1, false)
+    }
+    for node in flow where place[node] == nil && sum?.nodes.contains(node) != true {
       let record = graph[node]
       if let (input, link) = NetworkColumns.link(node, graph, selection, naming) {
         try addFirstColumn(behind: input, link, graph, naming, &place)
         guard let from = place[input], from.column == columns.count - 1, !from.isLoss else {
-          throw .notLayered(found: "the product with '\(link.name)' beside the chain")
+          throw .notLayered(found: "the product with \(link.symbol.plain) beside the chain")
         }
         links.append(link)
         let count = graph.shape(of: node).fixedCount
@@ -73,15 +83,15 @@ struct NetworkColumns {
       }
       place[node] = (last.column, false)
       switch record.operation {
-      case .reshape, .broadcast: break
-      case .add, .subtract:
-        let bias = record.inputs.first { graph[$0].operation == .parameter }
-        columns[last.column].biasName = bias.flatMap { graph[$0].name }
+      case .reshape, .broadcast, .add, .subtract: break
       default: columns[last.column].functions.append(record.operation.label)
       }
     }
     guard !links.isEmpty else { throw .notLayered(found: "no product of data and parameters") }
     columns[columns.count - 1].letter = MathText("ŷ", .italic)
+    if columns.count > 3 {
+      for place in 1..<columns.count - 1 { columns[place].index = place }
+    }
     try describeLoss(lossNodes, place, drawn, naming)
   }
 
@@ -110,24 +120,30 @@ struct NetworkColumns {
     _ nodes: [Graph.Node], _ place: [Graph.Node: (column: Int, isLoss: Bool)],
     _ drawn: DrawnGraph, _ naming: Naming
   ) throws(DrawingError) {
-    for node in nodes where place[node]?.column != columns.count - 1 {
+    guard let result = nodes.last else { return }
+    let graph = drawn.graph
+    let selection = Selection(drawn)
+    // What stands on data and parameters alone may be part of the loss, hidden columns may not.
+    let inside = Set(nodes).union(
+      selection.nodes.filter { place[$0] == nil && !graph[$0].inputs.isEmpty })
+    for input in nodes.flatMap({ graph[$0].inputs }) {
+      guard let column = place[input]?.column, column != columns.count - 1, column != 0 else {
+        continue
+      }
       throw .notLayered(found: "an operation beside the chain")
     }
-    guard let result = nodes.last else { return }
-    let inside = Set(nodes)
-    let selection = Selection(drawn)
-    var writer = FormulaWriter(drawn.graph, naming) {
+    var writer = FormulaWriter(graph, naming) {
       inside.contains($0) || !selection.isFlow[$0.index]
     }
     let (formula, operands) = writer.formula(of: result)
-    loss = formula.text.length <= 44 ? formula.text : MathText(drawn.graph[result].operation.label)
-    if nodes.contains(where: { drawn.graph[$0].layer == "loss" }),
+    loss = formula.text.length <= 44 ? formula.text : MathText(graph[result].operation.label)
+    if nodes.contains(where: { graph[$0].layer == "loss" }),
       let kind = drawn.layerKinds["loss"]
     {
       loss = MathText(kind)
     }
     targets = operands.compactMap { operand, _ in
-      drawn.graph[operand].inputs.isEmpty ? drawn.graph[operand].name.map(naming.text) : nil
+      graph[operand].inputs.isEmpty ? graph[operand].name.map(naming.text) : nil
     }
   }
 
@@ -136,6 +152,14 @@ struct NetworkColumns {
     _ node: Graph.Node, _ graph: Graph, _ selection: Selection, _ naming: Naming
   ) -> (Graph.Node, Link)? {
     let record = graph[node]
+    if let inner = innerProduct(node, graph, selection) {
+      let name = graph[inner.weight].name ?? ""
+      let count = graph.shape(of: inner.weight).fixedCount
+      return (
+        inner.data,
+        Link(name: name, symbol: naming.text(name), isOutputFirst: true, inputCount: count)
+      )
+    }
     guard case .matmul(let transposeLHS, let transposeRHS) = record.operation else { return nil }
     for (weight, other, isOutputFirst) in [(1, 0, transposeRHS), (0, 1, !transposeLHS)] {
       let parameter = record.inputs[weight]
@@ -153,6 +177,38 @@ struct NetworkColumns {
     return nil
   }
 
+  /// The operands of `x'·θ` if a node is the sum of the products of such vectors.
+  private static func innerProduct(
+    _ node: Graph.Node, _ graph: Graph, _ selection: Selection
+  ) -> (data: Graph.Node, weight: Graph.Node)? {
+    guard case .sum = graph[node].operation, graph.shape(of: node).fixedCount == 1 else {
+      return nil
+    }
+    let product = graph[node].inputs[0]
+    guard graph[product].operation == .multiply else { return nil }
+    let inputs = graph[product].inputs
+    for (data, weight) in [(inputs[0], inputs[1]), (inputs[1], inputs[0])]
+    where selection.isFlow[data.index] && graph[weight].operation == .parameter
+      && graph.shape(of: weight).axisCount == 1
+      && graph.shape(of: weight).fixedCount == graph.shape(of: data).fixedCount
+    {
+      return (data, weight)
+    }
+    return nil
+  }
+
+  /// The columns of a sum of single numbers times weights.
+  private mutating func addColumns(_ sum: WeightedSum, _ graph: Graph, _ naming: Naming) {
+    var inputs = Column(count: sum.terms.count, letter: "", name: "data")
+    inputs.unitNames = sum.terms.map { naming.text(graph[$0.data].name ?? "") }
+    columns = [inputs, Column(count: 1, letter: "", name: "")]
+    let names = sum.terms.map { naming.text(graph[$0.weight].name ?? "") }
+    let all = names.dropFirst().reduce(names[0]) { $0 + ", " + $1 }
+    var link = Link(name: "", symbol: all, isOutputFirst: true, inputCount: sum.terms.count)
+    link.weightNames = names
+    links = [link]
+  }
+
   /// Whether a node has a value for each unit of its operand, each from the same column alone.
   private static func keepsUnits(_ node: Graph.Node, _ graph: Graph) -> Bool {
     let record = graph[node]
@@ -166,5 +222,51 @@ struct NetworkColumns {
     case .squaredNorm, .sum, .mean: return false
     default: return true
     }
+  }
+}
+
+/// A sum of numbers of the data, each times a parameter: `x₁·θ₁ + x₂·θ₂ + b`.
+private struct WeightedSum {
+  private(set) var terms: [(data: Graph.Node, weight: Graph.Node)] = []
+  /// The products and the sums of them.
+  private(set) var nodes: Set<Graph.Node> = []
+  /// The last sum, which holds them all.
+  private(set) var root: Graph.Node
+
+  /// Finds it, if it is the only place where the data and these parameters are used.
+  init?(_ graph: Graph, _ flow: [Graph.Node]) {
+    guard let first = flow.first else { return nil }
+    root = first
+    func isNumber(_ node: Graph.Node) -> Bool { graph.shape(of: node).fixedCount == 1 }
+    var data: Set<Graph.Node> = []
+    for node in flow {
+      let inputs = graph[node].inputs
+      switch graph[node].operation {
+      case .multiply:
+        guard
+          let leaf = inputs.first(where: { graph[$0].operation == .data }),
+          let weight = inputs.first(where: { graph[$0].operation == .parameter }),
+          isNumber(leaf), isNumber(weight), data.insert(leaf).inserted
+        else { continue }
+        terms.append((leaf, weight))
+      case .add:
+        let parts = inputs.filter { nodes.contains($0) || graph[$0].operation == .parameter }
+        guard parts.count == inputs.count, !nodes.isDisjoint(with: parts) else { continue }
+      default: continue
+      }
+      nodes.insert(node)
+      root = node
+    }
+    guard terms.count > 1 else { return nil }
+    // Every product goes into the last sum and nowhere else.
+    let inner = self.nodes.subtracting([self.root])
+    for node in flow where !self.nodes.contains(node) {
+      let inputs = graph[node].inputs
+      guard !inputs.contains(where: inner.contains), !inputs.contains(where: data.contains) else {
+        return nil
+      }
+    }
+    let used = Set(flow.flatMap { graph[$0].inputs })
+    guard inner.allSatisfy(used.contains) else { return nil }
   }
 }

@@ -80,6 +80,10 @@ struct NetworkPicture {
     for place in network.columns.indices { lines += column(place, bottom) }
     for (place, link) in network.links.enumerated() {
       let middle = (x(place) + x(place + 1)) / 2
+      if !link.weightNames.isEmpty {
+        lines += weightLabels(place)
+        continue
+      }
       lines.append(label(link.symbol.svg, middle, 26, size: 16, palette.ink))
       let (outputs, inputs) = (network.columns[place + 1].count, link.inputCount)
       let shape = link.isOutputFirst ? "\(outputs) × \(inputs)" : "\(inputs) × \(outputs)"
@@ -126,6 +130,26 @@ struct NetworkPicture {
     }
   }
 
+  /// The names of single weights, on paper of their own a third along their edges.
+  private func weightLabels(_ place: Int) -> [String] {
+    var lines: [String] = []
+    let (left, right) = (heights(place), heights(place + 1))
+    for (slot, y) in zip(slots[place], left) {
+      guard case .unit(let index) = slot else { continue }
+      let name = network.links[place].weightNames[index]
+      let share = 0.45
+      let (middle, height) = (
+        x(place) + share * (x(place + 1) - x(place)), y + share * (right[0] - y)
+      )
+      let width = 8 + 8 * Double(name.length)
+      lines.append(
+        "<rect x=\"\(text(middle - width / 2))\" y=\"\(text(height - 10))\" "
+          + "width=\"\(text(width))\" height=\"20\" rx=\"4\" fill=\"\(palette.background)\"/>")
+      lines.append(label(name.svg, middle, height + 5, size: 14, palette.ink))
+    }
+    return lines
+  }
+
   private func column(_ place: Int, _ bottom: Double) -> [String] {
     let column = network.columns[place]
     let center = x(place)
@@ -137,9 +161,7 @@ struct NetworkPicture {
         lines.append(
           "<circle cx=\"\(text(center))\" cy=\"\(text(y))\" r=\"\(text(NetworkPicture.radius))\" "
             + "fill=\"\(paint.fill)\" stroke=\"\(paint.stroke)\" stroke-width=\"1.6\"/>")
-        let name = column.letter + MathText("\(index + 1)", .lower)
-        let size = index >= 999 ? 9.0 : index >= 99 ? 11 : 13
-        lines.append(label(name.svg, center, y + 4.5, size: size, palette.ink))
+        lines.append(label(unitName(column, index), center, y + 4.5, size: 13, palette.ink))
       case .elided(let count):
         for offset in [-19.0, -11, -3] {
           lines.append(
@@ -162,6 +184,23 @@ struct NetworkPicture {
         place == 0 ? "\(countText(column.count)) in" : "\(countText(column.count)) \(unit)", center,
         bottom + 42, size: 11.5, palette.faint))
     return lines
+  }
+
+  /// The name of a unit; the number of its column stands above the number of the unit.
+  private func unitName(_ column: NetworkColumns.Column, _ index: Int) -> String {
+    if column.unitNames.indices.contains(index) { return column.unitNames[index].svg }
+    let number = "\(index + 1)"
+    guard let place = column.index else {
+      let size = number.count > 3 ? 9.0 : 13
+      let name = (column.letter + MathText(number, .lower)).svg
+      return size == 13 ? name : "<tspan font-size=\"\(text(size))\">\(name)</tspan>"
+    }
+    let upper = "(\(place))"
+    // Back to where the upper index began; digits are wider than parentheses.
+    let back = 9 * (0.556 * Double("\(place)".count) + 2 * 0.333)
+    return column.letter.svg
+      + "<tspan font-size=\"9\" dy=\"-5\">\(upper)</tspan>"
+      + "<tspan font-size=\"9\" dx=\"\(text(-back))\" dy=\"9\">\(number)</tspan>"
   }
 
   private func lossBox(_ loss: MathText, width: Double, _ bottom: Double) -> [String] {

@@ -9,12 +9,16 @@ import Training
 ///   - path: The configuration.
 ///   - overrides: Overrides of it.
 ///   - sampleShape: The shape of a sample; nil to look at the data.
+///   - responses: The responses per row, with a shape; nil for labels, or as many as the loss needs.
 /// - Returns: The network.
 /// - Throws: Whatever reading the configuration and the data throws.
 func configuredNetwork(
-  _ path: String, overrides: [String], sampleShape: Shape?
+  _ path: String, overrides: [String], sampleShape: Shape?, responses: Int? = nil
 ) throws -> Network {
-  let (configuration, _) = try readConfiguration(path, overrides: overrides)
+  // The data may be on another machine.
+  let absent = ["data.train=none", "data.test=null", "data.validation=null"]
+  let (configuration, _) = try readConfiguration(
+    path, overrides: overrides + (sampleShape == nil ? [] : absent))
   guard let sampleShape else {
     let splits = try Splits.open(configuration)
     return try Network(
@@ -28,5 +32,6 @@ func configuredNetwork(
   }
   return try Network(
     layers: configuration.model, loss: configuration.loss, sampleShape: sampleShape,
-    targets: configuration.loss.takesLabels ? .labels : .responses(outputs))
+    targets: responses.map { .responses($0) }
+      ?? (configuration.loss.takesLabels ? .labels : .responses(outputs)))
 }

@@ -90,6 +90,25 @@ enum Output {
     _ = firstError.compareExchange(expected: 0, desired: errno, ordering: .relaxed)
   }
 
+  /// Writes bytes of any kind after all that was printed; ``failure`` tells what went wrong.
+  static func write(_ bytes: [UInt8]) {
+    flush()
+    var done = 0
+    while done < bytes.count {
+      let count = bytes.withUnsafeBytes {
+        Foundation.write(STDOUT_FILENO, $0.baseAddress?.advanced(by: done), bytes.count - done)
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        if errno != EPIPE {
+          _ = firstError.compareExchange(expected: 0, desired: errno, ordering: .relaxed)
+        }
+        return
+      }
+      done += count
+    }
+  }
+
   /// Why something that was printed is lost; a reader that has gone does not count.
   static var failure: String? {
     let code = firstError.load(ordering: .relaxed)

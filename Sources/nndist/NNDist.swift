@@ -50,8 +50,8 @@ struct NNDist: ParsableCommand {
     version: Version.text,
     subcommands: [
       TrainCommand.self, EvaluateCommand.self, PredictCommand.self, CheckCommand.self,
-      GraphCommand.self, DrawCommand.self, DataCommand.self, CheckpointCommand.self,
-      ConfigCommand.self, BenchCommand.self, EnvCommand.self,
+      GraphCommand.self, DataCommand.self, CheckpointCommand.self, ConfigCommand.self,
+      BenchCommand.self, EnvCommand.self,
     ],
     defaultSubcommand: TrainCommand.self)
 
