@@ -49,8 +49,10 @@ extension Diagram {
         attributes.append("color=\"\(palette.data.stroke)\"")
       }
       if arrow.isInverse { attributes.append("arrowhead=odot") }
-      // The way of the data is to be straight.
-      if direction == .down, !arrow.isBackward, boxes[arrow.from].role == .operation {
+      // The ways forward and back are to be straight.
+      if direction == .down, boxes[arrow.from].role == .operation,
+        boxes[arrow.from].isBackward == boxes[arrow.to].isBackward
+      {
         attributes.append("weight=8")
       }
       let list = attributes.isEmpty ? "" : " [\(attributes.joined(separator: ", "))]"

@@ -10,7 +10,8 @@ extension Diagram {
     let (graph, selection, naming) = (drawn.graph, Selection(drawn), Naming(drawn.graph))
     let marks = Marks(drawn, naming)
     func isFolded(_ node: Graph.Node) -> Bool {
-      foldsParameters && !selection.isFlow[node.index] && marks.captions[node] == nil
+      let isWritten = foldsParameters ? !selection.isFlow[node.index] : selection.isKnown[node.index]
+      return isWritten && marks.captions[node] == nil
     }
     let shown = selection.nodes.filter { !isFolded($0) }
     guard shown.count <= Diagram.nodeLimit else {
@@ -32,8 +33,7 @@ extension Diagram {
       let isFramed = !foldsParameters && !isBackward && box.role != .data
       if isFramed, let layer = record.layer, framed.contains(layer) { box.group = group(layer) }
       let isPath = box.group.map { record.name?.hasPrefix(groups[$0] + "/") ?? false } ?? false
-      if let name = record.name, !isPath, naming.text(name).plain != name || !record.inputs.isEmpty
-      {
+      if let name = record.name, !isPath, name.contains("/") || !record.inputs.isEmpty {
         box.captions.append(MathText(name))
       }
       box.captions.append(shapeText(record.shape))
@@ -75,20 +75,23 @@ extension Diagram {
     guard members.count <= Diagram.nodeLimit else {
       throw .tooLarge(.layers, found: members.count, limit: Diagram.nodeLimit)
     }
+    // What only goes back from the inside of a layer has no formula of its own.
     var used: Set<Graph.Node> = []
-    for (place, nodes) in members.enumerated() {
-      for input in nodes.flatMap({ graph[$0].inputs }) where owner[input] != place {
+    for node in selection.nodes {
+      for input in graph[node].inputs
+      where owner[input] != owner[node]
+        && selection.isBackward[node.index] == selection.isBackward[input.index]
+      {
         used.insert(input)
       }
     }
+    var counted: Set<Graph.Node> = []
     for (place, nodes) in members.enumerated() {
       let layer = graph[nodes[0]].layer
       let isBackward = selection.isBackward[nodes[0].index]
-      let uses = Dictionary(
-        nodes.flatMap { graph[$0].inputs }.map { ($0, 1) }, uniquingKeysWith: +)
       var writer = FormulaWriter(graph, naming) { node in
         isFolded(node)
-          || (owner[node] == place && uses[node] == 1 && !used.contains(node)
+          || (owner[node] == place && !used.contains(node)
             && marks.captions[node] == nil)
       }
       let ends = nodes.filter { marks.captions[$0] != nil || used.contains($0) }
@@ -104,7 +107,9 @@ extension Diagram {
         } else {
           if !kind.isEmpty, !layer.hasPrefix(kind) { box.title = box.title + MathText("  " + kind) }
           box.captions += formulas.filter { $0.length <= 60 }
-          let count = parameters(of: nodes, graph).reduce(0) { $0 + graph.shape(of: $1).fixedCount }
+          let own = parameters(of: nodes, graph).subtracting(counted)
+          counted.formUnion(own)
+          let count = own.reduce(0) { $0 + graph.shape(of: $1).fixedCount }
           if count > 0 {
             box.captions.append(MathText("\(countText(count)) parameter\(count == 1 ? "" : "s")"))
           }
@@ -120,8 +125,10 @@ extension Diagram {
         guard let from = owner[input], from != place else { continue }
         // What goes back has its shape on the arrow forward already.
         let isReturn = boxes[place].isBackward && !boxes[from].isBackward
+        let shape = graph.shape(of: input)
         let arrow = Arrow(
-          from: from, to: place, label: isReturn ? "" : shapeText(graph.shape(of: input)),
+          from: from, to: place,
+          label: isReturn || shape.axisCount == 0 ? "" : shapeText(shape),
           isBackward: boxes[place].isBackward)
         if seen.insert(arrow).inserted { arrows.append(arrow) }
       }
@@ -166,8 +173,9 @@ struct Marks {
     let isNamed = drawn.results.count == 1 && !drawn.gradients.isEmpty
     for result in drawn.results {
       // What is differentiated is the sum of the rows.
-      let sign: MathText = drawn.graph.shape(of: result).axisCount == 0 ? "= " : "Σ = "
-      captions[result] = isNamed ? [sign + MathText("L", .italic)] : []
+      let isNumber = drawn.graph.shape(of: result).axisCount == 0
+      let text = MathText("L", .italic) + " = Σ rows"
+      captions[result] = isNamed ? [isNumber ? "= " + MathText("L", .italic) : text] : []
     }
     for (gradient, target) in drawn.gradients {
       let name = drawn.graph[target].name.map { naming.text($0) } ?? "…"
@@ -220,6 +228,18 @@ struct FormulaWriter {
     }
   }
 
+  /// The product that is written inside of a sum along its last axis.
+  private func innerProduct(_ node: Graph.Node, _ names: [Graph.Node: MathText]) -> Graph.Node? {
+    guard case .sum(let axes) = graph[node].operation else { return nil }
+    let product = graph[node].inputs[0]
+    let shape = graph.shape(of: product)
+    guard graph[product].operation == .multiply, names[product] == nil,
+      shape.axisCount == shape.batchAxisCount + 1, axes == [shape.axisCount - 1],
+      graph[product].inputs.allSatisfy({ graph.shape(of: $0) == shape })
+    else { return nil }
+    return product
+  }
+
   private func write(
     _ node: Graph.Node, _ names: [Graph.Node: MathText], isRoot: Bool, depth: Int
   ) -> Formula {
@@ -229,6 +249,12 @@ struct FormulaWriter {
     // What is nested deeper would not be read anyway.
     guard depth < 12 else { return Formula("…") }
     let operands = record.inputs.map { write($0, names, isRoot: false, depth: depth + 1) }
+    if let product = innerProduct(node, names) {
+      let factors = graph[product].inputs.map {
+        write($0, names, isRoot: false, depth: depth + 1).text
+      }
+      return Formula("⟨" + factors[0] + ", " + factors[1] + "⟩")
+    }
     let formula = Formula.of(
       record.operation, operands, shapes: record.inputs.map { graph.shape(of: $0) })
     return formula.text.length <= 80 ? formula : Formula("…")

@@ -128,6 +128,8 @@ struct Selection {
   let isBackward: [Bool]
   /// Whether a node depends on data.
   let isFlow: [Bool]
+  /// Whether a node depends on numbers alone that the graph holds.
+  let isKnown: [Bool]
 
   init(_ drawn: DrawnGraph) {
     let graph = drawn.graph
@@ -156,5 +158,15 @@ struct Selection {
       }
     }
     self.isFlow = isFlow
+    var isKnown = Array(repeating: false, count: graph.count)
+    for node in graph.nodes {
+      switch graph[node].operation {
+      case .fill: isKnown[node.index] = true
+      default:
+        let inputs = graph[node].inputs
+        isKnown[node.index] = !inputs.isEmpty && inputs.allSatisfy { isKnown[$0.index] }
+      }
+    }
+    self.isKnown = isKnown
   }
 }

@@ -28,8 +28,10 @@ struct Formula: Hashable {
   private static func reduction(
     _ name: MathText, _ axes: [Int], _ operand: Formula, _ shape: SymbolicShape
   ) -> Formula {
-    let isAll = axes.count == shape.axisCount
-    let index = isAll ? "" : axes.map { "\($0 + 1)" }.joined(separator: ",")
+    let row = Array(shape.batchAxisCount..<shape.axisCount)
+    if axes.count == shape.axisCount || axes == row { return function(name, operand) }
+    if axes == [0], shape.batchAxisCount == 1 { return function(name + " rows", operand) }
+    let index = axes.map { "\($0 + 1)" }.joined(separator: ",")
     return function(name + MathText(index, .lower), operand)
   }
 
@@ -70,7 +72,8 @@ struct Formula: Hashable {
     case .add: return Formula(x[0].text + " + " + x[1].text, .sum)
     case .subtract: return Formula(x[0].text + " − " + x[1].within(.product), .sum)
     case .multiply:
-      let sign: MathText = x[0].isNumber || x[1].isNumber ? " · " : " ⊙ "
+      let isScalar = shapes.contains { $0.axisCount == $0.batchAxisCount }
+      let sign: MathText = x[0].isNumber || x[1].isNumber || isScalar ? " · " : " ⊙ "
       return Formula(x[0].within(.product) + sign + x[1].within(.product), .product)
     case .divide: return Formula(x[0].within(.product) + " / " + x[1].within(.power), .product)
     case .reluGradient:

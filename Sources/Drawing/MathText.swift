@@ -18,6 +18,17 @@ package struct MathText: Hashable, ExpressibleByStringLiteral {
 
   static func + (lhs: MathText, rhs: MathText) -> MathText { MathText(lhs.runs + rhs.runs) }
 
+  /// The text with a character replaced wherever it stands.
+  func replacing(_ mark: Character, with text: MathText) -> MathText {
+    MathText(
+      runs.flatMap { run in
+        let parts = run.text.split(separator: mark, omittingEmptySubsequences: false)
+        return parts.enumerated().flatMap { index, part in
+          (index > 0 ? text.runs : []) + MathText(String(part), run.style).runs
+        }
+      })
+  }
+
   /// The number of characters, whatever their size.
   var length: Int { runs.reduce(0) { $0 + $1.text.count } }
 
@@ -101,6 +112,8 @@ func escapedXML(_ text: String) -> String {
     case "<": result += "&lt;"
     case ">": result += "&gt;"
     case "\"": result += "&quot;"
+    // Graphviz moves a bracket at the end of a line to the next.
+    case "]": result += "&#93;"
     default: result.unicodeScalars.append(character)
     }
   }

@@ -14,6 +14,7 @@ package struct Naming {
 
     /// The symbol of one element: `W⁽¹⁾₂₃`.
     func element(_ indices: [Int]) -> MathText {
+      guard !indices.isEmpty else { return text }
       let separator = indices.contains { $0 > 9 } ? "," : ""
       let lower = indices.map(String.init).joined(separator: separator)
       return MathText(base, base.count == 1 ? .italic : .upright)

@@ -48,6 +48,7 @@ struct NetworkColumns {
     /// The column whose values a node holds, and whether they are past the units of that column.
     var place: [Graph.Node: (column: Int, isLoss: Bool)] = [:]
     var lossNodes: [Graph.Node] = []
+    var functionNodes: [Int: [Graph.Node]] = [:]
     let sum = WeightedSum(graph, flow)
     if let sum {
       addColumns(sum, graph, naming)
@@ -84,11 +85,24 @@ struct NetworkColumns {
       place[node] = (last.column, false)
       switch record.operation {
       case .reshape, .broadcast, .add, .subtract: break
-      default: columns[last.column].functions.append(record.operation.label)
+      default:
+        columns[last.column].functions.append(record.operation.label)
+        functionNodes[last.column, default: []].append(node)
       }
     }
     guard !links.isEmpty else { throw .notLayered(found: "no product of data and parameters") }
-    columns[columns.count - 1].letter = MathText("ŷ", .italic)
+    let last = columns.count - 1
+    columns[last].letter = MathText("ŷ", .italic)
+    // Before a loss, what is no activation is the loss's own.
+    while !lossNodes.isEmpty, let node = functionNodes[last]?.popLast() {
+      switch graph[node].operation {
+      case .relu, .sigmoid, .tanh, .softmax, .logSoftmax: functionNodes[last] = []
+      default:
+        columns[last].functions.removeLast()
+        place[node] = (last, true)
+        lossNodes.insert(node, at: 0)
+      }
+    }
     if columns.count > 3 {
       for place in 1..<columns.count - 1 { columns[place].index = place }
     }
@@ -136,7 +150,9 @@ struct NetworkColumns {
       inside.contains($0) || !selection.isFlow[$0.index]
     }
     let (formula, operands) = writer.formula(of: result)
-    loss = formula.text.length <= 44 ? formula.text : MathText(graph[result].operation.label)
+    // The outputs have a name in the picture.
+    let text = formula.text.replacing("□", with: columns[columns.count - 1].letter)
+    loss = text.length <= 44 ? text : MathText(graph[result].operation.label)
     if nodes.contains(where: { graph[$0].layer == "loss" }),
       let kind = drawn.layerKinds["loss"]
     {

@@ -18,7 +18,7 @@ struct NetworkPicture {
   private let palette: Palette
   private let slots: [[Slot]]
   private let height: Double
-  private let top = 64.0
+  private let top: Double
 
   init(_ drawn: DrawnGraph, _ background: Background) throws(DrawingError) {
     network = try NetworkColumns(drawn)
@@ -28,6 +28,8 @@ struct NetworkPicture {
     self.drawn = drawn
     palette = Palette(background)
     slots = network.columns.map { NetworkPicture.slots($0.count, most: 10, head: 4, tail: 3) }
+    // Room for the names of weight matrices.
+    top = network.links.allSatisfy { !$0.weightNames.isEmpty } ? 16 : 64
     let tallest = slots.map(NetworkPicture.extent).max() ?? 1
     height = max(tallest, 3) * NetworkPicture.pitch
   }
@@ -189,6 +191,7 @@ struct NetworkPicture {
   /// The name of a unit; the number of its column stands above the number of the unit.
   private func unitName(_ column: NetworkColumns.Column, _ index: Int) -> String {
     if column.unitNames.indices.contains(index) { return column.unitNames[index].svg }
+    if column.count == 1, column.index == nil { return column.letter.svg }
     let number = "\(index + 1)"
     guard let place = column.index else {
       let size = number.count > 3 ? 9.0 : 13
