@@ -36,7 +36,7 @@ extension Diagram {
       if let name = record.name, !isPath, name.contains("/") || !record.inputs.isEmpty {
         box.captions.append(MathText(name))
       }
-      box.captions.append(shapeText(record.shape))
+      if record.shape.axisCount > 0 { box.captions.append(shapeText(record.shape)) }
       if box.group == nil, box.role != .data, let layer = record.layer {
         box.captions.append(MathText(layer))
       }
@@ -48,6 +48,7 @@ extension Diagram {
         arrows.append(Arrow(from: from, to: place, label: label, isBackward: isBackward))
       }
     }
+    cutLongArrows()
   }
 
   /// One box for each layer, for each operation outside of layers, and for each array of data.
@@ -85,7 +86,14 @@ extension Diagram {
         used.insert(input)
       }
     }
-    var counted: Set<Graph.Node> = []
+    // A parameter counts once, in the loss only if no layer has it.
+    var owners: [Graph.Node: Int] = [:]
+    let isLoss = members.map { graph[$0[0]].layer == "loss" }
+    for place in members.indices.filter({ !isLoss[$0] }) + members.indices.filter({ isLoss[$0] }) {
+      for leaf in parameters(of: members[place], graph) where owners[leaf] == nil {
+        owners[leaf] = place
+      }
+    }
     for (place, nodes) in members.enumerated() {
       let layer = graph[nodes[0]].layer
       let isBackward = selection.isBackward[nodes[0].index]
@@ -107,9 +115,8 @@ extension Diagram {
         } else {
           if !kind.isEmpty, !layer.hasPrefix(kind) { box.title = box.title + MathText("  " + kind) }
           box.captions += formulas.filter { $0.length <= 60 }
-          let own = parameters(of: nodes, graph).subtracting(counted)
-          counted.formUnion(own)
-          let count = own.reduce(0) { $0 + graph.shape(of: $1).fixedCount }
+          let count = parameters(of: nodes, graph).filter { owners[$0] == place }
+            .reduce(0) { $0 + graph.shape(of: $1).fixedCount }
           if count > 0 {
             box.captions.append(MathText("\(countText(count)) parameter\(count == 1 ? "" : "s")"))
           }
@@ -133,6 +140,7 @@ extension Diagram {
         if seen.insert(arrow).inserted { arrows.append(arrow) }
       }
     }
+    cutLongArrows()
   }
 
   /// The parameters that nodes use.

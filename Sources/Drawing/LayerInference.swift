@@ -169,7 +169,8 @@ private struct LayerInference {
       while let first = next.first, layers[first] == nil, !isFlow(first) {
         next = forwardUsers(first)
       }
-      ownLayer[gradient] = next.compactMap { layers[$0] }.first
+      let candidates = next.compactMap { layers[$0] }
+      ownLayer[gradient] = candidates.first { $0 != "loss" } ?? candidates.first
     }
     for node in selection.nodes.reversed() where isBackward(node) && ownLayer[node] == nil {
       // The product behind the sum over the rows.
