@@ -8,12 +8,12 @@ extension Diagram {
     var lines = ["digraph nndist {"]
     lines.append(
       "  graph [rankdir=\(direction == .down ? "TB" : "LR"), bgcolor=\"\(palette.background)\", "
-        + "fontname=\"\(font)\", fontsize=11, fontcolor=\"\(palette.faint)\", pad=0.25, "
+        + "fontname=\"\(font)\", fontsize=11, fontcolor=\"\(palette.faint)\", pad=0.25, margin=0, "
         + "nodesep=\(direction == .down ? "0.35" : "0.14"), "
         + "ranksep=\(direction == .down ? "0.38" : "0.6"), "
         + (direction == .down ? "" : "ordering=in, ")
-        // Fewer attempts at the order of boxes in large pictures.
-        + (boxes.count > 200 ? "nslimit=1, nslimit1=1, mclimit=0.3, " : "")
+        // Enough attempts at the best places for a second or two of large pictures.
+        + (boxes.count > 200 ? "nslimit=4, nslimit1=4, " : "")
         + "labelloc=b, label=<\(legend(palette))>];")
     lines.append(
       "  node [fontname=\"\(font)\", fontsize=14, fontcolor=\"\(palette.ink)\", style=filled, "
@@ -51,12 +51,21 @@ extension Diagram {
       if arrow.isInverse { attributes.append("arrowhead=odot") }
       // The ways forward and back are to be straight.
       if direction == .down, boxes[arrow.from].role == .operation,
-        boxes[arrow.from].isBackward == boxes[arrow.to].isBackward
+        boxes[arrow.from].isBackward == boxes[arrow.to].isBackward,
+        !(arrow.isBackward && boxes[arrow.to].isResult)
       {
         attributes.append("weight=8")
       }
       let list = attributes.isEmpty ? "" : " [\(attributes.joined(separator: ", "))]"
       lines.append("  n\(arrow.from) -> n\(arrow.to)\(list);")
+    }
+    // A frame begins below what flows into it, or the two would have to stand side by side.
+    for arrow in arrows where !arrow.isBackward {
+      guard let group = boxes[arrow.to].group, boxes[arrow.from].group != group else { continue }
+      for place in boxes.indices where boxes[place].group == group {
+        guard boxes[place].role == .parameter else { continue }
+        lines.append("  n\(arrow.from) -> n\(place) [style=invis, weight=3];")
+      }
     }
     lines.append("}")
     return lines.joined(separator: "\n") + "\n"
@@ -125,7 +134,7 @@ extension Diagram {
       entries.append(("⊸", palette.line, "subtracted or divisor"))
     }
     return " <BR/>"
-      + entries.map { "<FONT COLOR=\"\($1)\">\($0)</FONT> \($2)" }.joined(
+      + entries.map { "<FONT COLOR=\"\($1)\">\($0)</FONT>\u{A0}\($2)" }.joined(
         separator: "\u{2003}\u{2002}")
   }
 }

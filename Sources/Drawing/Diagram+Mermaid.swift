@@ -27,6 +27,9 @@ extension Diagram {
       let label = arrow.label.length > 0 ? "|\"\(escapedMermaid(arrow.label.plain))\"|" : ""
       lines.append("  n\(arrow.from) \(line)\(label) n\(arrow.to)")
     }
+    for place in boxes.indices where boxes[place].isResult {
+      lines.append("  style n\(place) stroke-width:4px")
+    }
     let classes = [
       ("data", palette.data, ""), ("parameter", palette.parameter, ""),
       ("constant", palette.constant, ""), ("operation", palette.operation, ""),

@@ -10,7 +10,8 @@ extension Diagram {
     let (graph, selection, naming) = (drawn.graph, Selection(drawn), Naming(drawn.graph))
     let marks = Marks(drawn, naming)
     func isFolded(_ node: Graph.Node) -> Bool {
-      let isWritten = foldsParameters ? !selection.isFlow[node.index] : selection.isKnown[node.index]
+      let isWritten =
+        foldsParameters ? !selection.isFlow[node.index] : selection.isKnown[node.index]
       return isWritten && marks.captions[node] == nil
     }
     let shown = selection.nodes.filter { !isFolded($0) }
@@ -86,6 +87,9 @@ extension Diagram {
         used.insert(input)
       }
     }
+    // Gradients are listed as their parameters are.
+    let order = Dictionary(
+      drawn.gradients.enumerated().map { ($1.gradient, $0) }, uniquingKeysWith: min)
     // A parameter counts once, in the loss only if no layer has it.
     var owners: [Graph.Node: Int] = [:]
     let isLoss = members.map { graph[$0[0]].layer == "loss" }
@@ -123,7 +127,9 @@ extension Diagram {
         }
       }
       box.isResult = nodes.contains { marks.captions[$0] != nil }
-      box.captions += nodes.flatMap { marks.captions[$0] ?? [] }
+      let marked = nodes.filter { marks.captions[$0] != nil }
+      box.captions += marked.sorted { (order[$0] ?? -1, $0.index) < (order[$1] ?? -1, $1.index) }
+        .flatMap { marks.captions[$0] ?? [] }
       _ = add(box)
     }
     var seen: Set<Arrow> = []

@@ -21,9 +21,10 @@ extension DrawingError: CustomStringConvertible {
         + (detail == .network ? "columns" : "boxes and more")
         + ", expected at most \(limit); "
         + (detail == .scalar
-          ? "draw it by tensors, or a model with smaller extents" : "draw it with less detail")
+          ? "detail 'tensor' draws a box for an array" : "draw it with less detail")
     case .notLayered(let found):
-      "detail 'network': found \(found), expected a chain of affine layers from data"
+      "detail 'network': found \(found), expected a chain of affine layers from data; "
+        + "detail 'layers' draws any graph"
     case .noForm(let detail, let form, let forms):
       "detail '\(detail.rawValue)' cannot be written as \(form); it can as "
         + forms.joined(separator: ", ")

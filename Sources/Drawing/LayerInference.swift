@@ -44,7 +44,8 @@ private struct LayerInference {
     for node in selection.nodes {
       for input in Set(graph[node].inputs) { users[input, default: []].append(node) }
       let isParametric =
-        graph[node].operation == .parameter || graph[node].inputs.contains(where: parametric.contains)
+        graph[node].operation == .parameter
+        || graph[node].inputs.contains(where: parametric.contains)
       if isParametric { parametric.insert(node) }
     }
   }

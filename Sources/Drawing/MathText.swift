@@ -46,7 +46,8 @@ package struct MathText: Hashable, ExpressibleByStringLiteral {
   /// The text in the HTML-like language of Graphviz.
   var html: String {
     runs.map { run in
-      let text = escapedXML(visible(run.text))
+      // SVG drops plain spaces at the ends of a text, and Graphviz makes a text of every run.
+      let text = escapedXML(visible(run.text)).replacing(" ", with: "\u{A0}")
       switch run.style {
       case .upright: return text
       case .italic: return "<I>\(text)</I>"

@@ -199,11 +199,12 @@ struct NetworkPicture {
       return size == 13 ? name : "<tspan font-size=\"\(text(size))\">\(name)</tspan>"
     }
     let upper = "(\(place))"
+    let size = number.count > 3 ? 7 : number.count > 2 ? 8 : 9
     // Back to where the upper index began; digits are wider than parentheses.
     let back = 9 * (0.556 * Double("\(place)".count) + 2 * 0.333)
     return column.letter.svg
       + "<tspan font-size=\"9\" dy=\"-5\">\(upper)</tspan>"
-      + "<tspan font-size=\"9\" dx=\"\(text(-back))\" dy=\"9\">\(number)</tspan>"
+      + "<tspan font-size=\"\(size)\" dx=\"\(text(-back))\" dy=\"9\">\(number)</tspan>"
   }
 
   private func lossBox(_ loss: MathText, width: Double, _ bottom: Double) -> [String] {

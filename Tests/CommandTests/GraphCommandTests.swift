@@ -57,3 +57,200 @@ struct GraphCommandTests {
       try run("nndist", "check", "‖W*x‖^2", "--shape", "x=batch,3", "--shape", "W=2,3").status == 0)
   }
 }
+
+@Suite("Pictures by nndist graph", .timeLimit(.minutes(2)))
+struct GraphPictureTests {
+  let digits = repository.appendingPathComponent("launch/configs/digits.yaml").path
+  let bare = ["--samples", "64"]
+  static let linear = "||(x1*θ1 + x2*θ2) - y||^2"
+
+  @Test("a summary of the bundled configuration, without --as")
+  func summary() throws {
+    let result = try run("nndist", "graph", digits, "--detail", "summary")
+    #expect(result.status == 0, "\(result)")
+    #expect(
+      result.output
+        == "64 → 256 relu → 128 relu → 10 → softmax cross entropy; 50,826 parameters in 6 arrays; "
+        + "10 operations\n")
+  }
+
+  @Test(
+    "the ending of the output names the form",
+    arguments: [
+      ("svg", "<?xml"), ("png", "\u{89}PNG"), ("pdf", "%PDF"), ("dot", "digraph"),
+      ("gv", "digraph"), ("mmd", "flowchart"), ("mermaid", "flowchart"), ("txt", "loss"),
+      ("json", "{"), ("tex", "z_{1} = "),
+    ])
+  func endings(ending: String, beginning: String) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("picture.\(ending)")
+    let result = try run(
+      "nndist", arguments: ["graph", digits, "--gradient", "--output", path] + bare)
+    #expect(result.status == 0 && result.output.isEmpty, "\(result)")
+    let expected =
+      ending == "png" ? [0x89, 0x50, 0x4E, 0x47] : Array(beginning.utf8)
+    #expect(try contents(of: path).starts(with: expected))
+  }
+
+  @Test(
+    "an expression is drawn at every level of detail",
+    arguments: ["scalar", "tensor", "operations", "layers", "network", "summary"])
+  func expressionLevels(detail: String) throws {
+    for form in ["text", "svg", "mermaid"] {
+      let result = try run(
+        "nndist", "graph", GraphPictureTests.linear, "--detail", detail, "--as", form)
+      let isRefused =
+        form != "text" && detail == "summary" || form == "mermaid" && detail == "network"
+      #expect(result.status == (isRefused ? 64 : 0), "\(form) \(result)")
+      #expect(result.output.isEmpty == isRefused, "\(form) \(result)")
+    }
+  }
+
+  @Test("layers of an expression, in characters")
+  func expressionLayers() throws {
+    let result = try run(
+      "nndist", "graph", "cross_entropy(W2*relu(W1*x + b1) + b2, y)", "--shape", "x=batch,3",
+      "--shape", "W1=4,3", "--shape", "b1=4", "--shape", "W2=2,4", "--shape", "b2=2", "--shape",
+      "y=batch", "--detail", "layers")
+    #expect(
+      result.output == """
+        ┌───────┐
+        │ x     │
+        └──┬────┘
+           │ batch × 3
+        ╭──▼────────────╮
+        │ affine1       │
+        │ x · W₁ᵀ + b₁  │
+        │ 16 parameters │
+        ╰──┬────────────╯
+           │ batch × 4
+        ╭──▼──────╮
+        │ relu1   │
+        │ relu(□) │
+        ╰──┬──────╯
+           │ batch × 4
+        ╭──▼────────────╮
+        │ affine2       │
+        │ □ · W₂ᵀ + b₂  │
+        │ 10 parameters │
+        ╰──┬────────────╯
+           │ batch × 2
+        ╭──▼─────────────────╮
+        │ loss               │ ◄── y  batch
+        │ −log softmax(□)[y] │
+        ╰────────────────────╯
+
+        """, "\(result)")
+  }
+
+  @Test("a checkpoint's weights colour its picture, and its graph is text too")
+  func checkpoint() throws {
+    let folder = try TemporaryFolder()
+    let output = folder.file("run")
+    let trained = try run(
+      "nndist", "train", digits, "--set", "epochs=1", "--output", output)
+    #expect(trained.status == 0, "\(trained)")
+    let names = try FileManager.default.contentsOfDirectory(atPath: output + "/checkpoints")
+    let name = try #require(names.first { $0.hasSuffix(".h5") })
+    let result = try run(
+      "nndist", "graph", "\(output)/checkpoints/\(name)", "--detail", "network", "--as", "svg")
+    #expect(result.status == 0 && result.output.contains("stroke-dasharray"), "\(result)")
+    let text = try run("nndist", "graph", "\(output)/checkpoints/\(name)", "--as", "program")
+    #expect(text.status == 0 && text.output.contains("softmax_cross_entropy"), "\(text)")
+  }
+
+  @Test("a program that is not installed is named with its package, status 69")
+  func missingProgram() throws {
+    for (detail, package) in [("layers", "graphviz"), ("network", "librsvg2-bin")] {
+      let result = try run(
+        "nndist", arguments: ["graph", digits, "--detail", detail, "--as", "png"] + bare,
+        environment: ["PATH": "/nonexistent"])
+      #expect(result.status == 69, "\(result)")
+      #expect(result.error.hasSuffix("it is in Debian's package \(package)\n"), "\(result)")
+    }
+  }
+
+  @Test("a path that cannot be written is named, status 74", arguments: ["dot", "json"])
+  func badOutput(ending: String) throws {
+    let path = "/nonexistent/picture.\(ending)"
+    let result = try run("nndist", arguments: ["graph", digits, "--output", path] + bare)
+    #expect(result.status == 74 && result.error.contains(path), "\(result)")
+  }
+
+  @Test(
+    "what cannot be drawn is refused with the status of its kind",
+    arguments: [
+      (["--detail", "scalar", "--samples", "64"], 64),
+      (["--detail", "network", "--as", "dot", "--samples", "64"], 64),
+      (["--samples", "9223372036854775807,2"], 64), (["--samples", "0"], 64),
+      (["--output", "picture.jpeg"], 64), (["--rows", "0", "--detail", "scalar"], 64),
+      (["--responses", "2"], 64), (["--rows", "2"], 64), (["--shape", "x=2"], 64),
+      (["--parameters", "x"], 64), (["--as", "latex", "--detail", "layers"], 64),
+      (["--as", "json", "--background", "dark"], 64),
+      (["--as", "text", "--background", "dark"], 64),
+      (["--gradient", "--detail", "network", "--samples", "64"], 64),
+      (["--samples", "64", "--responses", "10"], 78), (["--set", "model=[]"], 78),
+      (["--set", "data.train=nothing.h5"], 65),
+    ] as [([String], Int32)])
+  func refusals(options: [String], status: Int32) throws {
+    let result = try run("nndist", arguments: ["graph", digits] + options)
+    #expect(result.status == status && !result.error.isEmpty, "\(result)")
+    #expect(result.output.isEmpty, "\(result)")
+  }
+
+  @Test(
+    "options of configurations are refused with an expression", arguments: ["--set", "--samples"])
+  func refusedWithExpression(option: String) throws {
+    let result = try run("nndist", "graph", GraphPictureTests.linear, option, "64")
+    #expect(result.status == 64)
+    #expect(
+      result.error == "nndist: \(option) goes with a configuration; see 'nndist graph --help'\n")
+  }
+
+  @Test("an expression that is no chain of layers has no columns, and is told what draws it")
+  func noColumns() throws {
+    let result = try run("nndist", "graph", "exp(x) + y", "--detail", "network")
+    #expect(result.status == 64)
+    #expect(result.error.contains("no product of data and parameters"), "\(result)")
+    #expect(result.error.contains("detail 'layers' draws any graph"), "\(result)")
+  }
+
+  @Test("the pictures of the README are what its commands write")
+  func readme() throws {
+    let readme = try String(
+      contentsOf: repository.appendingPathComponent("README.md"), encoding: .utf8)
+    let folder = try TemporaryFolder()
+    var names: Set<String> = []
+    for line in readme.split(separator: "\n") where line.hasPrefix("nndist graph ") {
+      guard let name = line.split(separator: "--output ").last, name.hasSuffix(".svg"),
+        line.contains("--output")
+      else { continue }
+      let program = try builtProgram("nndist").path
+      let result = try run(
+        "/bin/sh", arguments: ["-c", program + line.dropFirst("nndist".count)],
+        directory: URL(fileURLWithPath: folder.path))
+      #expect(result.status == 0, "\(result)")
+      let kept = repository.appendingPathComponent("Sources/Drawing/Drawing.docc/Resources/\(name)")
+      let (found, expected) = (
+        try contents(of: folder.file(String(name))), try contents(of: kept.path)
+      )
+      names.insert(String(name))
+      if line.contains("--detail network") {
+        #expect(found == expected, "\(line)")
+      } else {
+        // Graphviz decides where things lie.
+        #expect(words(found) == words(expected), "\(line)")
+      }
+      #expect(readme.contains("](Sources/Drawing/Drawing.docc/Resources/\(name))"), "\(name)")
+    }
+    #expect(names == ["squared-error.svg", "network.svg"])
+  }
+
+  /// The texts and shapes of an SVG file, without coordinates.
+  private func words(_ bytes: [UInt8]) -> [String] {
+    let text = String(decoding: bytes, as: UTF8.self)
+    let words = text.matches(of: /<text[^>]*>([^<]+)</).map { String($0.output.1) }
+    let shapes = text.matches(of: #/<(ellipse|polygon|path) /#).map { String($0.output.1) }
+    return (words + shapes).sorted()
+  }
+}

@@ -14,7 +14,6 @@ struct HelpTests {
       (["predict"], "Writes the predictions of a checkpoint for all rows of a data file."),
       (["check"], "Compares the gradient of a model or an expression with central"),
       (["graph"], "Shows the computation graph of an expression, a configuration or a"),
-      (["draw"], "Draws the graph of a configuration or a checkpoint."),
       (["data"], "Describes data files and makes them from other formats."),
       (["data", "info"], "Describes a data file: arrays, ranges, rows per class, fingerprint."),
       (["data", "import"], "Makes a data file from other formats."),
@@ -48,7 +47,7 @@ struct HelpTests {
     let text = try run("nndist", "--help").output
     let help = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     for word in [
-      "train", "evaluate", "predict", "check", "graph", "draw", "data", "checkpoint", "config",
+      "train", "evaluate", "predict", "check", "graph", "data", "checkpoint", "config",
       "bench", "env",
       "64 usage", "65 bad data", "73 run directory in use", "75 stopped on", "78 bad configuration",
     ] {
@@ -79,7 +78,7 @@ struct HelpTests {
       (["trian"], "unknown command 'trian'; did you mean 'train'?"),
       (
         ["xyzzy"],
-        "unknown command 'xyzzy'; the commands are train, evaluate, predict, check, graph, draw, data, "
+        "unknown command 'xyzzy'; the commands are train, evaluate, predict, check, graph, data, "
           + "checkpoint, config, bench, env, help"
       ),
       (["run.yaml"], "unknown command 'run.yaml'; to train it: nndist train run.yaml"),

@@ -17,20 +17,20 @@ struct PictureTests {
       try draw(graph) == """
         digraph nndist {
           graph [rankdir=TB, bgcolor="#FFFFFF", fontname="\(font)", fontsize=11, \
-        fontcolor="#5B636E", pad=0.25, nodesep=0.35, ranksep=0.38, labelloc=b, \
-        label=< <BR/><FONT COLOR="#0072B2">■</FONT> data\u{2003}\u{2002}\
-        <FONT COLOR="#B87800">●</FONT> parameter\u{2003}\u{2002}\
-        <FONT COLOR="#00805D">▢</FONT> operation\u{2003}\u{2002}\
-        <FONT COLOR="#1A1D21">▣</FONT> result>];
+        fontcolor="#5B636E", pad=0.25, margin=0, nodesep=0.35, ranksep=0.38, labelloc=b, \
+        label=< <BR/><FONT COLOR="#0072B2">■</FONT>\u{A0}data\u{2003}\u{2002}\
+        <FONT COLOR="#B87800">●</FONT>\u{A0}parameter\u{2003}\u{2002}\
+        <FONT COLOR="#00805D">▢</FONT>\u{A0}operation\u{2003}\u{2002}\
+        <FONT COLOR="#1A1D21">▣</FONT>\u{A0}result>];
           node [fontname="\(font)", fontsize=14, fontcolor="#1A1D21", style=filled, penwidth=1.4, \
         margin="0.14,0.07", height=0.3];
           edge [fontname="\(font)", fontsize=11, fontcolor="#5B636E", color="#4A525C", \
         penwidth=1.1, arrowsize=0.65];
           n0 [label=<<I>x</I><BR/><FONT POINT-SIZE="11" COLOR="#5B636E">batch</FONT>>, shape=box, \
         style="filled", fillcolor="#DCEEFB", color="#0072B2"];
-          n1 [label=<<I>w</I><BR/><FONT POINT-SIZE="11" COLOR="#5B636E">number</FONT>>, shape=ellipse, \
+          n1 [label=<<I>w</I>>, shape=ellipse, \
         style="filled", fillcolor="#FDEBC3", color="#B87800", margin="0.05,0.03"];
-          n2 [label=<<I>x</I> ⊙ <I>w</I><BR/><FONT POINT-SIZE="11" COLOR="#5B636E">batch</FONT>>, shape=box, \
+          n2 [label=<<I>x</I>\u{A0}·\u{A0}<I>w</I><BR/><FONT POINT-SIZE="11" COLOR="#5B636E">batch</FONT>>, shape=box, \
         style="filled,rounded", fillcolor="#FFFFFF", color="#00805D", peripheries=2];
           n0 -> n2 [color="#0072B2"];
           n1 -> n2 [color="#B87800"];
@@ -52,6 +52,7 @@ struct PictureTests {
           n2(("−")):::operation
           n0 --> n2
           n1 --x n2
+          style n2 stroke-width:4px
           classDef data fill:#123A54,stroke:#56B4E9,color:#ECEFF2
           classDef parameter fill:#4C3A0C,stroke:#E69F00,color:#ECEFF2
           classDef constant fill:#262C33,stroke:#7C8691,color:#ECEFF2
@@ -122,6 +123,130 @@ struct PictureTests {
       let lines = try drawn.mermaid(detail: .tensor).split(separator: "\n")
       #expect(lines.allSatisfy { $0.count(where: { $0 == "\"" }).isMultiple(of: 2) }, "\(name)")
     }
+  }
+
+  /// Graphs of every kind, with and without what goes back.
+  static func kinds() throws -> [(name: String, drawn: DrawnGraph)] {
+    let (graph, loss) = try squaredError(inputs: 3, outputs: 2)
+    let network = try network(3, [4, 3, 2])
+    return [
+      ("error", DrawnGraph(graph)), ("gradient", try DrawnGraph(graph, gradientOf: loss)),
+      ("network", DrawnGraph(network)), ("backward", DrawnGraph(network, showsGradient: true)),
+    ]
+  }
+
+  @Test("no two boxes overlap, and no box leaves the paper, at any level of detail")
+  func noOverlap() throws {
+    for (name, drawn) in try PictureTests.kinds() {
+      for detail in [Detail.scalar, .tensor, .operations, .layers] {
+        let text = try drawn.dot(detail: detail)
+        let plain = String(
+          decoding: try run("dot", ["-Tplain"], package: "graphviz", input: Array(text.utf8)),
+          as: UTF8.self)
+        let numbers = plain.split(separator: "\n").map { line in
+          line.split(separator: " ").compactMap { Double($0) }
+        }
+        let paper = try #require(numbers.first)
+        let boxes = zip(plain.split(separator: "\n"), numbers).filter { $0.0.hasPrefix("node ") }
+          .map { Array($0.1.prefix(4)) }
+        #expect(boxes.count == text.matches(of: /\n *n[0-9]+ \[/).count)
+        for (i, a) in boxes.enumerated() {
+          #expect(a[0] - a[2] / 2 > -0.01 && a[0] + a[2] / 2 < paper[1] + 0.01, "\(name) \(detail)")
+          for b in boxes[(i + 1)...] {
+            let isApart =
+              abs(a[0] - b[0]) >= (a[2] + b[2]) / 2 - 0.001
+              || abs(a[1] - b[1]) >= (a[3] + b[3]) / 2 - 0.001
+            #expect(isApart, "\(name) \(detail): \(a) \(b)")
+          }
+        }
+      }
+    }
+  }
+
+  @Test("circles of a network stand apart, and on the paper")
+  func circlesApart() throws {
+    for counts in [[1], [2, 1], [20, 30, 10], [5, 5, 5, 5]] {
+      let svg = try DrawnGraph(network(counts[0] + 1, counts)).networkSVG()
+      let size = try #require(svg.firstMatch(of: /viewBox="0 0 ([0-9.]+) ([0-9.]+)"/))
+      let circles = svg.matches(of: /cx="([0-9.]+)" cy="([0-9.]+)" r="([0-9.]+)"/).map {
+        ($0.output.1, $0.output.2, $0.output.3)
+      }.map { (x: Double($0) ?? -1, y: Double($1) ?? -1, r: Double($2) ?? -1) }
+      #expect(circles.count >= counts.count)
+      for (i, a) in circles.enumerated() {
+        #expect(a.x > a.r && a.y > a.r, "\(a)")
+        #expect(a.x + a.r < Double(size.output.1) ?? 0 && a.y + a.r < Double(size.output.2) ?? 0)
+        for b in circles[(i + 1)...] {
+          let (dx, dy) = (a.x - b.x, a.y - b.y)
+          #expect(dx * dx + dy * dy > (a.r + b.r) * (a.r + b.r))
+        }
+      }
+    }
+  }
+
+  @Test("every line of a Mermaid flowchart is one of the few that are written, with known ids")
+  func mermaidSyntax() throws {
+    for (name, drawn) in try PictureTests.kinds() {
+      for detail in [Detail.scalar, .tensor, .operations, .layers] {
+        let text = try drawn.mermaid(detail: detail)
+        let lines = text.split(separator: "\n")
+        #expect(lines[0] == "flowchart TD" || lines[0] == "flowchart LR")
+        var (ids, depth) = (Set<Substring>(), 0)
+        for line in lines.dropFirst() {
+          let line = line.drop { $0 == " " }
+          let label = #/"(?:[^"<>&`\\|*_\[\]{}#]|#[0-9]+;|<br/>)*"/#
+          if let node = line.wholeMatch(
+            of: #/(n[0-9]+)(\(\[|\(\(|\[/|\[|\()(".*")(\]\)|\)\)|/\]|\]|\)):::([a-z]+)/#)
+          {
+            #expect(node.output.3.wholeMatch(of: label) != nil, "\(name): \(line)")
+            let pair = "\(node.output.2)\(node.output.4)"
+            #expect(["([])", "(())", "[//]", "[]", "()"].contains(pair), "\(line)")
+            #expect(text.contains("classDef \(node.output.5) "), "\(line)")
+            #expect(ids.insert(node.output.1).inserted)
+          } else if let arrow = line.wholeMatch(
+            of: #/(n[0-9]+) (?:-->|--x|-\.->|-\.-x)(\|".*"\|)? (n[0-9]+)/#)
+          {
+            #expect(ids.contains(arrow.output.1) && ids.contains(arrow.output.3), "\(line)")
+            if let text = arrow.output.2 {
+              #expect(text.dropFirst().dropLast().wholeMatch(of: label) != nil, "\(line)")
+            }
+          } else if line.wholeMatch(of: #/subgraph g[0-9]+\["[^"]*"\]/#) != nil {
+            depth += 1
+          } else if line == "end" {
+            depth -= 1
+          } else if let style = line.wholeMatch(of: #/style (n[0-9]+) stroke-width:4px/#) {
+            #expect(ids.contains(style.output.1))
+          } else {
+            let color = #/classDef [a-z]+ (?:[a-z]+:#[0-9A-F]{6},?){3}(?:,stroke-dasharray:4 3)?/#
+            #expect(line.wholeMatch(of: color) != nil, "\(name): \(line)")
+          }
+        }
+        #expect(depth == 0 && !ids.isEmpty)
+      }
+    }
+  }
+
+  @Test("a large gradient is laid out in seconds: no arrow goes all the way back")
+  func largeGradient() throws {
+    let deep = try network(16, Array(repeating: 16, count: 60))
+    let clock = ContinuousClock()
+    let begin = clock.now
+    let drawn = DrawnGraph(deep, showsGradient: true)
+    let bytes = try drawn.picture(as: .svg, detail: .tensor)
+    // 41 s when Graphviz routed those arrows around all boxes.
+    #expect(begin.duration(to: clock.now) < .seconds(20))
+    let text = try drawn.dot(detail: .tensor)
+    let forward = Set(
+      text.matches(of: /(n[0-9]+) \[[^\n]*style="filled,rounded"/).map { String($0.output.1) })
+    let backward = Set(
+      text.matches(of: /(n[0-9]+) \[[^\n]*style="filled,rounded,dashed"/).map {
+        String($0.output.1)
+      })
+    #expect(forward.count > 100 && backward.count > 100)
+    for arrow in text.matches(of: /(n[0-9]+) -> (n[0-9]+)/) {
+      let (from, to) = (String(arrow.output.1), String(arrow.output.2))
+      #expect(!(forward.contains(from) && backward.contains(to)), "\(from) -> \(to)")
+    }
+    #expect(textsOfXML(bytes)?.contains("(1)") == true)
   }
 
   @Test("text on paper is the name itself")

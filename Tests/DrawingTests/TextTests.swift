@@ -89,16 +89,16 @@ struct TextTests {
     #expect(
       try drawn.text(detail: .operations)
         == """
-        □²  batch  Σ = L  
-        └─ x ⊙ θ₁  batch  (1)
+        □²  batch  L = Σ rows
+        └─ x · θ₁  batch  (1)
            └─ x  data  batch  (2)
-        Σ(□)  number  = ∂L/∂θ₁
-        └─ □ ⊙ x  batch
+        Σ(□)  = ∂L/∂θ₁
+        └─ □ · x  batch
            ├─ 2 · □  batch
-           │  └─ x ⊙ θ₁  ↑ (1)
+           │  └─ x · θ₁  ↑ (1)
            └─ x  ↑ (2)
 
-        """.replacing("L  \n", with: "L\n"))
+        """)
   }
 
   @Test("layers as boxes below each other")
@@ -132,6 +132,96 @@ struct TextTests {
         ╰─────────────────────────────╯
 
         """)
+  }
+
+  @Test("layers of a graph without layers are told from what it computes")
+  func inferredLayers() throws {
+    var graph = Graph()
+    let x = try graph.data("x", shape: [.batch, 3])
+    let h = try graph.relu(
+      graph.affine(
+        x, weight: graph.parameter("W1", shape: [4, 3]), bias: graph.parameter("b1", shape: [4])))
+    let z = try graph.affine(h, weight: graph.parameter("W2", shape: [2, 4]))
+    let y = try graph.data("y", shape: [.batch, 2])
+    let loss = try graph.squaredNorm(graph.add(.subtract, [z, y]))
+    #expect(
+      try DrawnGraph(graph).text(detail: .layers) == """
+        ┌───────┐
+        │ x     │
+        └──┬────┘
+           │ batch × 3
+        ╭──▼────────────╮
+        │ affine1       │
+        │ x · W₁ᵀ + b₁  │
+        │ 16 parameters │
+        ╰──┬────────────╯
+           │ batch × 4
+        ╭──▼──────╮
+        │ relu1   │
+        │ relu(□) │
+        ╰──┬──────╯
+           │ batch × 4
+        ╭──▼───────────╮
+        │ affine2      │
+        │ □ · W₂ᵀ      │
+        │ 8 parameters │
+        ╰──┬───────────╯
+           │ batch × 2
+        ╭──▼───────╮
+        │ loss     │ ◄── y  batch × 2
+        │ ‖□ − y‖² │
+        ╰──────────╯
+
+        """)
+    let backward = try DrawnGraph(graph, gradientOf: loss).text(detail: .layers)
+    #expect(
+      backward == """
+        loss  ‖□ − y‖²  L = Σ rows  (1)
+        ├─ batch × 2: affine2  □ · W₂ᵀ  8 parameters
+        │  └─ batch × 4: relu1  relu(□)  (2)
+        │     └─ batch × 4: affine1  x · W₁ᵀ + b₁  16 parameters
+        │        └─ batch × 3: x  data  (3)
+        └─ batch × 2: y  data
+        affine2 backward  = ∂L/∂W₂  (4)
+        ├─ batch × 2: loss backward
+        │  └─ loss  ↑ (1)
+        └─ relu1  ↑ (2)
+        affine1 backward  = ∂L/∂W₁  = ∂L/∂b₁
+        ├─ batch × 4: relu1 backward
+        │  ├─ batch × 4: affine2 backward  ↑ (4)
+        │  └─ relu1  ↑ (2)
+        └─ x  ↑ (3)
+
+        """)
+  }
+
+  @Test("a sum of numbers times weights is two columns; an inner product is one unit")
+  func weightedSums() throws {
+    var graph = Graph()
+    var products: [Graph.Node] = []
+    for place in 1...2 {
+      products.append(
+        try graph.add(
+          .multiply,
+          [
+            graph.data("x\(place)", shape: [.batch]),
+            graph.parameter("theta\(place)", shape: []),
+          ]))
+    }
+    let y = try graph.data("y", shape: [.batch])
+    let residual = try graph.add(.subtract, [graph.add(.add, products), y])
+    _ = try graph.add(.square, [residual])
+    let drawn = DrawnGraph(graph)
+    #expect(drawn.summary == "2 → 1 → (ŷ − y)²; 2 parameters in 2 arrays; 5 operations")
+    let svg = try drawn.networkSVG()
+    #expect(svg.contains("θ</tspan>₁</text>") && svg.contains("x</tspan>₂</text>"))
+
+    var inner = Graph()
+    let x = try inner.data("x", shape: [.batch, 3])
+    let theta = try inner.parameter("θ", shape: [3])
+    let sum = try inner.add(.sum(axes: [1]), [inner.add(.multiply, [x, theta])])
+    _ = try inner.add(.sigmoid, [sum])
+    #expect(DrawnGraph(inner).summary == "3 → 1 sigmoid; 3 parameters in 1 array; 3 operations")
   }
 
   @Test("columns of circles, wide ones without their middle")
