@@ -9,9 +9,16 @@ extension Diagram {
   init(tensors drawn: DrawnGraph, foldsParameters: Bool) throws(DrawingError) {
     let (graph, selection, naming) = (drawn.graph, Selection(drawn), Naming(drawn.graph))
     let marks = Marks(drawn, naming)
+    // A result that is another node in another shape takes that node's place.
+    var uses: [Graph.Node: Int] = [:]
+    for input in selection.nodes.flatMap({ graph[$0].inputs }) { uses[input, default: 0] += 1 }
+    let replaced = Set(
+      selection.nodes.filter { selection.isRelabelling[$0.index] && marks.captions[$0] != nil }
+        .map { graph[$0].inputs[0] }.filter { uses[$0] == 1 && !graph[$0].inputs.isEmpty })
     func isFolded(_ node: Graph.Node) -> Bool {
       let isWritten =
-        foldsParameters ? !selection.isFlow[node.index] : selection.isKnown[node.index]
+        (foldsParameters ? !selection.isFlow[node.index] : selection.isKnown[node.index])
+        || selection.isRelabelling[node.index] || replaced.contains(node)
       return isWritten && marks.captions[node] == nil
     }
     let shown = selection.nodes.filter { !isFolded($0) }

@@ -120,6 +120,13 @@ public struct DrawnGraph: Sendable {
   }
 }
 
+extension SymbolicShape {
+  /// Whether both are the same but for axes of length 1.
+  func isSame(butForUnitAxesAs other: SymbolicShape) -> Bool {
+    extents.filter { $0 != 1 } == other.extents.filter { $0 != 1 }
+  }
+}
+
 /// Which nodes are drawn, and in which part of the picture.
 struct Selection {
   /// The nodes to draw, in order.
@@ -130,6 +137,8 @@ struct Selection {
   let isFlow: [Bool]
   /// Whether a node depends on numbers alone that the graph holds.
   let isKnown: [Bool]
+  /// Whether a node only adds or drops axes of length 1.
+  let isRelabelling: [Bool]
 
   init(_ drawn: DrawnGraph) {
     let graph = drawn.graph
@@ -168,5 +177,9 @@ struct Selection {
       }
     }
     self.isKnown = isKnown
+    isRelabelling = graph.nodes.map { node in
+      guard case .reshape(let shape) = graph[node].operation else { return false }
+      return graph.shape(of: graph[node].inputs[0]).isSame(butForUnitAxesAs: shape)
+    }
   }
 }

@@ -96,6 +96,7 @@ struct Formula: Hashable {
     case .squaredNorm(let axes):
       if axes.isEmpty { return Formula(x[0].within(.atom) + MathText("2", .upper), .power) }
       return Formula("‖" + x[0].text + "‖" + MathText("2", .upper))
+    case .reshape(let shape) where shapes[0].isSame(butForUnitAxesAs: shape): return x[0]
     case .reshape: return x[0].isNumber ? x[0] : function("reshape", x[0])
     case .broadcast: return x[0].isNumber ? x[0] : function("repeat", x[0])
     case .softmax: return function("softmax", x[0])

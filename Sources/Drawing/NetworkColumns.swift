@@ -42,6 +42,9 @@ struct NetworkColumns {
   var targets: [MathText] = []
 
   init(_ drawn: DrawnGraph) throws(DrawingError) {
+    guard drawn.results.count <= 1 else {
+      throw .notLayered(found: "\(drawn.results.count) results")
+    }
     let (graph, naming) = (drawn.graph, Naming(drawn.graph))
     let selection = Selection(DrawnGraph(graph, results: drawn.results))
     let flow = selection.nodes.filter { selection.isFlow[$0.index] && !graph[$0].inputs.isEmpty }

@@ -195,6 +195,28 @@ struct TextTests {
         """)
   }
 
+  @Test("axes of length 1 come and go without boxes, and a result in another shape is one box")
+  func relabelling() throws {
+    var graph = Graph()
+    let x = try graph.data("x", shape: [3])
+    let W = try graph.parameter("W", shape: [2, 3])
+    let row = try graph.reshape(x, to: [1, 3])
+    _ = try graph.reshape(graph.matmul(row, W, transposingRHS: true), to: [2])
+    #expect(
+      try DrawnGraph(graph).text(detail: .tensor) == """
+        ┌───────┐
+        │ x     │
+        │ 3     │
+        └──┬────┘
+           │
+        ╭──▼─────╮
+        │ x · Wᵀ │ ◄── W  2 × 3
+        │ 2      │
+        ╰────────╯
+
+        """)
+  }
+
   @Test("a sum of numbers times weights is two columns; an inner product is one unit")
   func weightedSums() throws {
     var graph = Graph()
