@@ -12,7 +12,7 @@ extension Diagram {
         + "nodesep=\(direction == .down ? "0.35" : "0.14"), "
         + "ranksep=\(direction == .down ? "0.38" : "0.6"), "
         + (direction == .down ? "" : "ordering=in, ")
-        // Enough attempts at the best places for a second or two of large pictures.
+        // Enough attempts at the best places, and a few seconds at most, for large pictures.
         + (boxes.count > 200 ? "nslimit=4, nslimit1=4, " : "")
         + "labelloc=b, label=<\(legend(palette))>];")
     lines.append(
@@ -36,6 +36,7 @@ extension Diagram {
     for place in boxes.indices where boxes[place].group == nil {
       lines.append("  " + dot(place, palette))
     }
+    let goesOn = Set(arrows.map(\.from))
     for arrow in arrows {
       var attributes: [String] = []
       if arrow.label.length > 0 {
@@ -52,7 +53,7 @@ extension Diagram {
       // The ways forward and back are to be straight.
       if direction == .down, boxes[arrow.from].role == .operation,
         boxes[arrow.from].isBackward == boxes[arrow.to].isBackward,
-        !(arrow.isBackward && boxes[arrow.to].isResult)
+        !arrow.isBackward || goesOn.contains(arrow.to)
       {
         attributes.append("weight=8")
       }

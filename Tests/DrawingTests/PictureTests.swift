@@ -232,7 +232,7 @@ struct PictureTests {
     let begin = clock.now
     let drawn = DrawnGraph(deep, showsGradient: true)
     let bytes = try drawn.picture(as: .svg, detail: .tensor)
-    // 41 s when Graphviz routed those arrows around all boxes.
+    // Half a minute when Graphviz routed those arrows around all boxes.
     #expect(begin.duration(to: clock.now) < .seconds(20))
     let text = try drawn.dot(detail: .tensor)
     let forward = Set(
