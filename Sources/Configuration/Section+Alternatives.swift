@@ -36,12 +36,14 @@ extension Section {
   ///   - noun: What the things are, for messages: `unknown optimizer 'sdg'`. The key if absent.
   ///   - alternatives: The things, not empty.
   ///   - default: The name of the thing an absent key means; without it the key is required.
+  ///   - keysBeside: Other keys of the same map, read by ``section(_:shorthand:)``; alone they leave the
+  ///     default.
   ///   - meaning: What the key does, in a few words.
   /// - Returns: What the alternative read.
   /// - Throws: ``ConfigurationError`` if none, several or an unknown one is named, or from its keys.
   public func oneOf<Value>(
     _ key: String, noun: String? = nil, _ alternatives: [Alternative<Value>],
-    default: String? = nil, meaning: String
+    default: String? = nil, keysBeside: [String] = [], meaning: String
   ) throws(ConfigurationError) -> Value {
     reader.note(key, in: path)
     let child = path + [.key(key)]
@@ -53,6 +55,11 @@ extension Section {
     }
     var node = find(key)
     if node?.isNull == true { node = nil }
+    if case .map(let entries, nil) = node?.content, !entries.isEmpty,
+      entries.allSatisfy({ keysBeside.contains($0.key) })
+    {
+      node = nil
+    }
     guard node != nil || `default` != nil else {
       throw missing(key, expected: "one \(noun) of \(joined(alternatives.map(\.name)))")
     }

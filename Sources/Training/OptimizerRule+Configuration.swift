@@ -18,7 +18,7 @@ extension OptimizerRule {
         Alternative(
           "adamw", primary: "learning_rate", meaning: "Adam with decay apart from the gradient"
         ) { (section) throws(ConfigurationError) in try readAdam(section, isDecoupled: true) },
-      ], default: "sgd", meaning: "how parameters change")
+      ], default: "sgd", keysBeside: ["sharded"], meaning: "how parameters change")
   }
 
   private static func readSGD(

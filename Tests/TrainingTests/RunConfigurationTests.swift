@@ -42,6 +42,27 @@ struct RunConfigurationTests {
     #expect(configuration.workers == nil)
   }
 
+  @Test("says beside any optimiser, or without naming one, whether it is sharded")
+  func sharded() throws {
+    for optimizer in [
+      "{ sharded: false }", "{ sgd: 0.5, sharded: false }", "{ sharded: false, adam: {} }",
+    ] {
+      let (configuration, resolved) = try read(
+        RunConfigurationTests.least + "optimizer: \(optimizer)\n")
+      #expect(!configuration.isSharded)
+      #expect(resolved["optimizer.sharded"] == "false")
+    }
+    #expect(try read(RunConfigurationTests.least + "optimizer: adam\n").0.isSharded)
+    let (configuration, _) = try read(RunConfigurationTests.least, ["optimizer.sharded=false"])
+    #expect(!configuration.isSharded)
+    #expect(configuration.optimizer == .sgd(momentum: 0.9, nesterov: false, weightDecay: 0))
+    #expect(configuration.sharedMemoryLimit == nil)
+    for (value, limit) in [("auto", nil), ("false", 1), ("3", 3)] as [(String, Int?)] {
+      let overrides = ["run.shared_memory=\(value)"]
+      #expect(try read(RunConfigurationTests.least, overrides).0.sharedMemoryLimit == limit)
+    }
+  }
+
   @Test("is the same when its resolved form is read")
   func resolvedRoundTrip() throws {
     let folder = try TemporaryFolder()
