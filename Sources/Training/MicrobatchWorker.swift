@@ -98,7 +98,9 @@ final class MicrobatchWorker {
       stopwatch?.lap(.forward)
     }
     stopwatch?.lap(.backward)
-    return purpose == .prediction ? .zero : sums(plan)
+    let sums = purpose == .prediction ? .zero : sums(plan)
+    stopwatch?.lap(.forward)
+    return sums
   }
 
   /// Computes one microbatch for training, and lets the caller look in between.
@@ -120,7 +122,9 @@ final class MicrobatchWorker {
       parameters: parameters.pointer, gradient: gradient.pointer,
       valuesAreThere: { stopwatch?.lap(.forward) }, afterCall: afterCall)
     stopwatch?.lap(.backward)
-    return sums(plan)
+    let sums = sums(plan)
+    stopwatch?.lap(.forward)
+    return sums
   }
 
   /// The calls of the plan for `rows` rows after which a part of the flat gradient is final.

@@ -64,19 +64,28 @@ public struct StepBench: Sendable {
     let once = try clock.measure { for _ in 0..<5 { try steps.step() } } / 5
     let stepsPerRound = max(3, min(200, Int(0.05 / once.seconds)))
     // All ranks take as many steps as the slowest can.
-    var agreed = [Int64(stepsPerRound)]
+    // Steps of whole seconds are not measured for minutes.
+    let roundCount = max(3, min(rounds, Int(30 / (once.seconds * Double(stepsPerRound)))))
+    var agreed = [Int64(stepsPerRound), Int64(roundCount)]
     try communicator.allreduce(&agreed, .min)
     var times: [Duration] = []
     var floors: [Duration] = []
     var freeTimes: [Duration] = []
-    for _ in 0..<rounds {
+    for _ in 0..<agreed[1] {
       for _ in 0..<agreed[0] { times.append(try clock.measure { try steps.step() }) }
       if let free {
         for _ in 0..<agreed[0] {
           freeTimes.append(try clock.measure { try free.stepInFreeOrder() })
         }
       }
-      floors.append(try communicator.together { try measureFloor(network, batchSize: batchSize) })
+      let floor = try communicator.together {
+        // One rank alone, while the others sleep: its cores are theirs.
+        let floor =
+          communicator.isRoot ? try measureFloor(network, batchSize: batchSize) : .zero
+        steps.replica.group.barrier()
+        return floor
+      }
+      floors.append(floor)
     }
     times.sort()
     floors.sort()
@@ -116,7 +125,7 @@ public struct StepBench: Sendable {
 /// Whole training steps on random rows in memory: microbatches, sum, and optimiser.
 package final class BenchSteps {
   private let engine: StepEngine
-  private let replica: Replica
+  fileprivate let replica: Replica
   private let rows: RandomRows
   private let batchSize: Int
 

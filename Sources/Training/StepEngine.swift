@@ -409,6 +409,7 @@ final class StepEngine {
           // The sums after the last microbatch have been made bucket by bucket.
           if !group.isWholeJob, place > workerProgram.lastCompute ?? -1 { continue }
           add(addition, of: worker, 0..<worker.slots[0].count)
+          if index == 0 { stopwatch.lap(.backward) }
         }
       }
     } catch {
