@@ -18,12 +18,17 @@ extension Formula {
   public func randomValues(
     seed: UInt64, batch: Int
   ) throws(GraphError) -> [String: Tensor] {
-    var values = randomValues(seed, batch) { Double($0.normal(at: $1)) }
+    try randomPoint(seed: seed, batch: batch).values
+  }
+
+  /// The values of ``randomValues(seed:batch:)``, and whether they had to be positive.
+  private func randomPoint(
+    seed: UInt64, batch: Int
+  ) throws(GraphError) -> (values: [String: Tensor], isPositive: Bool) {
+    let values = randomValues(seed, batch) { Double($0.normal(at: $1)) }
     let first = try graph.evaluate([outputs[0]], with: values, batch: batch)[0]
-    if !first.values.allSatisfy(\.isFinite) {
-      values = randomValues(seed, batch) { 0.5 + Double($0.uniform(at: $1)) }
-    }
-    return values
+    if first.values.allSatisfy(\.isFinite) { return (values, false) }
+    return (randomValues(seed, batch) { 0.5 + Double($0.uniform(at: $1)) }, true)
   }
 
   private func randomValues(
@@ -78,10 +83,34 @@ extension Formula {
   public func checkGradient(
     batch: Int, options: GradientCheckOptions
   ) throws(GraphError) -> GradientCheck {
-    let targets = graph.nodes.filter { graph[$0].name != nil && graph[$0].operation != .labels }
-    return try graph.checkGradient(
-      of: outputs[0], withRespectTo: targets,
+    try graph.checkGradient(
+      of: outputs[0], withRespectTo: numbers,
       at: randomValues(seed: options.seed, batch: batch), options: options)
+  }
+
+  /// Checks all derivatives of the first output, first and second, at random values.
+  ///
+  /// - Parameters:
+  ///   - batch: The number of rows.
+  ///   - options: How much is compared, and the seed of the values.
+  ///   - usesJacobians: Whether to multiply whole Jacobians too.
+  /// - Returns: The comparisons, with respect to every symbol that is not labels, and whether values had
+  ///   to be positive for the output to be finite.
+  /// - Throws: `GraphError` if the formula cannot be evaluated, or its Jacobians are too large.
+  public func checkDerivatives(
+    batch: Int, options: GradientCheckOptions, usesJacobians: Bool = false
+  ) throws(GraphError) -> (check: DerivativeCheck, isPositive: Bool) {
+    let (values, isPositive) = try randomPoint(seed: options.seed, batch: batch)
+    return (
+      try graph.checkDerivatives(
+        of: outputs[0], withRespectTo: numbers, at: values, options: options,
+        usesJacobians: usesJacobians), isPositive
+    )
+  }
+
+  /// The symbols that are not labels.
+  private var numbers: [Graph.Node] {
+    graph.nodes.filter { graph[$0].name != nil && graph[$0].operation != .labels }
   }
 
   /// The name of a symbol as LaTeX sets it, such as `\theta_{1}`.

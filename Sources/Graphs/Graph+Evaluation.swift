@@ -61,7 +61,7 @@ extension Graph {
   }
 
   /// The batch extent of the first leaf that has one and is given.
-  private func batch(of values: [String: Tensor]) -> Int? {
+  func batch(of values: [String: Tensor]) -> Int? {
     for record in records where record.inputs.isEmpty {
       guard let name = record.name, let value = values[name],
         let axis = record.shape.extents.firstIndex(of: .batch), axis < value.shape.axisCount

@@ -12,6 +12,8 @@ public enum GraphError: Error, Hashable {
   case valueShape(String, found: String, expected: String)
   /// A label is not the number of a class.
   case label(String, row: Int, found: Double, classes: Int)
+  /// What is asked for an operation has more elements than are written down.
+  case tooLarge(operation: String, found: String, limit: Int)
 }
 
 extension GraphError: CustomStringConvertible {
@@ -31,6 +33,8 @@ extension GraphError: CustomStringConvertible {
     case .label(let name, let row, let found, let classes):
       "'\(name)' has label \(Int(exactly: found).map(String.init) ?? "\(found)") in row \(row), "
         + "expected 0 ..< \(classes)"
+    case .tooLarge(let operation, let found, let limit):
+      "\(operation): found \(found), expected at most \(limit)"
     }
   }
 }

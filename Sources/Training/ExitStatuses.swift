@@ -5,6 +5,7 @@ public import Configuration
 public import Datasets
 public import Execution
 public import Files
+public import Graphs
 public import Models
 public import OneDNN
 public import Runs
@@ -12,6 +13,16 @@ public import Runs
 extension ConfigurationError: ExitStatusProviding {
   /// 78: bad configuration.
   public var exitStatus: Int32 { 78 }
+}
+
+extension GraphError: ExitStatusProviding {
+  /// 64 where more is asked for than is written down; else 70, since graphs are checked when built.
+  public var exitStatus: Int32 {
+    switch self {
+    case .tooLarge: 64
+    case .duplicateName, .batchParameter, .operands, .missingValue, .valueShape, .label: 70
+    }
+  }
 }
 
 extension ModelError: ExitStatusProviding {

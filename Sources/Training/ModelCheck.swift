@@ -2,20 +2,22 @@ public import Graphs
 import Models
 import Tensors
 
-/// The gradient of a configured model against central differences.
+/// The derivatives of a configured model against central differences and each other.
 public enum ModelCheck {
-  /// Compares the gradient of the summed loss of a few rows with respect to every parameter.
+  /// Checks the derivatives of the summed loss of a few rows with respect to every parameter and input.
   ///
   /// - Parameters:
   ///   - path: The configuration.
   ///   - overrides: Overrides of it.
   ///   - rowCount: The rows of the training data that the loss is computed of, from the first.
   ///   - options: How much is compared.
-  /// - Returns: The comparison.
+  ///   - usesJacobians: Whether to multiply whole Jacobians too.
+  /// - Returns: The comparisons.
   /// - Throws: Whatever reading the configuration and the data throws.
   public static func run(
-    _ path: String, overrides: [String], rowCount: Int, options: GradientCheckOptions
-  ) throws -> GradientCheck {
+    _ path: String, overrides: [String], rowCount: Int, options: GradientCheckOptions,
+    usesJacobians: Bool = false
+  ) throws -> DerivativeCheck {
     let (configuration, _) = try readConfiguration(path, overrides: overrides)
     let splits = try Splits.open(configuration)
     let network = try Network(
@@ -32,9 +34,11 @@ public enum ModelCheck {
       values[range.name] = Tensor(
         shape: range.shape, values: parameters.elements[range.indices].map(Double.init))
     }
-    return try network.graph.checkGradient(
-      of: network.loss, withRespectTo: network.parameters.map(\.node), at: values,
-      options: options)
+    let graph = network.graph
+    let inputs = graph.nodes.filter { graph[$0].operation == .data }
+    return try graph.checkDerivatives(
+      of: network.loss, withRespectTo: network.parameters.map(\.node) + inputs, at: values,
+      options: options, usesJacobians: usesJacobians)
   }
 
   /// The samples and targets of the first rows.

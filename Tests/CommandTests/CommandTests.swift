@@ -166,12 +166,27 @@ struct CommandTests {
     #expect(try file.dataset("/responses").info.shape == [40, 3])
   }
 
-  @Test("check compares the gradient with central differences")
+  @Test("check compares all derivatives, of models and expressions")
   func check() throws {
     let place = try Workplace()
-    let output = try place.succeed("check", "iris.yaml")
-    #expect(output.contains("affine1/weight  [8, 4]"))
-    #expect(output.contains("gradients agree to "))
+    for arguments in [["iris.yaml"], ["iris.yaml", "--against-jacobians", "--rows", "3"]] {
+      let output = try place.succeed(["check"] + arguments)
+      #expect(output.hasPrefix("at the initial parameters and the first "))
+      #expect(output.contains("\naffine1/weight"))
+      #expect(output.contains("\nsamples  "))
+      #expect(output.hasSuffix("derivatives agree\n"))
+      #expect(output.contains("product of whole Jacobians") == (arguments.count > 1))
+    }
+    let normal = try place.succeed("check", "(x*θ)^2", "--against-jacobians")
+    #expect(normal.hasPrefix("at random values from the normal distribution\n"))
+    let positive = try place.succeed("check", "log(x)*θ")
+    #expect(positive.hasPrefix("at random values from 0.5 to 1.5, since "))
+    let large = try place.nndist(
+      ["check", "sum(A*B)", "--shape", "A=60,60", "--shape", "B=60,60", "--against-jacobians"])
+    #expect(large.status == 64)
+    #expect(
+      large.error
+        == "nndist: matmul: found a Jacobian of 3600 × 3600 elements, expected at most 4000000\n")
   }
 
   @Test("config lists every key, and resolves a file to one that means the same")

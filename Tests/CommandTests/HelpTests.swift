@@ -12,7 +12,7 @@ struct HelpTests {
       (["train"], "Trains a network; the same command goes on where a run stopped."),
       (["evaluate"], "Evaluates a checkpoint on all rows of a data file."),
       (["predict"], "Writes the predictions of a checkpoint for all rows of a data file."),
-      (["check"], "Compares the gradient of a model or an expression with central"),
+      (["check"], "Checks the derivatives of a model or an expression, in double"),
       (["graph"], "Shows the computation graph of an expression, a configuration or a"),
       (["data"], "Describes data files and makes them from other formats."),
       (["data", "info"], "Describes a data file: arrays, ranges, rows per class, fingerprint."),
