@@ -133,7 +133,7 @@ struct BenchStepCommand: ParsableCommand {
             ("ratio", .double(rounded(bench.ratio))),
             (
               "rows_per_second",
-              .double((Double(configuration.batchSize) / bench.step.seconds).rounded())
+              .double((Double(configuration.batchSize) / bench.stepInARow.seconds).rounded())
             ),
             ("peak_megabytes", .double(rounded(peakMegabytes()))), ("isa", .string(describeISA())),
             ("binding", .string(binding(communicator.placement))),
