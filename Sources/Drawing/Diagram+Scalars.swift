@@ -200,6 +200,34 @@ private struct ScalarBuilder {
     return try emit("log", [try sum(exponentials)])
   }
 
+  /// The elements that each position of a window covers.
+  private func covered(
+    _ operand: Graph.Node, _ pooling: Pooling, output: Graph.Node
+  ) -> [[Int]] {
+    let all = elements[operand] ?? []
+    return graph.windows(of: pooling, over: shape(of: operand), output: shape(of: output))
+      .map { $0.map { all[$0] } }
+  }
+
+  private func covered(_ node: Graph.Node, _ pooling: Pooling) -> [[Int]] {
+    covered(graph[node].inputs[0], pooling, output: node)
+  }
+
+  /// For each element, a box for the mean and deviation of the elements it is normalised with, and the
+  /// index of that box.
+  private mutating func moments(
+    of operand: Graph.Node, _ normalization: Normalization
+  ) throws(DrawingError) -> [(box: Int, index: Int)] {
+    let (shape, all) = (shape(of: operand), elements[operand] ?? [])
+    let kept = Shape(shape.extents.indices.map { normalization.axes.contains($0) ? 1 : shape[$0] })
+    let groups = all.indices.map { source($0, in: shape, from: kept) }
+    var boxes: [Int: Int] = [:]
+    for group in Set(groups).sorted() {
+      boxes[group] = try emit("μ, σ", all.indices.filter { groups[$0] == group }.map { all[$0] })
+    }
+    return groups.map { (boxes[$0] ?? 0, $0) }
+  }
+
   private mutating func expand(_ node: Graph.Node) throws(DrawingError) -> [Int] {
     let record = graph[node]
     let inputs = record.inputs
@@ -231,6 +259,88 @@ private struct ScalarBuilder {
     case .sqrt: return try elementwise(node, "√")
     case .abs: return try elementwise(node, "| |")
     case .sign: return try elementwise(node, "sign")
+    case .erf: return try elementwise(node, "erf")
+    case .permute, .slice, .pad, .concatenate:
+      for source in graph.movedElements(of: node, batch: drawn.rowCount) {
+        if let source {
+          result.append(elements[inputs[source.operand]]?[source.element] ?? 0)
+        } else {
+          result.append(try number(0))
+        }
+      }
+    case .convolution, .convolutionInputGradient, .convolutionWeightGradient:
+      let (a, b) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
+      for pairs in graph.products(of: node, batch: drawn.rowCount) {
+        var products: [Int] = []
+        for pair in pairs { products.append(try emit("×", [a[pair.lhs], b[pair.rhs]])) }
+        result.append(products.isEmpty ? try number(0) : try sum(products))
+      }
+    case .maxPool(let pooling):
+      for window in covered(node, pooling) { result.append(try emit("max", window)) }
+    case .maxPoolSelection(let pooling):
+      let chosen = elements[inputs[0]] ?? []
+      let windows = graph.windows(of: pooling, over: shape(of: inputs[0]), output: shape(of: node))
+      for (window, x) in zip(windows, covered(inputs[1], pooling, output: node)) {
+        result.append(try emit("at max", window.map { chosen[$0] } + x))
+      }
+    case .maxPoolGradient(let pooling):
+      let (cotangents, all) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
+      let windows = graph.windows(of: pooling, over: shape(of: node), output: shape(of: inputs[0]))
+      var terms: [[Int]] = Array(repeating: [], count: all.count)
+      for (window, cotangent) in zip(windows, cotangents) {
+        for place in window {
+          let isMaximum = try emit(
+            "is max?", [all[place]] + window.filter { $0 != place }.map { all[$0] })
+          terms[place].append(try emit("×", [cotangent, isMaximum]))
+        }
+      }
+      for term in terms { result.append(term.isEmpty ? try number(0) : try sum(term)) }
+    case .averagePool(let pooling):
+      for window in covered(node, pooling) {
+        let total = window.isEmpty ? try number(0) : try sum(window)
+        result.append(try emit(MathText("÷ \(pooling.kernelCount)"), [total]))
+      }
+    case .averagePoolGradient(let pooling, _):
+      let cotangents = elements[inputs[0]] ?? []
+      let windows = graph.windows(of: pooling, over: shape(of: node), output: shape(of: inputs[0]))
+      var terms: [[Int]] = Array(repeating: [], count: shape(of: node).count)
+      for (window, cotangent) in zip(windows, cotangents) {
+        for place in window { terms[place].append(cotangent) }
+      }
+      for term in terms {
+        let total = term.isEmpty ? try number(0) : try sum(term)
+        result.append(try emit(MathText("÷ \(pooling.kernelCount)"), [total]))
+      }
+    case .variance(let axes):
+      for operands in reduced(node, axes) { result.append(try emit("var", operands)) }
+    case .normalize(let normalization):
+      let groups = try moments(of: inputs[0], normalization)
+      let (scale, shift) = (elements[inputs[1]] ?? [], elements[inputs[2]] ?? [])
+      for (place, x) in (elements[inputs[0]] ?? []).enumerated() {
+        let group = groups[place]
+        result.append(
+          try emit("normalize", [x, group.box, scale[group.index], shift[group.index]]))
+      }
+    case .normalizeScaleGradient(let normalization):
+      let groups = try moments(of: inputs[1], normalization)
+      let (cotangents, x) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
+      var terms: [[Int]] = Array(repeating: [], count: shape(of: node).count)
+      for place in x.indices {
+        let normal = try emit("normalize", [x[place], groups[place].box])
+        terms[groups[place].index].append(try emit("×", [cotangents[place], normal]))
+      }
+      for term in terms { result.append(term.isEmpty ? try number(0) : try sum(term)) }
+    case .normalizeInputGradient(let normalization):
+      let groups = try moments(of: inputs[1], normalization)
+      let operands = inputs.map { elements[$0] ?? [] }
+      for place in operands[0].indices {
+        let group = groups[place]
+        result.append(
+          try emit(
+            "normalize′",
+            [operands[0][place], operands[1][place], group.box]
+              + operands[2...].map { $0[group.index] }))
+      }
     case .power(let exponent): return try elementwise(node, MathText("^ " + numberText(exponent)))
     case .maximum: return try elementwise(node, "max")
     case .transpose:

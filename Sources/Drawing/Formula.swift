@@ -63,6 +63,24 @@ struct Formula: Hashable {
     case .sqrt: return function("√", x[0])
     case .abs: return Formula("|" + x[0].text + "|")
     case .sign: return function("sign", x[0])
+    case .erf: return function("erf", x[0])
+    case .permute: return function("permute", x[0])
+    case .slice(_, let start, let end):
+      return Formula(x[0].within(.atom) + MathText("[\(start)..<\(end)]"))
+    case .pad: return function("pad", x[0])
+    case .concatenate: return Formula("[" + x[0].text + ", " + x[1].text + "]")
+    case .convolution:
+      return Formula(x[0].within(.product) + " ∗ " + x[1].within(.product), .product)
+    case .convolutionInputGradient: return call("conv′", x)
+    case .convolutionWeightGradient: return call("conv′", x)
+    case .maxPool: return function("max pool", x[0])
+    case .maxPoolGradient: return call("max pool′", x)
+    case .maxPoolSelection: return call("at maxima", x)
+    case .averagePool: return function("average pool", x[0])
+    case .averagePoolGradient: return function("average pool′", x[0])
+    case .normalize: return call("normalize", x)
+    case .normalizeScaleGradient, .normalizeInputGradient: return call("normalize′", x)
+    case .variance(let axes): return reduction("var", axes, x[0], shapes[0])
     case .power(let exponent):
       return Formula(x[0].within(.atom) + MathText(numberText(exponent), .upper), .power)
     case .maximum: return Formula("max(" + x[0].text + ", " + x[1].text + ")")
@@ -113,6 +131,12 @@ struct Formula: Hashable {
       return Formula(
         "mean(" + x[0].text + " − " + x[1].within(.product) + ")" + MathText("2", .upper), .power)
     }
+  }
+
+  private static func call(_ name: MathText, _ x: [Formula]) -> Formula {
+    var text = name + "(" + x[0].text
+    for operand in x.dropFirst() { text = text + ", " + operand.text }
+    return Formula(text + ")")
   }
 
   private static func number(_ value: Double) -> Formula {

@@ -2,7 +2,7 @@
 import Graphs
 import Kernels
 
-/// A matrix product with what follows it: `activation(A·B + bias)`.
+/// A matrix product or convolution with what follows it: `activation(A·B + bias)`.
 struct FusedProduct {
   /// The node of the product.
   let product: Graph.Node
@@ -33,13 +33,15 @@ func fusedProducts(
   var chains: [Graph.Node: FusedProduct] = [:]
   var absorbed: Set<Graph.Node> = []
   for product in graph.nodes where needed[product.index] {
-    guard case .matmul = graph[product].operation else { continue }
+    switch graph[product].operation {
+    case .matmul, .convolution: break
+    default: continue
+    }
     var last = product
     var chain: Set = [product]
     var bias: Graph.Node?
     if let sum = onlyUser(of: last), graph[sum].operation == .add, graph[sum].inputs[0] == last,
-      graph.shape(of: graph[sum].inputs[1]) == SymbolicShape([graph.shape(of: last)[1]]),
-      graph[graph[sum].inputs[1]].operation == .parameter
+      graph.isParameterRow(graph[sum].inputs[1], of: last)
     {
       bias = graph[sum].inputs[1]
       last = sum
@@ -55,6 +57,19 @@ func fusedProducts(
     absorbed.formUnion(chain.subtracting([last]))
   }
   return (chains, absorbed)
+}
+
+extension Graph {
+  /// Whether a node is a parameter with one element per element of the last axis of another.
+  fileprivate func isParameterRow(_ node: Node, of other: Node) -> Bool {
+    let (row, width) = (shape(of: node), shape(of: other).extents.last)
+    guard row.extents.last == width, row.extents.dropLast().allSatisfy({ $0 == 1 }) else {
+      return false
+    }
+    var leaf = node
+    while case .reshape = self[leaf].operation { leaf = self[leaf].inputs[0] }
+    return self[leaf].operation == .parameter
+  }
 }
 
 extension Matmul.Activation {

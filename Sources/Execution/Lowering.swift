@@ -7,7 +7,7 @@ extension PlanBuilder {
   /// Returns the call that computes `node`.
   ///
   /// - Throws: ``PlanError/kernel(node:reason:)`` if the library refuses to make a primitive.
-  func lower(_ node: Graph.Node, into target: Location) throws(PlanError) -> Call {
+  mutating func lower(_ node: Graph.Node, into target: Location) throws(PlanError) -> Call {
     Call(label: label(of: node), body: try body(of: node, into: target))
   }
 
@@ -23,18 +23,24 @@ extension PlanBuilder {
     return (record.name ?? record.layer).map { "\($0): \(text)" } ?? text
   }
 
-  private func body(
+  private mutating func body(
     of node: Graph.Node, into target: Location
   ) throws(PlanError) -> (Bases) -> Void {
     if let chain = chain(endingAt: node) {
+      if case .convolution(let window) = graph[chain.product].operation {
+        return try convolution(
+          chain.product, window, .forward(bias: chain.bias != nil), bias: chain.bias,
+          activation: chain.activation, into: target)
+      }
       return try product(
         chain.product, bias: chain.bias, activation: chain.activation, into: target)
     }
     let record = graph[node]
     let shape = shape(of: node)
     let count = shape.count
-    func input(_ index: Int) -> Location { location(of: record.inputs[index]) }
-    func inputShape(_ index: Int) -> Shape { self.shape(of: record.inputs[index]) }
+    let builder = self
+    func input(_ index: Int) -> Location { builder.location(of: record.inputs[index]) }
+    func inputShape(_ index: Int) -> Shape { builder.shape(of: record.inputs[index]) }
     func width(_ index: Int) -> Int { inputShape(index).extents.last ?? 1 }
 
     switch record.operation {
@@ -52,6 +58,7 @@ extension PlanBuilder {
     case .sqrt: return unary(input(0), target, count, Elementwise.sqrt)
     case .abs: return unary(input(0), target, count, Elementwise.abs)
     case .sign: return unary(input(0), target, count, Elementwise.sign)
+    case .erf: return unary(input(0), target, count, Elementwise.erf)
     case .power(let exponent):
       let x = input(0)
       return { Elementwise.power($0[x], exponent, into: $0[target], count: count) }
@@ -93,6 +100,96 @@ extension PlanBuilder {
         Selection.transpose(
           $0[x], count: matrices, rows: rows, columns: columns, into: $0[target])
       }
+    case .permute(let order):
+      let (x, strides) = (input(0), inputShape(0).strides)
+      let moved = order.map { strides[$0] }
+      return {
+        Selection.permute($0[x], extents: shape.extents, strides: moved, into: $0[target])
+      }
+    case .slice(let axis, let start, _):
+      let (x, whole) = (input(0), inputShape(0).split(at: [axis]))
+      let (part, from) = (shape.split(at: [axis]), whole.middle * whole.inner)
+      let length = part.middle * part.inner
+      return {
+        Selection.copy(
+          $0[x] + start * part.inner, count: part.outer, length: length, from: from, to: length,
+          into: $0[target])
+      }
+    case .pad(let axis, let before, _):
+      let (x, part) = (input(0), inputShape(0).split(at: [axis]))
+      let (length, to) = (part.middle * part.inner, shape.split(at: [axis]).middle * part.inner)
+      return {
+        Elementwise.fill(0, into: $0[target], count: count)
+        Selection.copy(
+          $0[x], count: part.outer, length: length, from: length, to: to,
+          into: $0[target] + before * part.inner)
+      }
+    case .concatenate(let axis):
+      let (a, b) = (input(0), input(1))
+      let (first, second) = (inputShape(0).split(at: [axis]), inputShape(1).split(at: [axis]))
+      let lengths = (first.middle * first.inner, second.middle * second.inner)
+      let to = lengths.0 + lengths.1
+      return {
+        Selection.copy(
+          $0[a], count: first.outer, length: lengths.0, from: lengths.0, to: to, into: $0[target])
+        Selection.copy(
+          $0[b], count: first.outer, length: lengths.1, from: lengths.1, to: to,
+          into: $0[target] + lengths.0)
+      }
+    case .convolution(let window):
+      return try convolution(
+        node, window, .forward(bias: false), bias: nil, activation: .none, into: target)
+    case .convolutionInputGradient(let window, _):
+      return try convolution(
+        node, window, .inputGradient, bias: nil, activation: .none, into: target)
+    case .convolutionWeightGradient(let window):
+      return try convolution(
+        node, window, .weightGradient, bias: nil, activation: .none, into: target)
+    case .maxPool(let pooling):
+      let (x, window) = (input(0), imageWindow(pooling, over: inputShape(0), output: shape))
+      return { window.maximum($0[x], into: $0[target]) }
+    case .maxPoolGradient(let pooling):
+      let (c, x) = (input(0), input(1))
+      let window = imageWindow(pooling, over: shape, output: inputShape(0))
+      return { window.maximumGradient($0[c], $0[x], into: $0[target]) }
+    case .maxPoolSelection(let pooling):
+      let (v, x) = (input(0), input(1))
+      let window = imageWindow(pooling, over: inputShape(1), output: shape)
+      return { window.selection($0[v], $0[x], into: $0[target]) }
+    case .averagePool(let pooling):
+      let (x, window) = (input(0), imageWindow(pooling, over: inputShape(0), output: shape))
+      return { window.average($0[x], into: $0[target]) }
+    case .averagePoolGradient(let pooling, _):
+      let (c, window) = (input(0), imageWindow(pooling, over: shape, output: inputShape(0)))
+      return { window.averageGradient($0[c], into: $0[target]) }
+    case .normalize(let normalization):
+      let (x, scale, shift) = (input(0), input(1), input(2))
+      let (normalizer, isNew) = normalizer(of: record.inputs[0], normalization)
+      return {
+        if isNew { normalizer.measure($0[x]) }
+        normalizer.normalize($0[x], scale: $0[scale], shift: $0[shift], into: $0[target])
+      }
+    case .normalizeScaleGradient(let normalization):
+      let (c, x) = (input(0), input(1))
+      let (normalizer, isNew) = normalizer(of: record.inputs[1], normalization)
+      return {
+        if isNew { normalizer.measure($0[x]) }
+        normalizer.scaleGradient($0[c], $0[x], into: $0[target])
+      }
+    case .normalizeInputGradient(let normalization):
+      let (c, x, scale, s, t) = (input(0), input(1), input(2), input(3), input(4))
+      let (normalizer, isNew) = normalizer(of: record.inputs[1], normalization)
+      return {
+        if isNew { normalizer.measure($0[x]) }
+        normalizer.inputGradient(
+          $0[c], $0[x], scale: $0[scale], scaleGradient: $0[s], shiftGradient: $0[t],
+          into: $0[target])
+      }
+    case .variance(let axes):
+      let (x, split) = (input(0), inputShape(0).split(at: axes))
+      let normalizer = Normalizer(
+        outer: split.outer, middle: split.middle, inner: split.inner, epsilon: 0)
+      return { normalizer.variances($0[x], into: $0[target]) }
     case .gather:
       let (x, table, rows) = (input(0), inputShape(0), inputShape(1).count)
       let (classes, columns) = (table[0], table.axisCount == 2 ? table[1] : 1)
@@ -164,11 +261,7 @@ extension PlanBuilder {
     _ node: Graph.Node, axes: [Int], scale: Float, into target: Location
   ) -> (Bases) -> Void {
     let input = graph[node].inputs[0]
-    let (x, extents) = (location(of: input), shape(of: input).extents)
-    let (first, last) = (axes.min() ?? 0, axes.max() ?? -1)
-    let outer = extents[..<first].reduce(1, *)
-    let middle = extents[first..<last + 1].reduce(1, *)
-    let inner = extents[(last + 1)...].reduce(1, *)
+    let (x, (outer, middle, inner)) = (location(of: input), shape(of: input).split(at: axes))
     return {
       Reduction.sum(
         $0[x], outer: outer, middle: middle, inner: inner, into: $0[target], scale: scale)
@@ -198,5 +291,53 @@ extension PlanBuilder {
     }
     let biasLocation = location(of: bias)
     return { matmul.run(lhs: $0[a], rhs: $0[b], bias: $0[biasLocation], into: $0[target]) }
+  }
+
+  private func imageWindow(_ pooling: Pooling, over input: Shape, output: Shape) -> ImageWindow {
+    precondition(pooling.isChannelsLast, "images whose channels are not last")
+    return ImageWindow(
+      pooling.window, batch: input[0], channels: input.extents[input.axisCount - 1],
+      input: Array(input.extents[1..<input.axisCount - 1]),
+      output: Array(output.extents[1..<output.axisCount - 1]))
+  }
+
+  private func convolution(
+    _ node: Graph.Node, _ convolution: Convolution, _ kind: ImageConvolution.Kind,
+    bias: Graph.Node?, activation: Matmul.Activation, into target: Location
+  ) throws(PlanError) -> (Bases) -> Void {
+    precondition(convolution.isChannelsLast, "images whose channels are not last")
+    let record = graph[node]
+    let (a, b) = (location(of: record.inputs[0]), location(of: record.inputs[1]))
+    let (first, second) = (shape(of: record.inputs[0]), shape(of: record.inputs[1]))
+    let (x, y) =
+      switch kind {
+      case .forward: (first, shape(of: node))
+      case .inputGradient: (shape(of: node), first)
+      case .weightGradient: (first, second)
+      }
+    let kernel: ImageConvolution
+    do {
+      kernel = try ImageConvolution(
+        kind, convolution.window, groups: convolution.groups, x: x, y: y, activation: activation)
+    } catch {
+      throw .kernel(node: label(of: node), reason: "\(error)")
+    }
+    switch kind {
+    case .forward:
+      guard let bias else {
+        return { kernel.run(x: $0[a], w: $0[b], y: $0[target], bias: nil) }
+      }
+      let biasLocation = location(of: bias)
+      return { kernel.run(x: $0[a], w: $0[b], y: $0[target], bias: $0[biasLocation]) }
+    case .inputGradient: return { kernel.run(x: $0[target], w: $0[b], y: $0[a], bias: nil) }
+    case .weightGradient: return { kernel.run(x: $0[a], w: $0[target], y: $0[b], bias: nil) }
+    }
+  }
+}
+
+extension Shape {
+  /// The elements from one index of each axis to the next.
+  fileprivate var strides: [Int] {
+    extents.indices.map { extents[($0 + 1)...].reduce(1, *) }
   }
 }

@@ -46,13 +46,14 @@ public final class Plan {
       Set(gradients.map(\.parameter)).count == gradients.count, "two gradients for one parameter")
     prepareThread()
     var builder: PlanBuilder
-    let moved: [Graph.Node]
+    let read: [Graph.Node]
     do {
-      let legal = try graph.legalised()
-      moved = legal.moved
+      let legal = try graph.legalised(keeping: values + gradients.map(\.node))
+      read = Array(legal.kept[..<values.count])
       builder = PlanBuilder(
-        graph: legal.graph, batch: batch, values: values.map { moved[$0.index] },
-        gradients: gradients.map { ($0.parameter, moved[$0.node.index]) }, layout: layout)
+        graph: legal.graph, batch: batch, values: read,
+        gradients: zip(gradients, legal.kept[values.count...]).map { ($0.parameter, $1) },
+        layout: layout)
     } catch {
       throw .graph(error)
     }
@@ -64,7 +65,7 @@ public final class Plan {
     program = builder.calls.map(\.label)
     constants = builder.makeConstants()
     locations = Dictionary(
-      values.map { ($0, builder.location(of: moved[$0.index])) }, uniquingKeysWith: { a, _ in a })
+      zip(values, read).map { ($0, builder.location(of: $1)) }, uniquingKeysWith: { a, _ in a })
     dataLocations = builder.dataLocations
     labelBuffers = builder.labelBuffers
     gradientWrites = builder.gradientWrites

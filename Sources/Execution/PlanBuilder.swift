@@ -11,6 +11,8 @@ struct PlanBuilder {
   let values: [Graph.Node]
 
   private(set) var calls: [Call] = []
+  /// The statistics of values that several nodes normalise.
+  private var normalizers: [NormalizedValue: Normalizer] = [:]
   /// Which part of the flat gradient a call writes.
   private(set) var gradientWrites: [(elements: Range<Int>, call: Int)] = []
   /// The number of calls after which all `values` are computed.
@@ -70,6 +72,20 @@ struct PlanBuilder {
   func operands(of node: Graph.Node) -> [Graph.Node] {
     guard let chain = chains[node] else { return graph[node].inputs }
     return graph[chain.product].inputs + (chain.bias.map { [$0] } ?? [])
+  }
+
+  /// The statistics of a value over axes; new ones are measured by the first call that uses them.
+  mutating func normalizer(
+    of x: Graph.Node, _ normalization: Normalization
+  ) -> (normalizer: Normalizer, isNew: Bool) {
+    let key = NormalizedValue(
+      value: roots[x.index], shape: shape(of: x), normalization: normalization)
+    if let known = normalizers[key] { return (known, false) }
+    let (outer, middle, inner) = shape(of: x).split(at: normalization.axes)
+    let new = Normalizer(
+      outer: outer, middle: middle, inner: inner, epsilon: normalization.epsilon)
+    normalizers[key] = new
+    return (new, true)
   }
 
   func chain(endingAt node: Graph.Node) -> FusedProduct? { chains[node] }
@@ -228,16 +244,39 @@ struct PlanBuilder {
   }
 }
 
+/// What has one mean and deviation.
+private struct NormalizedValue: Hashable {
+  let value: Graph.Node
+  let shape: Shape
+  let normalization: Normalization
+}
+
+extension Shape {
+  /// The elements before, along and after some neighbouring axes.
+  func split(at axes: [Int]) -> (outer: Int, middle: Int, inner: Int) {
+    let (first, last) = (axes.min() ?? 0, axes.max() ?? -1)
+    return (
+      extents[..<first].reduce(1, *), extents[first..<last + 1].reduce(1, *),
+      extents[(last + 1)...].reduce(1, *)
+    )
+  }
+}
+
 extension Graph.Operation {
   /// Whether element i of the result depends only on elements i of equally large operands.
-  fileprivate var isElementwise: Bool {
+  var isElementwise: Bool {
     switch self {
-    case .scale, .exp, .log, .square, .sigmoid, .tanh, .relu, .sqrt, .abs, .sign, .power, .add,
+    case .scale, .exp, .log, .square, .sigmoid, .tanh, .relu, .sqrt, .abs, .sign, .erf, .power,
+      .add,
       .subtract, .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient, .tanhGradient:
       true
     case .data, .labels, .parameter, .constant, .fill, .matmul, .sum, .mean, .squaredNorm,
       .reshape, .broadcast, .transpose, .gather, .softmax, .logSoftmax, .logSumExp,
-      .softmaxCrossEntropy, .softmaxCrossEntropyGradient, .oneHot, .meanSquaredError:
+      .softmaxCrossEntropy, .softmaxCrossEntropyGradient, .oneHot, .meanSquaredError, .permute,
+      .slice, .pad, .concatenate, .convolution, .convolutionInputGradient,
+      .convolutionWeightGradient, .maxPool, .maxPoolGradient, .maxPoolSelection, .averagePool,
+      .averagePoolGradient, .normalize, .normalizeScaleGradient, .normalizeInputGradient,
+      .variance:
       false
     }
   }

@@ -105,6 +105,15 @@ extension Builder {
     case "one_hot": "the number of classes"
     case "sum", "mean", "squared_norm": "a list of axes such as [0, 1]"
     case "reshape", "broadcast": "a shape such as [batch, 3]"
+    case "permute", "variance": "a list of axes such as [0, 2]"
+    case "slice": "an axis, a start and an end, such as [1, 0, 3]"
+    case "pad": "an axis and the zeros before and after, such as [1, 0, 3]"
+    case "concatenate": "an axis, such as [1]"
+    case "normalize", "normalize_scale_gradient", "normalize_input_gradient":
+      "a list of axes and what is added to the variance"
+    case _ where OperationText.windowNames.contains(name):
+      "lists of kernel, stride, padding before and after and dilation, 1 if channels are last, and "
+        + "the groups of a convolution"
     default: "nothing"
     }
   }

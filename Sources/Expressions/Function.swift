@@ -6,7 +6,7 @@ import Graphs
 enum Function {
   /// Functions of each element.
   static let elementwise: Set<String> = [
-    "exp", "log", "sqrt", "abs", "sigmoid", "tanh", "relu", "sign", "square",
+    "exp", "log", "sqrt", "abs", "erf", "sigmoid", "tanh", "relu", "sign", "square",
   ]
   /// Functions along the last axis of a row of the batch.
   static let alongAxis: Set<String> = ["softmax", "log_softmax", "logsumexp"]
@@ -18,7 +18,8 @@ enum Function {
   static let raw: [String] =
     OperationText.simple.keys.sorted() + [
       "scale", "power", "squared_norm", "reshape", "broadcast", "one_hot", "fill", "constant",
-    ]
+      "permute", "slice", "pad", "concatenate", "variance",
+    ] + OperationText.windowNames
 
   /// All that stand before an opening bracket.
   static let names: Set<String> =

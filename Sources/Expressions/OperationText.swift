@@ -36,7 +36,43 @@ extension OperationText {
     case .broadcast(let target): self.init(name: "broadcast", attributes: [extents(target)])
     case .oneHot(let classes):
       self.init(name: "one_hot", attributes: [.number(Double(classes))])
-    case .exp, .log, .square, .sigmoid, .tanh, .relu, .sqrt, .abs, .sign, .add, .subtract,
+    case .permute(let order): self.init(name: "permute", attributes: [axes(order)])
+    case .slice(let axis, let start, let end):
+      self.init(name: "slice", attributes: [axes([axis, start, end])])
+    case .pad(let axis, let before, let after):
+      self.init(name: "pad", attributes: [axes([axis, before, after])])
+    case .concatenate(let axis): self.init(name: "concatenate", attributes: [axes([axis])])
+    case .convolution(let convolution):
+      self.init(name: "convolution", attributes: OperationText.attributes(convolution))
+    case .convolutionInputGradient(let convolution, let extents):
+      self.init(
+        name: "convolution_input_gradient",
+        attributes: OperationText.attributes(convolution) + [axes(extents)])
+    case .convolutionWeightGradient(let convolution):
+      self.init(
+        name: "convolution_weight_gradient", attributes: OperationText.attributes(convolution))
+    case .maxPool(let pooling):
+      self.init(name: "max_pool", attributes: OperationText.attributes(pooling))
+    case .maxPoolGradient(let pooling):
+      self.init(name: "max_pool_gradient", attributes: OperationText.attributes(pooling))
+    case .maxPoolSelection(let pooling):
+      self.init(name: "max_pool_selection", attributes: OperationText.attributes(pooling))
+    case .averagePool(let pooling):
+      self.init(name: "average_pool", attributes: OperationText.attributes(pooling))
+    case .averagePoolGradient(let pooling, let extents):
+      self.init(
+        name: "average_pool_gradient",
+        attributes: OperationText.attributes(pooling) + [axes(extents)])
+    case .normalize(let normalization):
+      self.init(name: "normalize", attributes: OperationText.attributes(normalization))
+    case .normalizeScaleGradient(let normalization):
+      self.init(
+        name: "normalize_scale_gradient", attributes: OperationText.attributes(normalization))
+    case .normalizeInputGradient(let normalization):
+      self.init(
+        name: "normalize_input_gradient", attributes: OperationText.attributes(normalization))
+    case .variance(let found): self.init(name: "variance", attributes: [axes(found)])
+    case .exp, .log, .square, .sigmoid, .tanh, .relu, .sqrt, .abs, .sign, .erf, .add, .subtract,
       .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient, .tanhGradient, .transpose,
       .gather, .softmax, .logSoftmax, .logSumExp, .softmaxCrossEntropy,
       .softmaxCrossEntropyGradient, .meanSquaredError:
@@ -68,33 +104,40 @@ extension OperationText {
       return SymbolicShape(items: items).map { .broadcast($0) }
     case ("one_hot", .number(let classes)?, 1):
       return Int(exactly: classes).flatMap { $0 > 0 && $0 < 1 << 31 ? .oneHot(classes: $0) : nil }
-    default: return nil
+    case ("permute", .list(let items)?, 1): return OperationText.axes(items).map { .permute($0) }
+    case ("variance", .list(let items)?, 1):
+      return OperationText.axes(items).map { .variance(axes: $0) }
+    case ("slice", .list(let items)?, 1):
+      guard let n = OperationText.axes(items), n.count == 3 else { return nil }
+      return .slice(axis: n[0], start: n[1], end: n[2])
+    case ("pad", .list(let items)?, 1):
+      guard let n = OperationText.axes(items), n.count == 3, n.allSatisfy({ $0 <= 1 << 20 })
+      else { return nil }
+      return .pad(axis: n[0], before: n[1], after: n[2])
+    case ("concatenate", .list(let items)?, 1):
+      guard let n = OperationText.axes(items), n.count == 1 else { return nil }
+      return .concatenate(axis: n[0])
+    default: return windowOperation
     }
   }
 
   /// The number of operands of the operation of that name.
   static func operandCount(_ name: String) -> Int? {
     switch name {
-    case "scale", "power", "sum", "mean", "squared_norm", "reshape", "broadcast", "one_hot": 1
-    default: simple[name].map(operandCount)
-    }
-  }
-
-  private static func operandCount(_ operation: Graph.Operation) -> Int {
-    switch operation {
-    case .softmaxCrossEntropyGradient: 3
-    case .add, .subtract, .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient,
-      .tanhGradient, .matmul, .gather, .softmaxCrossEntropy, .meanSquaredError:
-      2
-    case .exp, .log, .square, .sigmoid, .tanh, .relu, .sqrt, .abs, .sign, .transpose, .softmax,
-      .logSoftmax, .logSumExp, .scale, .power, .sum, .mean, .squaredNorm, .reshape, .broadcast,
-      .oneHot:
+    case "scale", "power", "sum", "mean", "squared_norm", "reshape", "broadcast", "one_hot",
+      "permute", "variance", "slice", "pad", "max_pool", "average_pool", "average_pool_gradient":
       1
-    case .data, .labels, .parameter, .constant, .fill: 0
+    case "concatenate", "convolution", "convolution_input_gradient",
+      "convolution_weight_gradient", "max_pool_gradient", "max_pool_selection",
+      "normalize_scale_gradient":
+      2
+    case "normalize": 3
+    case "normalize_input_gradient": 5
+    default: simple[name]?.operandCount
     }
   }
 
-  private static func axes(_ items: [ListItem]) -> [Int]? {
+  static func axes(_ items: [ListItem]) -> [Int]? {
     var axes: [Int] = []
     for item in items {
       guard case .number(let value) = item, let axis = Int(exactly: value) else { return nil }
@@ -106,7 +149,7 @@ extension OperationText {
   /// Operations without attributes, by name.
   static let simple: [String: Graph.Operation] = [
     "exp": .exp, "log": .log, "square": .square, "sigmoid": .sigmoid, "tanh": .tanh,
-    "relu": .relu, "sqrt": .sqrt, "abs": .abs, "sign": .sign, "add": .add,
+    "relu": .relu, "erf": .erf, "sqrt": .sqrt, "abs": .abs, "sign": .sign, "add": .add,
     "subtract": .subtract, "multiply": .multiply, "divide": .divide, "maximum": .maximum,
     "relu_gradient": .reluGradient, "sigmoid_gradient": .sigmoidGradient,
     "tanh_gradient": .tanhGradient, "transpose": .transpose, "gather": .gather,

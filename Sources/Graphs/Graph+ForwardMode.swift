@@ -44,7 +44,8 @@ extension Graph {
     switch record.operation {
     case .data, .labels, .parameter, .constant, .fill, .sign, .oneHot: return nil
     // Linear in one operand: the operation itself.
-    case .scale, .sum, .mean, .reshape, .broadcast, .transpose:
+    case .scale, .sum, .mean, .reshape, .broadcast, .transpose, .permute, .slice, .pad,
+      .averagePool, .averagePoolGradient:
       return try t.map { (t) throws(GraphError) in try add(record.operation, [t]) }
     case .gather:
       return try t.map { (t) throws(GraphError) in try add(.gather, [t, x[1]]) }
@@ -59,6 +60,7 @@ extension Graph {
       return try t.map { (t) throws(GraphError) in try add(.reluGradient, [t, y]) }
     case .sqrt: return try quotient(t, scale(y, by: 2))
     case .abs: return try product(t, add(.sign, x))
+    case .erf: return try product(t, erfSlope(x[0]))
     case .power(let exponent):
       return try product(t, scale(power(x[0], exponent - 1), by: exponent))
     // Linear in each operand.
@@ -72,6 +74,36 @@ extension Graph {
         return try matmul(a, b, transposingLHS: transposeLHS, transposingRHS: transposeRHS)
       }
       return try sum(product(t, x[1]), product(x[0], tangents[1]), shape: record.shape)
+    case .convolution, .convolutionInputGradient, .convolutionWeightGradient:
+      return try sum(
+        t.map { (t) throws(GraphError) in try add(record.operation, [t, x[1]]) },
+        tangents[1].map { (t) throws(GraphError) in try add(record.operation, [x[0], t]) },
+        shape: record.shape)
+    case .concatenate(let axis):
+      let parts = zip(tangents, x).map { $0 ?? fill(0, shape: shape(of: $1)) }
+      return try add(.concatenate(axis: axis), parts)
+    // The places of maxima do not move.
+    case .maxPool(let pooling):
+      return try t.map { (t) throws(GraphError) in try add(.maxPoolSelection(pooling), [t, x[0]]) }
+    case .maxPoolGradient, .maxPoolSelection:
+      return try t.map { (t) throws(GraphError) in try add(record.operation, [t, x[1]]) }
+    // Composed of other operations, whose rules apply.
+    case .normalize(let normalization):
+      return try tangentOfComposite(x, tangents) { (graph, operands) throws(GraphError) in
+        try graph.composedNormalize(operands, normalization)
+      }
+    case .normalizeScaleGradient(let normalization):
+      return try tangentOfComposite(x, tangents) { (graph, operands) throws(GraphError) in
+        try graph.composedScaleGradient(operands[0], operands[1], normalization)
+      }
+    case .normalizeInputGradient(let normalization):
+      return try tangentOfComposite(x, tangents) { (graph, operands) throws(GraphError) in
+        try graph.composedInputGradient(operands, normalization)
+      }
+    case .variance(let axes):
+      return try product(t, scale(centred(x[0], over: axes), by: 2)).map { (p) throws(GraphError) in
+        try add(.mean(axes: axes), [p])
+      }
     case .divide:
       let slope = try scaled(product(tangents[1], y), by: -1)
       return try quotient(sum(t, slope, shape: record.shape), x[1])
@@ -117,6 +149,18 @@ extension Graph {
         product(weight, residual(logits: x[1], labels: x[2])),
         product(moved, reshape(x[0], to: column)), shape: record.shape)
     }
+  }
+
+  /// The tangent of a value composed of other operations.
+  private mutating func tangentOfComposite(
+    _ operands: [Node], _ tangents: [Node?],
+    _ compose: (inout Graph, [Node]) throws(GraphError) -> Node
+  ) throws(GraphError) -> Node? {
+    let copies = try copies(of: operands)
+    var directions: [Node: Node] = [:]
+    for (copy, tangent) in zip(copies, tangents) { directions[copy] = tangent }
+    let value = try compose(&self, copies)
+    return try jacobianVectorProduct(of: value, along: directions)
   }
 
   private mutating func product(_ tangent: Node?, _ factor: Node) throws(GraphError) -> Node? {

@@ -39,6 +39,8 @@ extension Graph {
     case abs
     /// −1, 0 or 1, as `x` is negative, zero or positive.
     case sign
+    /// The error function `2/√π · ∫₀ˣ e^−t² dt`.
+    case erf
     /// `x^exponent`, of a positive `x` unless the exponent is a whole number.
     case power(Double)
 
@@ -81,8 +83,44 @@ extension Graph {
     case broadcast(SymbolicShape)
     /// The last two axes exchanged.
     case transpose
+    /// The axes in another order: axis i of the value is axis `order[i]` of the operand.
+    case permute([Int])
+    /// Elements `start ..< end` of an axis.
+    case slice(axis: Int, start: Int, end: Int)
+    /// Zeros before and after the elements of an axis.
+    case pad(axis: Int, before: Int, after: Int)
+    /// Two operands one after the other along an axis.
+    case concatenate(axis: Int)
     /// Rows of a table of one or two axes, `[classes, ...]`, one for each label.
     case gather
+
+    // Windows over images.
+    /// The convolution of images `[batch, in, ...]` with weights `[out, in / groups, kernel...]`.
+    case convolution(Convolution)
+    /// From a cotangent of the result and the weights, the cotangent of images of spatial `extents`.
+    case convolutionInputGradient(Convolution, extents: [Int])
+    /// From the images and a cotangent of the result, the cotangent of the weights.
+    case convolutionWeightGradient(Convolution)
+    /// The maximum in each window.
+    case maxPool(Pooling)
+    /// From a cotangent of the maxima and the images, the cotangent of the images.
+    case maxPoolGradient(Pooling)
+    /// From numbers and images of one shape, the numbers where the maxima of the images are.
+    case maxPoolSelection(Pooling)
+    /// The mean of each window, padding counted as zeros.
+    case averagePool(Pooling)
+    /// From a cotangent of the means, the cotangent of images of spatial `extents`.
+    case averagePoolGradient(Pooling, extents: [Int])
+
+    // Normalisation.
+    /// `γ · (x − μ) / √(σ² + ε) + β`, of x, γ and β, with mean and variance over axes.
+    case normalize(Normalization)
+    /// From a cotangent and x, the cotangent of γ.
+    case normalizeScaleGradient(Normalization)
+    /// From a cotangent, x, γ and the cotangents of γ and β, the cotangent of x.
+    case normalizeInputGradient(Normalization)
+    /// The mean of `(x − μ)²` over `axes`, which are dropped.
+    case variance(axes: [Int])
 
     // Along the last axis.
     /// `e^xᵢ / Σⱼ e^xⱼ`.
@@ -147,6 +185,9 @@ extension Graph.Operation {
   /// The name of the operation in messages, text and pictures.
   public var label: String { rule.label }
 
+  /// The number of operands that the operation takes.
+  public var operandCount: Int { rule.inputCount }
+
   var rule: any OperationRule {
     switch self {
     case .data: LeafRule(label: "data")
@@ -164,6 +205,7 @@ extension Graph.Operation {
     case .sqrt: SqrtRule()
     case .abs: AbsRule()
     case .sign: SignRule()
+    case .erf: ErfRule()
     case .power(let exponent): PowerRule(exponent: exponent)
     case .add: AddRule()
     case .subtract: SubtractRule()
@@ -180,7 +222,28 @@ extension Graph.Operation {
     case .reshape(let shape): ReshapeRule(target: shape)
     case .broadcast(let shape): BroadcastRule(target: shape)
     case .transpose: TransposeRule()
+    case .permute(let order): PermuteRule(order: order)
+    case .slice(let axis, let start, let end): SliceRule(axis: axis, start: start, end: end)
+    case .pad(let axis, let before, let after): PadRule(axis: axis, before: before, after: after)
+    case .concatenate(let axis): ConcatenateRule(axis: axis)
     case .gather: GatherRule()
+    case .convolution(let convolution): ConvolutionRule(convolution: convolution)
+    case .convolutionInputGradient(let convolution, let extents):
+      ConvolutionInputGradientRule(convolution: convolution, extents: extents)
+    case .convolutionWeightGradient(let convolution):
+      ConvolutionWeightGradientRule(convolution: convolution)
+    case .maxPool(let pooling): MaxPoolRule(pooling: pooling)
+    case .maxPoolGradient(let pooling): MaxPoolGradientRule(pooling: pooling)
+    case .maxPoolSelection(let pooling): MaxPoolSelectionRule(pooling: pooling)
+    case .averagePool(let pooling): AveragePoolRule(pooling: pooling)
+    case .averagePoolGradient(let pooling, let extents):
+      AveragePoolGradientRule(pooling: pooling, extents: extents)
+    case .normalize(let normalization): NormalizeRule(normalization: normalization)
+    case .normalizeScaleGradient(let normalization):
+      NormalizeScaleGradientRule(normalization: normalization)
+    case .normalizeInputGradient(let normalization):
+      NormalizeInputGradientRule(normalization: normalization)
+    case .variance(let axes): VarianceRule(axes: axes)
     case .softmax: SoftmaxRule()
     case .logSoftmax: LogSoftmaxRule()
     case .logSumExp: LogSumExpRule()

@@ -53,6 +53,11 @@ public enum Elementwise {
     _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
   ) { forEachLanes(a, into: c, count: count) { Elementary.sigmoid($0) } }
 
+  /// Writes the error function of `a`.
+  public static func erf(
+    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
+  ) { for i in 0..<count { c[i] = Float(Elementary.erf(Double(a[i]))) } }
+
   /// Writes the hyperbolic tangent of `a`.
   public static func tanh(
     _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int

@@ -16,6 +16,36 @@ public enum Selection {
     }
   }
 
+  /// Writes the axes of `a` in another order; not in place.
+  ///
+  /// - Parameters:
+  ///   - a: A tensor of any shape, row-major.
+  ///   - extents: The extents of the result.
+  ///   - strides: For each of its axes, the elements of `a` from one to the next.
+  ///   - c: Where the result goes.
+  public static func permute(
+    _ a: UnsafePointer<Float>, extents: [Int], strides: [Int], into c: UnsafeMutablePointer<Float>
+  ) {
+    var target = c
+    func visit(_ axis: Int, _ source: UnsafePointer<Float>) {
+      guard axis < extents.count else {
+        target.pointee = source.pointee
+        target += 1
+        return
+      }
+      for i in 0..<extents[axis] { visit(axis + 1, source + i * strides[axis]) }
+    }
+    visit(0, a)
+  }
+
+  /// Copies `count` pieces of `length` elements that lie `from` and `to` elements apart.
+  public static func copy(
+    _ a: UnsafePointer<Float>, count: Int, length: Int, from: Int, to: Int,
+    into c: UnsafeMutablePointer<Float>
+  ) {
+    for i in 0..<count { (c + i &* to).update(from: a + i &* from, count: length) }
+  }
+
   /// Writes the row of `table`, `[classes, columns]`, that each label names.
   ///
   /// A label outside `0..<classes` traps: data is checked where it is read.

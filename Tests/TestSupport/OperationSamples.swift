@@ -27,12 +27,16 @@ public struct OperationSample: Sendable, CustomStringConvertible {
 /// A new operation does not compile here until it has a case, and not below until it has a sample.
 public enum OperationKind: String, CaseIterable, Sendable {
   case data, labels, parameter, constant, fill
-  case scale, exp, log, square, sigmoid, tanh, relu, sqrt, abs, sign, power
+  case scale, exp, log, square, sigmoid, tanh, relu, sqrt, abs, sign, erf, power
   case add, subtract, multiply, divide, maximum
   case reluGradient, sigmoidGradient, tanhGradient
   case matmul, sum, mean, squaredNorm, reshape, broadcast, transpose, gather
   case softmax, logSoftmax, logSumExp
   case softmaxCrossEntropy, softmaxCrossEntropyGradient, oneHot, meanSquaredError
+  case permute, slice, pad, concatenate
+  case convolution, convolutionInputGradient, convolutionWeightGradient
+  case maxPool, maxPoolGradient, maxPoolSelection, averagePool, averagePoolGradient
+  case normalize, normalizeScaleGradient, normalizeInputGradient, variance
 
   /// The kind of an operation.
   public init(_ operation: Graph.Operation) {
@@ -77,6 +81,23 @@ public enum OperationKind: String, CaseIterable, Sendable {
       case .softmaxCrossEntropyGradient: .softmaxCrossEntropyGradient
       case .oneHot: .oneHot
       case .meanSquaredError: .meanSquaredError
+      case .permute: .permute
+      case .slice: .slice
+      case .pad: .pad
+      case .concatenate: .concatenate
+      case .convolution: .convolution
+      case .convolutionInputGradient: .convolutionInputGradient
+      case .convolutionWeightGradient: .convolutionWeightGradient
+      case .maxPool: .maxPool
+      case .maxPoolGradient: .maxPoolGradient
+      case .maxPoolSelection: .maxPoolSelection
+      case .averagePool: .averagePool
+      case .averagePoolGradient: .averagePoolGradient
+      case .normalize: .normalize
+      case .normalizeScaleGradient: .normalizeScaleGradient
+      case .normalizeInputGradient: .normalizeInputGradient
+      case .variance: .variance
+      case .erf: .erf
       }
   }
 }
@@ -105,6 +126,8 @@ private struct Operand {
     case positive
     /// Numbers that no other operand comes near to.
     case large
+    /// Numbers that lie apart from each other: for maxima.
+    case distinct
     /// Class numbers.
     case labels(Int)
   }
@@ -134,7 +157,7 @@ private struct Recipe {
         nodes.append(try graph.labels(name, shape: operand.shape))
         values[name] = Tensor(
           shape: shape, values: (0..<shape.count).map { _ in Double(numbers.below(classes)) })
-      case .numbers, .positive, .large:
+      case .numbers, .positive, .large, .distinct:
         let isParameter = operand.shape.isFixed
         nodes.append(
           isParameter
@@ -142,6 +165,12 @@ private struct Recipe {
             : try graph.data(name, shape: operand.shape))
         if case .positive = operand.domain {
           values[name] = numbers.tensor(shape, magnitudes: 0.5...2, signed: false)
+        } else if case .distinct = operand.domain {
+          var order = Array(0..<shape.count)
+          for index in order.indices.dropLast() {
+            order.swapAt(index, index + numbers.below(order.count - index))
+          }
+          values[name] = Tensor(shape: shape, values: order.map { Double($0) / 8 - 3 })
         } else if case .large = operand.domain {
           values[name] = numbers.tensor(shape, magnitudes: 2.1...3)
         } else {
@@ -261,5 +290,142 @@ private func samples(of kind: OperationKind, width: Extent, classes: Int) -> [Re
       Recipe(.meanSquaredError, rows, rows), Recipe(.meanSquaredError, block, block),
       Recipe(.meanSquaredError, weight, weight),
     ]
+  case .erf: [Recipe(.erf, rows)]
+  case .permute: [Recipe(.permute([2, 0, 1]), block), Recipe(.permute([1, 0]), rows)]
+  case .slice:
+    [
+      Recipe(.slice(axis: 1, start: 0, end: 1), block),
+      Recipe(.slice(axis: 2, start: classes - 1, end: classes), block),
+      Recipe(.slice(axis: 0, start: 1, end: 3), weight),
+    ]
+  case .pad:
+    [
+      Recipe(.pad(axis: 1, before: 1, after: 2), block),
+      Recipe(.pad(axis: 2, before: 0, after: 1), block),
+    ]
+  case .concatenate:
+    [
+      Recipe(.concatenate(axis: 1), block, Operand(shape: [.batch, 3, width])),
+      Recipe(.concatenate(axis: 0), weight, weight),
+    ]
+  case .convolution:
+    windowSamples(width).map { sample in
+      Recipe(.convolution(sample.convolution), sample.x, sample.w)
+    }
+  case .convolutionInputGradient:
+    windowSamples(width).map { sample in
+      Recipe(
+        .convolutionInputGradient(sample.convolution, extents: sample.extents), sample.y, sample.w)
+    }
+  case .convolutionWeightGradient:
+    windowSamples(width).map { sample in
+      Recipe(.convolutionWeightGradient(sample.convolution), sample.x, sample.y)
+    }
+  case .maxPool:
+    poolingSamples(classes).map { Recipe(.maxPool($0.pooling), $0.x) }
+  case .maxPoolGradient:
+    poolingSamples(classes).map { Recipe(.maxPoolGradient($0.pooling), $0.y, $0.x) }
+  case .maxPoolSelection:
+    poolingSamples(classes).map { Recipe(.maxPoolSelection($0.pooling), $0.x, $0.x) }
+  case .averagePool:
+    poolingSamples(classes).map { Recipe(.averagePool($0.pooling), $0.x) }
+  case .averagePoolGradient:
+    poolingSamples(classes).map {
+      Recipe(.averagePoolGradient($0.pooling, extents: $0.extents), $0.y)
+    }
+  case .normalize:
+    normalizationSamples(width).map { Recipe(.normalize($0.normalization), $0.x, $0.kept, $0.kept) }
+  case .normalizeScaleGradient:
+    normalizationSamples(width).map {
+      Recipe(.normalizeScaleGradient($0.normalization), $0.x, $0.x)
+    }
+  case .normalizeInputGradient:
+    normalizationSamples(width).map {
+      Recipe(.normalizeInputGradient($0.normalization), $0.x, $0.x, $0.kept, $0.kept, $0.kept)
+    }
+  case .variance:
+    normalizationSamples(width).map { Recipe(.variance(axes: $0.normalization.axes), $0.x) }
+  }
+}
+
+/// Convolutions over one and two axes: strides, padding on either side, dilation, groups, both layouts.
+private func windowSamples(
+  _ width: Extent
+) -> [(convolution: Convolution, x: Operand, w: Operand, y: Operand, extents: [Int])] {
+  guard case .fixed(let n) = width else { return [] }
+  typealias Axis = Window.Axis
+  let cases:
+    [(axes: [Axis], inputs: Int, outputs: Int, groups: Int, isLast: Bool, extents: [Int])] = [
+      ([Axis(kernel: 1)], 2, 3, 1, false, [n]),
+      ([Axis(kernel: 3, stride: 2, padding: (1, 2))], 1, 2, 1, false, [n + 2]),
+      ([Axis(kernel: 2, dilation: 2), Axis(kernel: 1)], 2, 2, 1, false, [n + 3, 2]),
+      (
+        [Axis(kernel: 3, padding: (1, 1)), Axis(kernel: 3, padding: (1, 1))], n, 2, 1, false,
+        [3, n]
+      ),
+      (
+        [Axis(kernel: 2, stride: 2), Axis(kernel: 3, stride: 2, padding: (2, 1))], 4, 6, 2, false,
+        [5, n + 1]
+      ),
+      ([Axis(kernel: 3, padding: (1, 1)), Axis(kernel: 2)], 3, 3, 3, true, [2, n + 1]),
+      ([Axis(kernel: 2, padding: (0, 1))], 2, 17, 1, true, [n]),
+    ]
+  return cases.map { axes, inputs, outputs, groups, isLast, extents in
+    let window = Window(axes)
+    let positions = window.positions(over: extents) ?? []
+    func images(_ channels: Int, _ spatial: [Int]) -> Operand {
+      let all = isLast ? spatial + [channels] : [channels] + spatial
+      return Operand(shape: SymbolicShape([.batch] + all.map(Extent.fixed)))
+    }
+    let weights = [outputs, inputs / groups] + axes.map(\.kernel)
+    return (
+      Convolution(window, groups: groups, isChannelsLast: isLast), images(inputs, extents),
+      Operand(shape: SymbolicShape(weights.map(Extent.fixed))), images(outputs, positions), extents
+    )
+  }
+}
+
+/// Poolings over one and two axes, with windows that overlap, leave gaps and reach into padding.
+private func poolingSamples(
+  _ n: Int
+) -> [(pooling: Pooling, x: Operand, y: Operand, extents: [Int])] {
+  typealias Axis = Window.Axis
+  let cases: [(axes: [Axis], channels: Int, isLast: Bool, extents: [Int])] = [
+    ([Axis(kernel: 2, stride: 2)], 3, false, [n + 1]),
+    ([Axis(kernel: 2, stride: 2), Axis(kernel: 2, stride: 2)], 2, false, [4, n + 1]),
+    (
+      [Axis(kernel: 3, stride: 2, padding: (1, 1)), Axis(kernel: 3, stride: 1, padding: (1, 0))], n,
+      false, [5, n + 2]
+    ),
+    ([Axis(kernel: 2, stride: 3), Axis(kernel: 2, dilation: 2)], 17, true, [5, 4]),
+  ]
+  return cases.map { axes, channels, isLast, extents in
+    let window = Window(axes)
+    let positions = window.positions(over: extents) ?? []
+    func images(_ spatial: [Int]) -> Operand {
+      let all = isLast ? spatial + [channels] : [channels] + spatial
+      return Operand(shape: SymbolicShape([.batch] + all.map(Extent.fixed)))
+    }
+    var x = images(extents)
+    x.domain = .distinct
+    return (Pooling(window, isChannelsLast: isLast), x, images(positions), extents)
+  }
+}
+
+/// Normalisations of rows, of channels over the batch, of images, and of separate axes.
+private func normalizationSamples(
+  _ width: Extent
+) -> [(normalization: Normalization, x: Operand, kept: Operand)] {
+  let cases: [(shape: SymbolicShape, axes: [Int])] = [
+    ([.batch, width, 3], [1, 2]), ([.batch, width, 3], [0, 2]), ([.batch, width], [1]),
+    ([.batch, 2, width, 3], [2, 3]), ([.batch, width, 2, 3], [0, 2, 3]), ([4, width], [0]),
+    ([.batch, 3, width, 2], [1, 3]),
+  ]
+  return cases.map { shape, axes in
+    (
+      Normalization(axes: axes, epsilon: 0.25), Operand(shape: shape),
+      Operand(
+        shape: SymbolicShape(shape.extents.indices.filter { !axes.contains($0) }.map { shape[$0] }))
+    )
   }
 }

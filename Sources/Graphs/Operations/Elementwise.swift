@@ -43,6 +43,23 @@ struct LogRule: UnaryRule {
   }
 }
 
+struct ErfRule: UnaryRule {
+  var label: String { "erf" }
+  func value(_ x: Double, batch: Int) -> Double { Elementary.erf(x) }
+  /// `c · 2/√π · e^−x²`.
+  func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
+    [try graph.add(.multiply, [call.cotangent, graph.erfSlope(call.inputs[0])])]
+  }
+}
+
+extension Graph {
+  /// `2/√π · e^−x²`.
+  mutating func erfSlope(_ x: Node) throws(GraphError) -> Node {
+    let power = try add(.exp, [scale(add(.square, [x]), by: -1)])
+    return try scale(power, by: 2 / Double.pi.squareRoot())
+  }
+}
+
 struct SquareRule: UnaryRule {
   var label: String { "square" }
   func value(_ x: Double, batch: Int) -> Double { x * x }

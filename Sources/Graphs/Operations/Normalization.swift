@@ -1,0 +1,243 @@
+// Normalisation to mean 0 and variance 1 over some axes, and the two products it is differentiated into.
+import Tensors
+
+/// What is normalised: the axes that share a mean and a variance, and what is added to the variance.
+public struct Normalization: Hashable, Sendable {
+  /// The axes over which mean and variance are taken.
+  public let axes: [Int]
+  /// What is added to the variance, so that the deviation is never zero.
+  public let epsilon: Double
+
+  /// Describes a normalisation.
+  public init(axes: [Int], epsilon: Double = 1e-5) {
+    self.axes = axes
+    self.epsilon = epsilon
+  }
+}
+
+extension Normalization {
+  /// The shape of means and variances.
+  func keptShape(_ shape: SymbolicShape) throws(ShapeFault) -> SymbolicShape {
+    guard axes.allSatisfy((0..<shape.axisCount).contains), Set(axes).count == axes.count else {
+      throw ShapeFault("found axes \(axes), expected different ones of 0 ..< \(shape.axisCount)")
+    }
+    return shape.removing(axes: axes)
+  }
+
+  func require(
+    _ shape: SymbolicShape, is wanted: SymbolicShape, _ name: String
+  ) throws(ShapeFault) {
+    guard shape == wanted else {
+      throw ShapeFault("\(name) has shape \(shape), expected \(wanted)")
+    }
+  }
+
+  /// The groups of a tensor: for each element, the index of its mean.
+  func groups(_ x: Tensor) -> [Int] {
+    let kept = Shape(x.shape.extents.indices.map { axes.contains($0) ? 1 : x.shape[$0] })
+    return x.shape.sourceIndices(of: kept)
+  }
+
+  /// The normalised elements, their groups, the inverse deviation of each group and its count.
+  func normalized(
+    _ x: Tensor, groupCount: Int
+  ) -> (values: [Double], groups: [Int], inverseDeviations: [Double], count: Double) {
+    let groups = groups(x)
+    let count = Double(axes.reduce(1) { $0 * x.shape[$1] })
+    var means = Array(repeating: 0.0, count: groupCount)
+    for (value, group) in zip(x.values, groups) { means[group] += value / count }
+    var variances = Array(repeating: 0.0, count: groupCount)
+    for (value, group) in zip(x.values, groups) {
+      variances[group] += (value - means[group]) * (value - means[group]) / count
+    }
+    let inverses = variances.map { 1 / ($0 + epsilon).squareRoot() }
+    let values = zip(x.values, groups).map { ($0 - means[$1]) * inverses[$1] }
+    return (values, groups, inverses, count)
+  }
+}
+
+/// From x, γ and β to `γ · (x − μ) / √(σ² + ε) + β`, with γ and β one per mean.
+struct NormalizeRule: OperationRule {
+  let normalization: Normalization
+  var label: String { "normalize" }
+  var inputCount: Int { 3 }
+
+  func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
+    let kept = try normalization.keptShape(inputs[0])
+    try normalization.require(inputs[1], is: kept, "scale")
+    try normalization.require(inputs[2], is: kept, "shift")
+    return inputs[0]
+  }
+  func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
+    let (x, scale) = (call.inputs[0], call.inputs[1])
+    let scaleGradient = try graph.add(
+      .normalizeScaleGradient(normalization), [call.cotangent, x])
+    let shiftGradient = try graph.add(.sum(axes: normalization.axes), [call.cotangent])
+    return [
+      call.isWanted[0]
+        ? try graph.add(
+          .normalizeInputGradient(normalization),
+          [call.cotangent, x, scale, scaleGradient, shiftGradient]) : nil,
+      call.isWanted[1] ? scaleGradient : nil, call.isWanted[2] ? shiftGradient : nil,
+    ]
+  }
+  func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
+    let (x, groups, _, _) = normalization.normalized(
+      inputs[0], groupCount: inputs[1].values.count)
+    return Tensor(
+      shape: shape,
+      values: zip(x, groups).map { $0 * inputs[1].values[$1] + inputs[2].values[$1] })
+  }
+}
+
+/// From a cotangent c and x to the gradient of γ: the sums of `c · x̂`.
+struct NormalizeScaleGradientRule: OperationRule {
+  let normalization: Normalization
+  var label: String { "normalize scale gradient" }
+  var inputCount: Int { 2 }
+
+  func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
+    try normalization.require(inputs[0], is: inputs[1], "cotangent")
+    return try normalization.keptShape(inputs[1])
+  }
+  func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
+    try graph.vjpOfComposite(call) { (graph, operands) throws(GraphError) in
+      try graph.composedScaleGradient(operands[0], operands[1], normalization)
+    }
+  }
+  func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
+    let (x, groups, _, _) = normalization.normalized(inputs[1], groupCount: shape.count)
+    var sums = Array(repeating: 0.0, count: shape.count)
+    for (index, group) in groups.enumerated() { sums[group] += inputs[0].values[index] * x[index] }
+    return Tensor(shape: shape, values: sums)
+  }
+}
+
+/// From c, x, γ and the gradients s of γ and t of β to the gradient of x:
+/// `γ / √(σ² + ε) · (c − t / n − x̂ · s / n)`, n the number of elements that share a mean.
+struct NormalizeInputGradientRule: OperationRule {
+  let normalization: Normalization
+  var label: String { "normalize'" }
+  var inputCount: Int { 5 }
+
+  func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
+    let kept = try normalization.keptShape(inputs[1])
+    try normalization.require(inputs[0], is: inputs[1], "cotangent")
+    try normalization.require(inputs[2], is: kept, "scale")
+    try normalization.require(inputs[3], is: kept, "scale gradient")
+    try normalization.require(inputs[4], is: kept, "shift gradient")
+    return inputs[1]
+  }
+  func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
+    try graph.vjpOfComposite(call) { (graph, operands) throws(GraphError) in
+      try graph.composedInputGradient(operands, normalization)
+    }
+  }
+  func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
+    let (x, groups, inverses, count) = normalization.normalized(
+      inputs[1], groupCount: inputs[2].values.count)
+    let (c, scale, s, t) = (inputs[0].values, inputs[2].values, inputs[3].values, inputs[4].values)
+    return Tensor(
+      shape: shape,
+      values: x.indices.map { i in
+        let g = groups[i]
+        return scale[g] * inverses[g] * (c[i] - t[g] / count - x[i] * s[g] / count)
+      })
+  }
+}
+
+/// The mean of `(x − μ)²` over axes, which are dropped.
+struct VarianceRule: OperationRule {
+  let axes: [Int]
+  var label: String { "variance" }
+  var inputCount: Int { 1 }
+
+  func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
+    try Normalization(axes: axes).keptShape(inputs[0])
+  }
+  /// `2c / n · (x − μ)`.
+  func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
+    let x = call.inputs[0]
+    let factor = MeanRule(axes: axes).factor(graph.shape(of: x)) * Factor(2)
+    let scaled = try graph.add(.scale(factor), [call.cotangent])
+    let centred = try graph.centred(x, over: axes)
+    return [
+      try graph.add(.multiply, [graph.expanded(scaled, along: axes, toShapeOf: x), centred])
+    ]
+  }
+  func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
+    let (_, _, inverses, _) = Normalization(axes: axes, epsilon: 0).normalized(
+      inputs[0], groupCount: shape.count)
+    return Tensor(shape: shape, values: inverses.map { 1 / ($0 * $0) })
+  }
+}
+
+extension Graph {
+  /// `x − μ`.
+  mutating func centred(_ x: Node, over axes: [Int]) throws(GraphError) -> Node {
+    let mean = try add(.mean(axes: axes), [x])
+    return try add(.subtract, [x, expanded(mean, along: axes, toShapeOf: x)])
+  }
+
+  /// `1 / √(σ² + ε)` and `x̂`, from operations that know nothing of normalisation.
+  private mutating func composedNormal(
+    _ x: Node, _ normalization: Normalization
+  ) throws(GraphError) -> (inverse: Node, normal: Node) {
+    let centred = try centred(x, over: normalization.axes)
+    let variance = try add(.mean(axes: normalization.axes), [add(.square, [centred])])
+    let offset = fill(normalization.epsilon, shape: shape(of: variance))
+    let inverse = try power(add(.add, [variance, offset]), -0.5)
+    let repeated = try expanded(inverse, along: normalization.axes, toShapeOf: x)
+    return (inverse, try add(.multiply, [centred, repeated]))
+  }
+
+  /// The value of ``Operation/normalize(_:)`` in other operations.
+  mutating func composedNormalize(
+    _ operands: [Node], _ normalization: Normalization
+  ) throws(GraphError) -> Node {
+    let (x, axes) = (operands[0], normalization.axes)
+    let normal = try composedNormal(x, normalization).normal
+    let scaled = try add(
+      .multiply, [normal, expanded(operands[1], along: axes, toShapeOf: x)])
+    return try add(.add, [scaled, expanded(operands[2], along: axes, toShapeOf: x)])
+  }
+
+  mutating func composedScaleGradient(
+    _ cotangent: Node, _ x: Node, _ normalization: Normalization
+  ) throws(GraphError) -> Node {
+    let normal = try composedNormal(x, normalization).normal
+    return try add(.sum(axes: normalization.axes), [add(.multiply, [cotangent, normal])])
+  }
+
+  mutating func composedInputGradient(
+    _ operands: [Node], _ normalization: Normalization
+  ) throws(GraphError) -> Node {
+    let (c, x, axes) = (operands[0], operands[1], normalization.axes)
+    let (inverse, normal) = try composedNormal(x, normalization)
+    let share = MeanRule(axes: axes).factor(shape(of: x))
+    let s = try expanded(add(.scale(share), [operands[3]]), along: axes, toShapeOf: x)
+    let t = try expanded(add(.scale(share), [operands[4]]), along: axes, toShapeOf: x)
+    let inner = try add(.subtract, [add(.subtract, [c, t]), add(.multiply, [normal, s])])
+    let outer = try add(.multiply, [operands[2], inverse])
+    return try add(.multiply, [inner, expanded(outer, along: axes, toShapeOf: x)])
+  }
+
+  /// The vjp of an operation from the same value composed of other operations.
+  ///
+  /// For derivatives of gradients, where a rule of its own would serve nobody's speed.
+  mutating func vjpOfComposite(
+    _ call: VJPCall, _ compose: (inout Graph, [Node]) throws(GraphError) -> Node
+  ) throws(GraphError) -> [Node?] {
+    // Nodes of their own, so that what operands depend on among each other stays out.
+    let operands = try copies(of: call.inputs)
+    let value = try compose(&self, operands)
+    return try gradient(of: value, cotangent: call.cotangent, withRespectTo: operands)
+  }
+
+  /// Nodes with the values of `nodes` that depend on nothing but them.
+  mutating func copies(of nodes: [Node]) throws(GraphError) -> [Node] {
+    var copies: [Node] = []
+    for node in nodes { copies.append(try add(.reshape(shape(of: node)), [node])) }
+    return copies
+  }
+}

@@ -1,0 +1,99 @@
+// Convolutions of images with channels last, and what follows them.
+
+public import OneDNN
+public import Tensors
+
+/// A convolution, or one of the two products it is differentiated into, of one shape.
+///
+/// Images are `[batch, spatial..., channels]`, weights `[out, in / groups, kernel...]`. A final class with one
+/// owner, used by one thread at a time, after ``prepareThread()`` on each thread that does.
+public final class ImageConvolution {
+  /// Which of the three tensors is computed.
+  public enum Kind: Hashable, Sendable {
+    /// y from x and W, perhaps with a bias per output channel.
+    case forward(bias: Bool)
+    /// The cotangent of x from that of y and W.
+    case inputGradient
+    /// The cotangent of W from x and that of y.
+    case weightGradient
+  }
+
+  private let primitive: ConvolutionPrimitive?
+  private let activation: Matmul.Activation
+  private let resultCount: Int
+  private let kind: Kind
+
+  /// Prepares the convolution of one shape.
+  ///
+  /// - Parameters:
+  ///   - kind: What is computed.
+  ///   - window: A window over one or two axes.
+  ///   - groups: The number of groups.
+  ///   - x: The shape of the images.
+  ///   - y: The shape of the images at the window's positions.
+  ///   - activation: What follows y, of the forward kind only.
+  /// - Throws: ``OneDNNError`` if the library refuses the shape or is out of memory.
+  public init(
+    _ kind: Kind, _ window: Window, groups: Int, x: Shape, y: Shape,
+    activation: Matmul.Activation = .none
+  ) throws(OneDNNError) {
+    prepareThread()
+    self.kind = kind
+    self.activation = activation
+    let (inputs, outputs) = (x[x.axisCount - 1], y[y.axisCount - 1])
+    let weightCount = outputs * inputs / groups * window.axes.reduce(1) { $0 * $1.kernel }
+    resultCount =
+      switch kind {
+      case .forward: y.count
+      case .inputGradient: x.count
+      case .weightGradient: weightCount
+      }
+    guard x.count > 0, y.count > 0 else {
+      primitive = nil
+      return
+    }
+    var axes = window.axes.indices.map { axis in
+      let window = window.axes[axis]
+      return ConvolutionPrimitive.Geometry.Axis(
+        input: x[axis + 1], output: y[axis + 1], kernel: window.kernel, stride: window.stride,
+        dilation: window.dilation, before: window.padding.before, after: window.padding.after)
+    }
+    if axes.count == 1 {
+      axes.insert(ConvolutionPrimitive.Geometry.Axis(input: 1, output: 1), at: 0)
+    }
+    let way: ConvolutionPrimitive.Kind =
+      switch kind {
+      case .forward(let hasBias): .forward(bias: hasBias)
+      case .inputGradient: .inputGradient
+      case .weightGradient: .weightGradient
+      }
+    primitive = try ConvolutionPrimitive(
+      way,
+      ConvolutionPrimitive.Geometry(
+        batch: x[0], inputs: inputs, outputs: outputs, groups: groups, axes: axes))
+  }
+
+  /// Computes one of the three from the other two; see ``ConvolutionPrimitive``.
+  public func run(
+    x: UnsafeMutablePointer<Float>, w: UnsafeMutablePointer<Float>,
+    y: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>?
+  ) {
+    let result =
+      switch kind {
+      case .forward: y
+      case .inputGradient: x
+      case .weightGradient: w
+      }
+    guard let primitive else {
+      result.update(repeating: 0, count: resultCount)
+      return
+    }
+    primitive.run(x: x, w: w, y: y, bias: bias)
+    switch activation {
+    case .none: break
+    case .relu: Elementwise.relu(result, into: result, count: resultCount)
+    case .tanh: Elementwise.tanh(result, into: result, count: resultCount)
+    case .sigmoid: Elementwise.sigmoid(result, into: result, count: resultCount)
+    }
+  }
+}

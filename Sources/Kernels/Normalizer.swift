@@ -1,0 +1,168 @@
+// Normalisation over the middle of three axes: statistics once, used forward and backward.
+
+import Numerics
+import Tensors
+
+/// Mean and deviation of x, `[outer, middle, inner]`, over the middle axis, and what is computed from them.
+///
+/// Sums add 32 elements, or vectors, in order, 32 such sums in order, and those in order, whatever runs
+/// them. A final class with one owner, used by one thread at a time.
+public final class Normalizer {
+  private let outer: Int
+  private let middle: Int
+  private let inner: Int
+  private let epsilon: Float
+  private let means: FloatBuffer
+  private let inverses: FloatBuffer
+
+  /// Prepares the normalisation of one shape.
+  public init(outer: Int, middle: Int, inner: Int, epsilon: Double) {
+    self.outer = outer
+    self.middle = middle
+    self.inner = inner
+    self.epsilon = Float(epsilon)
+    means = FloatBuffer(count: max(outer * inner, 1))
+    inverses = FloatBuffer(count: max(outer * inner, 1))
+  }
+
+  /// Takes means and deviations from `x`; the other functions use those of the last call.
+  public func measure(_ x: UnsafePointer<Float>) {
+    variances(x, into: inverses.pointer)
+    for group in 0..<outer * inner {
+      inverses.pointer[group] = 1 / (inverses.pointer[group] + epsilon).squareRoot()
+    }
+  }
+
+  /// Writes the mean of `(x − μ)²` of each group, and keeps the means.
+  public func variances(_ x: UnsafePointer<Float>, into v: UnsafeMutablePointer<Float>) {
+    let mean = means.pointer
+    Reduction.sum(
+      x, outer: outer, middle: middle, inner: inner, into: mean, scale: 1 / Float(max(middle, 1)))
+    sums(into: v, scale: 1 / Float(max(middle, 1))) { place, group, width in
+      let centred = load(x + place, first: width) - self.groupLanes(mean, group, width)
+      return centred * centred
+    }
+  }
+
+  /// Writes `γ · x̂ + β`.
+  public func normalize(
+    _ x: UnsafePointer<Float>, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>,
+    into y: UnsafeMutablePointer<Float>
+  ) {
+    let (mean, inverse) = (means.pointer, inverses.pointer)
+    forEachLanes { place, group, width in
+      let slope = self.groupLanes(scale, group, width) * self.groupLanes(inverse, group, width)
+      let centred = load(x + place, first: width) - self.groupLanes(mean, group, width)
+      store(centred * slope + self.groupLanes(shift, group, width), y + place, first: width)
+    }
+  }
+
+  /// Writes the sums of `c · x̂`.
+  public func scaleGradient(
+    _ cotangent: UnsafePointer<Float>, _ x: UnsafePointer<Float>,
+    into s: UnsafeMutablePointer<Float>
+  ) {
+    let (mean, inverse) = (means.pointer, inverses.pointer)
+    sums(into: s, scale: 1) { place, group, width in
+      let centred = load(x + place, first: width) - self.groupLanes(mean, group, width)
+      return load(cotangent + place, first: width)
+        * (centred * self.groupLanes(inverse, group, width))
+    }
+  }
+
+  /// Writes `γ / √(σ² + ε) · (c − t / n − x̂ · s / n)`, with s and t the gradients of γ and β.
+  public func inputGradient(
+    _ cotangent: UnsafePointer<Float>, _ x: UnsafePointer<Float>, scale: UnsafePointer<Float>,
+    scaleGradient s: UnsafePointer<Float>, shiftGradient t: UnsafePointer<Float>,
+    into d: UnsafeMutablePointer<Float>
+  ) {
+    let (mean, inverse) = (means.pointer, inverses.pointer)
+    let share = Lanes(repeating: 1 / Float(max(middle, 1)))
+    forEachLanes { place, group, width in
+      let deviation = self.groupLanes(inverse, group, width)
+      let normal =
+        (load(x + place, first: width) - self.groupLanes(mean, group, width)) * deviation
+      let inner =
+        load(cotangent + place, first: width) - self.groupLanes(t, group, width) * share
+        - normal * (self.groupLanes(s, group, width) * share)
+      store(self.groupLanes(scale, group, width) * deviation * inner, d + place, first: width)
+    }
+  }
+
+  /// The numbers of the groups that lanes belong to: one for all of them where groups are rows.
+  @inline(__always)
+  private func groupLanes(_ p: UnsafePointer<Float>, _ group: Int, _ width: Int) -> Lanes {
+    inner == 1 ? Lanes(repeating: p[group]) : load(p + group, first: width)
+  }
+
+  /// Calls `body` for all elements, up to sixteen of them at once, with their first group.
+  @inline(__always)
+  private func forEachLanes(_ body: (_ place: Int, _ group: Int, _ width: Int) -> Void) {
+    // Rows of one group lie along the middle axis, columns of groups along the inner one.
+    let (rowCount, length) = inner == 1 ? (outer, middle) : (outer &* middle, inner)
+    for row in 0..<rowCount {
+      let group = inner == 1 ? row : row / max(middle, 1) &* inner
+      var i = 0
+      while i < length {
+        body(row &* length &+ i, inner == 1 ? group : group &+ i, min(laneCount, length &- i))
+        i &+= laneCount
+      }
+    }
+  }
+
+  /// Sums a term over each group.
+  @inline(__always)
+  private func sums(
+    into c: UnsafeMutablePointer<Float>, scale: Float,
+    _ term: (_ place: Int, _ group: Int, _ width: Int) -> Lanes
+  ) {
+    if inner == 1 {
+      for group in 0..<outer {
+        var sum = CascadedSum()
+        var i = 0
+        while i < middle {
+          let width = min(laneCount, middle &- i)
+          var lanes = term(group &* middle &+ i, group, width)
+          // Lanes beyond the row hold the terms of nothing.
+          for lane in width..<laneCount { lanes[lane] = 0 }
+          sum.add(lanes)
+          i &+= laneCount
+        }
+        c[group] = laneSum(sum.total) * scale
+      }
+      return
+    }
+    for row in 0..<outer {
+      var i = 0
+      while i < inner {
+        let width = min(laneCount, inner &- i)
+        var sum = CascadedSum()
+        for j in 0..<middle {
+          sum.add(term((row &* middle &+ j) &* inner &+ i, row &* inner &+ i, width))
+        }
+        store(sum.total * Lanes(repeating: scale), c + (row &* inner &+ i), first: width)
+        i &+= laneCount
+      }
+    }
+  }
+}
+
+/// A sum in three levels of 32 terms, in order within each, so that errors stay small.
+private struct CascadedSum {
+  private var levels = (Lanes(repeating: 0), Lanes(repeating: 0), Lanes(repeating: 0))
+  private var count = 0
+
+  var total: Lanes { levels.2 + (levels.1 + levels.0) }
+
+  @inline(__always)
+  mutating func add(_ term: Lanes) {
+    levels.0 = levels.0 + term
+    count &+= 1
+    guard count & 31 == 0 else { return }
+    levels.1 = levels.1 + levels.0
+    levels.0 = Lanes(repeating: 0)
+    guard count & 1023 == 0 else { return }
+    levels.2 = levels.2 + levels.1
+    levels.1 = Lanes(repeating: 0)
+  }
+}
