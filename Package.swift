@@ -121,7 +121,7 @@ let package = Package(
     tests("Graphs", ["Tensors"]),
     tests("Kernels", ["Tensors", "Numerics", "OneDNN"]),
     tests("Expressions", ["Execution", "Graphs", "Tensors"]),
-    tests("Models", ["Graphs", "Tensors", "Configuration"]),
+    tests("Models", ["Execution", "Graphs", "Tensors", "Configuration"]),
     tests("Execution", ["Graphs", "Kernels", "Tensors"]),
     tests("Datasets", ["HDF5", "Tensors"]),
     tests("Checkpoints", ["HDF5", "Tensors", "Files", "Digests"]),

@@ -60,24 +60,52 @@ public struct ImageWindow: Sendable {
     }
   }
 
-  /// The maxima at a position, and the order of the element that is each channel's first.
+  /// The maxima at a position.
   @inline(__always)
   private func maxima(
     _ x: UnsafePointer<Float>, _ image: Int, _ p: Int, _ q: Int, channel: Int, width: Int
-  ) -> (values: Lanes, places: SIMD16<Int32>) {
+  ) -> Lanes {
+    let infinity = Lanes(repeating: .infinity)
     var best = Lanes(repeating: -.infinity)
-    var places = SIMD16<Int32>(repeating: 0)
-    var order: Int32 = 0
     forEachElement(image, p, q) { offset in
-      let v =
-        width == laneCount ? load(x + offset + channel) : load(x + offset + channel, first: width)
+      let v = lanes(x + offset + channel, width)
       // What is not a number is larger than all that is, so that it stays to be seen.
-      let isLarger = order == 0 ? SIMDMask(repeating: true) : (v .> best) .| (v .!= v)
-      best.replace(with: v, where: isLarger)
-      places.replace(with: SIMD16(repeating: order), where: isLarger)
-      order &+= 1
+      best = Lanes.choose(
+        Lanes.choose(v, where: best, isBelow: v, else: best), where: v, isBelow: infinity, else: v)
     }
-    return (best, places)
+    return best
+  }
+
+  /// Calls `body` for each element of a window with a share that goes to the first maximum alone.
+  @inline(__always)
+  private func forEachShare(
+    _ share: Lanes, _ x: UnsafePointer<Float>, _ image: Int, _ p: Int, _ q: Int, channel: Int,
+    width: Int, _ body: (_ offset: Int, _ share: Lanes) -> Void
+  ) {
+    let zero = Lanes(repeating: 0)
+    let best = maxima(x, image, p, q, channel: channel, width: width)
+    var rest = share
+    forEachElement(image, p, q) { offset in
+      let v = lanes(x + offset + channel, width)
+      body(offset + channel, Lanes.choose(zero, where: v, isBelow: best, else: rest))
+      rest = Lanes.choose(rest, where: v, isBelow: best, else: zero)
+    }
+  }
+
+  /// Sixteen channels, or fewer.
+  @inline(__always)
+  private func lanes(_ p: UnsafePointer<Float>, _ width: Int) -> Lanes {
+    width == laneCount ? load(p) : load(p, first: width)
+  }
+
+  @inline(__always)
+  private func put(_ x: Lanes, _ p: UnsafeMutablePointer<Float>, _ width: Int) {
+    if width == laneCount { store(x, p) } else { store(x, p, first: width) }
+  }
+
+  /// Whether no element is covered twice.
+  private var isDisjoint: Bool {
+    [rows.window, columns.window].allSatisfy { $0.stride >= $0.span }
   }
 
   /// Calls `body` for each sixteen channels or fewer.
@@ -94,8 +122,8 @@ public struct ImageWindow: Sendable {
   public func maximum(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
     forEachPosition { image, p, q, offset in
       forEachLanes { channel, width in
-        let values = maxima(x, image, p, q, channel: channel, width: width).values
-        store(values, y + offset + channel, first: width)
+        put(
+          maxima(x, image, p, q, channel: channel, width: width), y + offset + channel, width)
       }
     }
   }
@@ -106,16 +134,12 @@ public struct ImageWindow: Sendable {
     into c: UnsafeMutablePointer<Float>
   ) {
     c.update(repeating: 0, count: inputCount)
+    let isDisjoint = isDisjoint
     forEachPosition { image, p, q, offset in
       forEachLanes { channel, width in
-        let places = maxima(x, image, p, q, channel: channel, width: width).places
-        let share = load(cotangent + offset + channel, first: width)
-        var order: Int32 = 0
-        forEachElement(image, p, q) { element in
-          let target = c + element + channel
-          let added = Lanes(repeating: 0).replacing(with: share, where: places .== order)
-          store(load(target, first: width) + added, target, first: width)
-          order &+= 1
+        let whole = lanes(cotangent + offset + channel, width)
+        forEachShare(whole, x, image, p, q, channel: channel, width: width) { place, share in
+          put(isDisjoint ? share : lanes(c + place, width) + share, c + place, width)
         }
       }
     }
@@ -125,16 +149,14 @@ public struct ImageWindow: Sendable {
   public func selection(
     _ v: UnsafePointer<Float>, _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
   ) {
+    let one = Lanes(repeating: 1)
     forEachPosition { image, p, q, offset in
       forEachLanes { channel, width in
-        let places = maxima(x, image, p, q, channel: channel, width: width).places
         var chosen = Lanes(repeating: 0)
-        var order: Int32 = 0
-        forEachElement(image, p, q) { element in
-          chosen.replace(with: load(v + element + channel, first: width), where: places .== order)
-          order &+= 1
+        forEachShare(one, x, image, p, q, channel: channel, width: width) { place, share in
+          chosen = chosen + share * lanes(v + place, width)
         }
-        store(chosen, y + offset + channel, first: width)
+        put(chosen, y + offset + channel, width)
       }
     }
   }
@@ -149,8 +171,8 @@ public struct ImageWindow: Sendable {
     forEachPosition { image, p, q, offset in
       forEachLanes { channel, width in
         var sum = Lanes(repeating: 0)
-        forEachElement(image, p, q) { sum = sum + load(x + $0 + channel, first: width) }
-        store(sum * share, y + offset + channel, first: width)
+        forEachElement(image, p, q) { sum = sum + lanes(x + $0 + channel, width) }
+        put(sum * share, y + offset + channel, width)
       }
     }
   }
@@ -163,10 +185,10 @@ public struct ImageWindow: Sendable {
     c.update(repeating: 0, count: inputCount)
     forEachPosition { image, p, q, offset in
       forEachLanes { channel, width in
-        let added = load(cotangent + offset + channel, first: width) * share
+        let added = lanes(cotangent + offset + channel, width) * share
         forEachElement(image, p, q) { element in
           let target = c + element + channel
-          store(load(target, first: width) + added, target, first: width)
+          put(lanes(target, width) + added, target, width)
         }
       }
     }

@@ -28,8 +28,11 @@ extension Layer {
         Layer(.activation(activation), name: try readName(section))
       }
     }
+    let images = imageAlternatives { (kind, section) throws(ConfigurationError) in
+      Layer(kind, name: try readName(section))
+    }
     return try section.list(
-      "model", noun: "layer", [affine] + activations, meaning: "layers, in order")
+      "model", noun: "layer", [affine] + activations + images, meaning: "layers, in order")
   }
 
   private static func readName(_ section: Section) throws(ConfigurationError) -> String? {

@@ -6,6 +6,24 @@ public struct Layer: Hashable, Sendable {
     case affine(units: Int, bias: Bool, weight: Initializer, biasValue: Initializer)
     /// A function of each element.
     case activation(Activation)
+    /// A function of each element with a number of its own, or composed of others.
+    case curve(Curve)
+    /// A window over images whose products with weights are summed.
+    case convolution(Convolution)
+    /// A window over images whose maximum or mean is taken.
+    case pooling(Pooling)
+    /// The mean of each channel.
+    case globalAveragePool
+    /// All elements of a row in one axis.
+    case flatten
+    /// The elements of a row in another shape.
+    case reshape([Int])
+    /// The axes of a row in another order, from 0.
+    case permute([Int])
+    /// Mean 0 and variance 1 over some elements of a row.
+    case normalization(Normalization)
+    /// `x / (k + α · mean of x² over neighbouring channels)^β`.
+    case localResponse(size: Int, alpha: Double, beta: Double, k: Double)
   }
 
   /// The functions that a layer can apply.
@@ -64,6 +82,15 @@ public struct Layer: Hashable, Sendable {
     switch kind {
     case .affine: "affine"
     case .activation(let activation): activation.rawValue
+    case .curve(let curve): curve.word
+    case .convolution(let convolution): convolution.word
+    case .pooling(let pooling): pooling.word
+    case .globalAveragePool: "global_avg_pool"
+    case .flatten: "flatten"
+    case .reshape: "reshape"
+    case .permute: "permute"
+    case .normalization(let normalization): normalization.word
+    case .localResponse: "local_response_norm"
     }
   }
 }

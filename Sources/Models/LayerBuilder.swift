@@ -25,6 +25,23 @@ struct LayerBuilder {
           name, found: "an input of shape \(graph.shape(of: input))", expected: "[batch, ...]")
       }
       output = try graph.add(activation.operation, [input])
+    case .curve(let curve): output = try self.curve(input, curve)
+    case .convolution(let convolution):
+      output = try self.convolution(input, name: name, convolution)
+      let positions = convolution.isTransposed ? input : output
+      let shape = graph.shape(of: positions).resolved(batch: 1)
+      flops = 2 * parameters[before].shape.count * shape.extents.dropFirst(2).reduce(1, *)
+    case .pooling(let pooling): output = try self.pooling(input, name: name, pooling)
+    case .globalAveragePool: output = try globalAveragePool(input, name: name)
+    case .flatten:
+      output = try reshape(input, name: name, to: [graph.shape(of: input).fixedCount])
+    case .reshape(let extents): output = try reshape(input, name: name, to: extents)
+    case .permute(let axes): output = try permute(input, name: name, axes)
+    case .normalization(let normalization):
+      output = try self.normalization(input, name: name, normalization)
+    case .localResponse(let size, let alpha, let beta, let k):
+      output = try localResponse(
+        input, name: name, size: size, alpha: alpha, beta: beta, k: k)
     }
     let row = graph.shape(of: output).removing(axes: [0]).resolved(batch: 1)
     summaries.append(
@@ -52,7 +69,7 @@ struct LayerBuilder {
     return try graph.affine(flat, weight: W, bias: b)
   }
 
-  private mutating func parameter(
+  mutating func parameter(
     _ name: String, _ shape: Shape, _ initializer: Initializer
   ) throws -> Graph.Node {
     let node = try graph.parameter(name, shape: SymbolicShape(shape))

@@ -1,4 +1,5 @@
 public import Communication
+import Graphs
 import Kernels
 public import Models
 package import Tensors
@@ -109,26 +110,37 @@ public struct StepBench: Sendable {
       stepInARow: roundTimes[roundTimes.count / 2])
   }
 
-  /// The bare products of one step with one microbatch on one core, and one momentum pass.
+  /// The bare matrix products and convolutions of one step with one microbatch on one core, and one
+  /// momentum pass.
   ///
-  /// Forward, weight gradient, and input gradient of all but the first affine layer.
+  /// Those of the graph: forward, weight gradients, and all input gradients but that of the first layer.
   private static func measureFloor(_ network: Network, batchSize: Int) throws -> Duration {
     var sum = Floor.measureMomentum(count: network.layout.count, repeats: 3)
-    for (index, parameter) in network.parameters.filter({ $0.shape.axisCount == 2 }).enumerated() {
-      let (units, inputs) = (parameter.shape[0], parameter.shape[1])
-      var products = [
-        Floor.Product(
-          rows: batchSize, columns: units, depth: inputs, transposeLHS: false, transposeRHS: true),
-        Floor.Product(
-          rows: units, columns: inputs, depth: batchSize, transposeLHS: true, transposeRHS: false),
-      ]
-      if index > 0 {
-        products.append(
-          Floor.Product(
-            rows: batchSize, columns: inputs, depth: units, transposeLHS: false,
-            transposeRHS: false))
+    let graph = network.graph
+    func shape(_ node: Graph.Node) -> Shape { graph.shape(of: node).resolved(batch: batchSize) }
+    for node in graph.nodes {
+      let record = graph[node]
+      let operands = record.inputs.map(shape)
+      switch record.operation {
+      case .matmul(let transposeLHS, let transposeRHS):
+        let product = Floor.Product(
+          rows: shape(node)[0], columns: shape(node)[1], depth: operands[0][transposeLHS ? 0 : 1],
+          transposeLHS: transposeLHS, transposeRHS: transposeRHS)
+        sum += try Floor.measure(product, repeats: 3).least
+      case .convolution(let convolution):
+        sum += try Floor.measure(
+          .forward(bias: false), convolution.window, groups: convolution.groups, x: operands[0],
+          y: shape(node), repeats: 3)
+      case .convolutionInputGradient(let convolution, _):
+        sum += try Floor.measure(
+          .inputGradient, convolution.window, groups: convolution.groups, x: shape(node),
+          y: operands[0], repeats: 3)
+      case .convolutionWeightGradient(let convolution):
+        sum += try Floor.measure(
+          .weightGradient, convolution.window, groups: convolution.groups, x: operands[0],
+          y: operands[1], repeats: 3)
+      default: break
       }
-      for product in products { sum += try Floor.measure(product, repeats: 3).least }
     }
     return sum
   }

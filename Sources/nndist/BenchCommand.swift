@@ -70,7 +70,7 @@ struct BenchStepCommand: ParsableCommand {
     commandName: "step",
     abstract: "Measures training steps on random rows in memory; prints one line of JSON.",
     discussion: """
-      The floor is the sum of the bare oneDNN matrix products of a step and one pass of the \
+      The floor is the sum of the bare oneDNN matrix products and convolutions of a step and one pass of the \
       optimiser, measured in the same process between the steps.
       """)
 

@@ -1,0 +1,223 @@
+// Layers of images against PyTorch, made by Tests/Reference/layers.py.
+import Configuration
+import Execution
+import Foundation
+import Graphs
+import Models
+import Tensors
+import TestSupport
+import Testing
+
+/// Results of one network.
+struct LayerReference: Decodable, Sendable, CustomStringConvertible {
+  let name: String
+  let sample: [Int]
+  let losses: [Double]
+  let gradients: [Double]
+  var description: String { name }
+
+  static func all() throws -> [LayerReference] {
+    let url = repository.appendingPathComponent("Tests/Reference/layers.json")
+    return try JSONDecoder().decode([LayerReference].self, from: Data(contentsOf: url))
+  }
+}
+
+/// The same networks as in the script, as configurations write them.
+private let configurations = [
+  "lenet": """
+  model:
+    - conv2d: { channels: 3, kernel: 3, padding: 1 }
+    - relu
+    - max_pool2d: 2
+    - conv2d: { channels: 5, kernel: 3, padding: 1 }
+    - relu
+    - max_pool2d: 2
+    - affine: 6
+    - relu
+    - affine: 4
+  """,
+  "windows": """
+  model:
+    - conv2d: { channels: 4, kernel: [3, 2], stride: [2, 1], padding: [1, 0] }
+    - leaky_relu: 0.1
+    - conv2d: { channels: 6, kernel: 2, dilation: 2, groups: 2 }
+    - elu
+    - avg_pool2d: { kernel: 2, stride: 1, padding: 1 }
+    - conv_transpose2d: { channels: 4, kernel: 3, stride: 2, padding: 1, groups: 2 }
+    - gelu
+    - silu
+    - max_pool2d: { kernel: 3, stride: 2, padding: 1 }
+    - global_avg_pool
+    - affine: 3
+  """,
+  "norms": """
+  model:
+    - conv2d: { channels: 4, kernel: 3, padding: 1 }
+    - layer_norm
+    - hard_swish
+    - group_norm: 2
+    - softplus
+    - instance_norm
+    - local_response_norm: { size: 3, alpha: 0.5, k: 2 }
+    - rms_norm
+    - hard_sigmoid
+    - affine: 3
+  """,
+  "signals": """
+  model:
+    - conv1d: { channels: 4, kernel: 3, stride: 2, padding: 2 }
+    - relu
+    - max_pool1d: 2
+    - conv_transpose1d: { channels: 2, kernel: 2, stride: 2 }
+    - tanh
+    - permute: [1, 0]
+    - avg_pool1d: 2
+    - affine: 3
+  """,
+]
+
+private func layers(_ text: String) throws -> [Layer] {
+  let tree = try ConfigurationTree(text: text, source: "run.yaml", folder: "/data", overrides: [])
+  let reader = ConfigurationReader(tree)
+  let layers = try Layer.read(from: reader.root)
+  _ = try reader.finish()
+  return layers
+}
+
+/// The formula of the script.
+private func numbers(_ shape: Shape, salt: Int, scale: Double = 1) -> Tensor {
+  Tensor(
+    shape: shape,
+    values: (0..<shape.count).map {
+      Double(($0 * 7919 + salt * 104_729) % 2003 - 1001) / 1001 * scale
+    })
+}
+
+@Suite("Layers of images")
+struct ImageLayerTests {
+  private func network(_ reference: LayerReference) throws -> Network {
+    try Network(
+      layers: layers(configurations[reference.name] ?? ""), loss: .softmaxCrossEntropy,
+      sampleShape: Shape(reference.sample), targets: .labels)
+  }
+
+  private func values(_ network: Network, _ reference: LayerReference) -> [String: Tensor] {
+    var values = [
+      Network.samplesName: numbers(Shape([3] + reference.sample), salt: 5),
+      Network.targetsName: Tensor(shape: [3], values: [0, 1, 2]),
+    ]
+    for (index, parameter) in network.parameters.enumerated() {
+      values[parameter.name] = numbers(parameter.shape, salt: 31 + index, scale: 0.5)
+    }
+    return values
+  }
+
+  private func weighted(_ gradient: Tensor) -> Double {
+    let weights = numbers([gradient.values.count], salt: 17).values
+    return zip(gradient.values, weights).reduce(0) { $0 + $1.0 * $1.1 }
+  }
+
+  @Test(
+    "give PyTorch's losses and gradients in double precision", arguments: try LayerReference.all())
+  func interpreter(_ reference: LayerReference) throws {
+    let network = try network(reference)
+    try #require(network.parameters.count == reference.gradients.count)
+    let results = try network.graph.evaluate(
+      [network.loss] + network.gradients, with: values(network, reference), batch: 3)
+    for (found, expected) in zip(results[0].values, reference.losses) {
+      #expect(isClose(found, expected, tolerance: 1e-11), "\(found) \(expected)")
+    }
+    for (index, expected) in reference.gradients.enumerated() {
+      let found = weighted(results[index + 1])
+      let name = network.parameters[index].name
+      #expect(
+        abs(found - expected) < 1e-10 * max(1, abs(expected)), "\(name): \(found) \(expected)")
+    }
+  }
+
+  @Test("give them in Float by the plan", arguments: try LayerReference.all())
+  func plan(_ reference: LayerReference) throws {
+    let network = try network(reference)
+    let values = values(network, reference)
+    let layout = network.layout
+    let plan = try Plan(
+      network.graph, batch: 3, values: [network.loss],
+      gradients: zip(network.parameters, network.gradients).map { ($0.name, $1) }, layout: layout,
+      arena: Arena())
+    let (parameters, gradient) = (
+      FloatBuffer(count: layout.count), FloatBuffer(count: layout.count)
+    )
+    for parameter in network.parameters {
+      let range = try #require(layout[parameter.name])
+      for (offset, value) in (values[parameter.name]?.values ?? []).enumerated() {
+        parameters.pointer[range.offset + offset] = Float(value)
+      }
+    }
+    let samples = try #require(plan.data(Network.samplesName))
+    for (index, value) in (values[Network.samplesName]?.values ?? []).enumerated() {
+      samples[index] = Float(value)
+    }
+    let labels = try #require(plan.labels(Network.targetsName))
+    for row in 0..<3 { labels[row] = Int32(row) }
+    plan.run(parameters: parameters.pointer, gradient: gradient.pointer)
+    let losses = plan.value(of: network.loss)
+    for (row, expected) in reference.losses.enumerated() {
+      #expect(abs(Double(losses[row]) - expected) < 2e-5, "\(losses[row]) \(expected)")
+    }
+    for (parameter, expected) in zip(network.parameters, reference.gradients) {
+      let range = try #require(layout[parameter.name])
+      let found = range.indices.map { Double(gradient.pointer[$0]) }
+      let sum = weighted(Tensor(shape: parameter.shape, values: found))
+      #expect(
+        abs(sum - expected) < 1e-4 * max(1, abs(expected)), "\(parameter.name): \(sum) \(expected)")
+    }
+  }
+
+  @Test(
+    "are refused by name where the shape does not fit",
+    arguments: [
+      (
+        "[{affine: 4}, {conv2d: {channels: 2, kernel: 3}}]",
+        "layer 'conv2d1': found an input of shape [4], expected [channels, height, width]"
+      ),
+      (
+        "[{conv2d: {channels: 2, kernel: 9}}]",
+        "layer 'conv2d1': found an input of shape [2, 8, 6], expected room for a window of [9, 9]"
+      ),
+      (
+        "[{conv2d: {channels: 3, kernel: 3, groups: 2}, name: head}]",
+        "layer 'head': found 2 channels of input and 3 of output, expected multiples of 2 groups"
+      ),
+      (
+        "[{max_pool2d: {kernel: 2, padding: 2}}]",
+        "layer 'max_pool2d1': found padding 2, expected at most half of the kernel, 2"
+      ),
+      (
+        "[{group_norm: 3}]",
+        "layer 'group_norm1': found 2 channels, expected a multiple of 3 groups"
+      ),
+      (
+        "[{affine: 4}, global_avg_pool]",
+        "layer 'global_avg_pool1': found an input of shape [4], expected [channels, ...]"
+      ),
+      (
+        "[{reshape: [5, 5]}]",
+        "layer 'reshape1': found an input of shape [2, 8, 6], expected as many elements as [5, 5]"
+      ),
+      (
+        "[{permute: [0, 1]}]",
+        "layer 'permute1': found axes [0, 1] for an input of shape [2, 8, 6], expected each of 0 ..< 3 once"
+      ),
+    ])
+  func refusals(_ model: String, _ message: String) throws {
+    let layers = try layers("model: \(model)")
+    do {
+      _ = try Network(
+        layers: layers + [.affine(2)], loss: .softmaxCrossEntropy, sampleShape: [2, 8, 6],
+        targets: .labels)
+      Issue.record("no error, expected \(message)")
+    } catch {
+      #expect("\(error)" == message)
+    }
+  }
+}

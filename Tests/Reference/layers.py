@@ -1,0 +1,112 @@
+"""Writes losses and gradients of small networks of image layers, computed by PyTorch in 64 bits.
+
+Parameters and samples follow a formula that the test knows too, so only results are stored: the loss of
+each row and, of each gradient, its sum with alternating weights. python3 layers.py > layers.json
+"""
+import json
+
+import torch
+from torch.nn import functional as F
+
+torch.set_default_dtype(torch.float64)
+
+
+def numbers(shape, salt, scale=1.0):
+    count = 1
+    for extent in shape:
+        count *= extent
+    index = torch.arange(count)
+    return (((index * 7919 + salt * 104729) % 2003 - 1001) / 1001.0 * scale).reshape(shape)
+
+
+def weighted(values):
+    flat = values.flatten()
+    return float((flat * numbers(flat.shape, 17)).sum())
+
+
+class Net:
+    """Gives parameters in the order in which layers ask for them."""
+
+    def __init__(self):
+        self.parameters = []
+
+    def parameter(self, *shape):
+        value = numbers(shape, 31 + len(self.parameters), 0.5).requires_grad_()
+        self.parameters.append(value)
+        return value
+
+    def affine(self, x, units):
+        x = x.flatten(1)
+        return F.linear(x, self.parameter(units, x.shape[1]), self.parameter(units))
+
+    def conv(self, x, channels, kernel, **options):
+        groups = options.get("groups", 1)
+        kernel = (kernel,) * (x.dim() - 2) if isinstance(kernel, int) else kernel
+        w = self.parameter(channels, x.shape[1] // groups, *kernel)
+        function = F.conv2d if x.dim() == 4 else F.conv1d
+        return function(x, w, self.parameter(channels), **options)
+
+    def transposed(self, x, channels, kernel, **options):
+        groups = options.get("groups", 1)
+        kernel = (kernel,) * (x.dim() - 2)
+        w = self.parameter(x.shape[1], channels // groups, *kernel)
+        function = F.conv_transpose2d if x.dim() == 4 else F.conv_transpose1d
+        return function(x, w, self.parameter(channels), **options)
+
+
+def hard_sigmoid(x):
+    """Written out: the gradient of PyTorch's own has 1/6 in 32 bits."""
+    return F.relu6(x + 3) / 6
+
+
+def lenet(net, x):
+    x = F.max_pool2d(F.relu(net.conv(x, 3, 3, padding=1)), 2)
+    x = F.max_pool2d(F.relu(net.conv(x, 5, 3, padding=1)), 2)
+    return net.affine(F.relu(net.affine(x, 6)), 4)
+
+
+def windows(net, x):
+    x = F.leaky_relu(net.conv(x, 4, (3, 2), stride=(2, 1), padding=(1, 0)), 0.1)
+    x = F.elu(net.conv(x, 6, 2, dilation=2, groups=2))
+    x = F.avg_pool2d(x, 2, 1, 1)
+    x = F.gelu(net.transposed(x, 4, 3, stride=2, padding=1, groups=2))
+    x = F.max_pool2d(F.silu(x), 3, 2, 1)
+    return net.affine(x.mean((2, 3)), 3)
+
+
+def norms(net, x):
+    x = net.conv(x, 4, 3, padding=1)
+    shape = x.shape[1:]
+    x = F.layer_norm(x, shape, net.parameter(*shape), net.parameter(*shape))
+    x = x * hard_sigmoid(x)
+    x = F.group_norm(x, 2, net.parameter(4), net.parameter(4))
+    x = F.softplus(x)
+    x = F.instance_norm(x, weight=net.parameter(4), bias=net.parameter(4))
+    x = F.local_response_norm(x, 3, 0.5, 0.75, 2.0)
+    x = F.rms_norm(x, x.shape[1:], net.parameter(*x.shape[1:]), 1e-5)
+    return net.affine(hard_sigmoid(x), 3)
+
+
+def signals(net, x):
+    x = F.relu(net.conv(x, 4, 3, stride=2, padding=2))
+    x = F.max_pool1d(x, 2)
+    x = F.tanh(net.transposed(x, 2, 2, stride=2))
+    x = F.avg_pool1d(x.permute(0, 2, 1), 2)
+    return net.affine(x, 3)
+
+
+result = []
+for name, build, shape in [
+    ("lenet", lenet, (1, 8, 9)), ("windows", windows, (2, 9, 8)), ("norms", norms, (2, 5, 4)),
+    ("signals", signals, (3, 13)),
+]:
+    net = Net()
+    samples = numbers((3, *shape), 5)
+    labels = torch.arange(3) % 3
+    losses = F.cross_entropy(build(net, samples), labels, reduction="none")
+    losses.sum().backward()
+    result.append({
+        "name": name, "sample": list(shape), "losses": losses.tolist(),
+        "gradients": [weighted(p.grad) for p in net.parameters],
+    })
+print(json.dumps(result, indent=1))
