@@ -103,6 +103,12 @@ public enum LossKind: String, Hashable, Sendable, CaseIterable {
   case meanSquaredError = "mean_squared_error"
   /// The sum of `(prediction − response)²`, ‖·‖² per row.
   case squaredNorm = "squared_norm"
+  /// The mean of `|prediction − response|`.
+  case meanAbsoluteError = "mean_absolute_error"
+  /// The mean of `e²/2` where `|e| < 1`, else `|e| − 1/2`, of `e = prediction − response`.
+  case huber
+  /// The mean of `log(1 + e^z) − t·z`, of logits z and responses t between 0 and 1.
+  case binaryCrossEntropy = "binary_cross_entropy"
 
   /// Whether targets are class numbers; otherwise they are responses.
   public var takesLabels: Bool { self == .softmaxCrossEntropy }

@@ -223,15 +223,20 @@ extension LayerBuilder {
       let share = try graph.scale(graph.add(.add, [error, constant(1)]), by: 0.5)
       return try graph.add(.multiply, [x, share])
     case .silu: return try graph.add(.multiply, [x, graph.sigmoid(x)])
-    case .softplus:
-      let magnitude = try graph.add(.abs, [x])
-      let power = try graph.add(.exp, [graph.scale(magnitude, by: -1)])
-      let rest = try graph.add(.log, [graph.add(.add, [power, constant(1)])])
-      let half = try graph.scale(graph.add(.add, [x, magnitude]), by: 0.5)
-      return try graph.add(.add, [half, rest])
+    case .softplus: return try softplus(x)
     case .hardSigmoid: return try hardSigmoid()
     case .hardSwish: return try graph.add(.multiply, [x, hardSigmoid()])
     }
+  }
+
+  /// Adds `log(1 + e^x)`, without overflow and with the slope 1/2 at 0.
+  mutating func softplus(_ x: Graph.Node) throws -> Graph.Node {
+    let one = graph.fill(1, shape: graph.shape(of: x))
+    let magnitude = try graph.add(.abs, [x])
+    let power = try graph.add(.exp, [graph.scale(magnitude, by: -1)])
+    let rest = try graph.add(.log, [graph.add(.add, [power, one])])
+    let half = try graph.scale(graph.add(.add, [x, magnitude]), by: 0.5)
+    return try graph.add(.add, [half, rest])
   }
 
   /// One number per channel, as it lines up with images.

@@ -104,23 +104,18 @@ public struct Network: Sendable {
       }
       let labels = try builder.graph.labels(Network.targetsName)
       lossNode = try builder.graph.softmaxCrossEntropy(node, labels: labels)
-    case (.meanSquaredError, .responses(let count)), (.squaredNorm, .responses(let count)):
+    case (.softmaxCrossEntropy, .responses):
+      throw ModelError.outputs(
+        loss: lossKind.rawValue, found: "responses in the data", expected: "class labels")
+    case (_, .responses(let count)):
       guard outputs == [.batch, .fixed(count)] else {
         throw ModelError.outputs(
           loss: lossKind.rawValue, found: "outputs of shape \(outputs)",
           expected: "[batch, \(count)] as the responses have")
       }
       let target = try builder.graph.data(Network.targetsName, shape: outputs)
-      if lossKind == .meanSquaredError {
-        lossNode = try builder.graph.meanSquaredError(node, target: target)
-      } else {
-        lossNode = try builder.graph.squaredNorm(
-          builder.graph.add(.subtract, [node, target]))
-      }
-    case (.softmaxCrossEntropy, .responses):
-      throw ModelError.outputs(
-        loss: lossKind.rawValue, found: "responses in the data", expected: "class labels")
-    case (.meanSquaredError, .labels), (.squaredNorm, .labels):
+      lossNode = try builder.loss(lossKind, of: node, target: target)
+    case (_, .labels):
       throw ModelError.outputs(
         loss: lossKind.rawValue, found: "class labels in the data", expected: "responses")
     }

@@ -1,4 +1,4 @@
-// Layers of images against PyTorch, made by Tests/Reference/layers.py.
+// Layers of images and losses against PyTorch, made by Tests/Reference/layers.py.
 import Configuration
 import Execution
 import Foundation
@@ -93,18 +93,27 @@ private func numbers(_ shape: Shape, salt: Int, scale: Double = 1) -> Tensor {
     })
 }
 
-@Suite("Layers of images")
+@Suite("Layers of images and losses")
 struct ImageLayerTests {
   private func network(_ reference: LayerReference) throws -> Network {
-    try Network(
+    if let loss = LossKind(rawValue: reference.name) {
+      return try Network(
+        layers: [.affine(2)], loss: loss, sampleShape: Shape(reference.sample),
+        targets: .responses(2))
+    }
+    return try Network(
       layers: layers(configurations[reference.name] ?? ""), loss: .softmaxCrossEntropy,
       sampleShape: Shape(reference.sample), targets: .labels)
   }
 
   private func values(_ network: Network, _ reference: LayerReference) -> [String: Tensor] {
+    let isLoss = LossKind(rawValue: reference.name) != nil
+    let responses = numbers([3, 2], salt: 6).values.map { ($0 + 1) / 2 }
     var values = [
-      Network.samplesName: numbers(Shape([3] + reference.sample), salt: 5),
-      Network.targetsName: Tensor(shape: [3], values: [0, 1, 2]),
+      Network.samplesName: numbers(
+        Shape([3] + reference.sample), salt: 5, scale: isLoss ? 4 : 1),
+      Network.targetsName: isLoss
+        ? Tensor(shape: [3, 2], values: responses) : Tensor(shape: [3], values: [0, 1, 2]),
     ]
     for (index, parameter) in network.parameters.enumerated() {
       values[parameter.name] = numbers(parameter.shape, salt: 31 + index, scale: 0.5)
@@ -157,8 +166,10 @@ struct ImageLayerTests {
     for (index, value) in (values[Network.samplesName]?.values ?? []).enumerated() {
       samples[index] = Float(value)
     }
-    let labels = try #require(plan.labels(Network.targetsName))
-    for row in 0..<3 { labels[row] = Int32(row) }
+    for (index, value) in (values[Network.targetsName]?.values ?? []).enumerated() {
+      plan.labels(Network.targetsName)?[index] = Int32(value)
+      plan.data(Network.targetsName)?[index] = Float(value)
+    }
     plan.run(parameters: parameters.pointer, gradient: gradient.pointer)
     let losses = plan.value(of: network.loss)
     for (row, expected) in reference.losses.enumerated() {

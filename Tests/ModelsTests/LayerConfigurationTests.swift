@@ -79,8 +79,11 @@ struct LayerConfigurationTests {
   func losses() {
     #expect(
       LossKind.allCases.map(\.rawValue)
-        == ["softmax_cross_entropy", "mean_squared_error", "squared_norm"])
-    #expect(LossKind.allCases.map(\.takesLabels) == [true, false, false])
+        == [
+          "softmax_cross_entropy", "mean_squared_error", "squared_norm", "mean_absolute_error",
+          "huber", "binary_cross_entropy",
+        ])
+    #expect(LossKind.allCases.map(\.takesLabels) == [true, false, false, false, false, false])
   }
 
   @Test("words that are none: the nearest is suggested")

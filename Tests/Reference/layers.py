@@ -109,4 +109,17 @@ for name, build, shape in [
         "name": name, "sample": list(shape), "losses": losses.tolist(),
         "gradients": [weighted(p.grad) for p in net.parameters],
     })
+LOSSES = {
+    "mean_absolute_error": F.l1_loss, "huber": F.huber_loss,
+    "binary_cross_entropy": F.binary_cross_entropy_with_logits, "mean_squared_error": F.mse_loss,
+}
+for name, loss in LOSSES.items():
+    net = Net()
+    samples, targets = numbers((3, 4), 5, 4), (numbers((3, 2), 6) + 1) / 2
+    losses = loss(net.affine(samples, 2), targets, reduction="none").mean(1)
+    losses.sum().backward()
+    result.append({
+        "name": name, "sample": [4], "losses": losses.tolist(),
+        "gradients": [weighted(p.grad) for p in net.parameters],
+    })
 print(json.dumps(result, indent=1))
