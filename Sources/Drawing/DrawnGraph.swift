@@ -103,7 +103,7 @@ public struct DrawnGraph: Sendable {
   ///   - parameters: Its parameters, of the network's layout, if they are known.
   ///   - showsGradient: Whether the backward nodes are drawn too.
   public init(_ network: Network, parameters: FloatBuffer? = nil, showsGradient: Bool = false) {
-    let pairs = zip(network.gradients, network.parameters.map(\.node)).map {
+    let pairs = zip(network.gradients, network.trainableParameters.map(\.node)).map {
       (gradient: $0, of: $1)
     }
     self.init(

@@ -18,21 +18,35 @@ extension Layer {
         "weight", from: section, default: "he_uniform", meaning: "initial values of W")
       let biasValue = try Initializer.read(
         "bias_value", from: section, default: "zeros", meaning: "initial values of b")
-      return Layer(
-        .affine(units: units, bias: bias, weight: weight, biasValue: biasValue),
-        name: try readName(section))
+      return try read(
+        .affine(units: units, bias: bias, weight: weight, biasValue: biasValue), beside: section)
     }
     let activations = Activation.allCases.map { activation in
       Alternative<Layer>(activation.rawValue, meaning: activation.formula) {
         (section) throws(ConfigurationError) in
-        Layer(.activation(activation), name: try readName(section))
+        try read(.activation(activation), beside: section)
       }
     }
     let images = imageAlternatives { (kind, section) throws(ConfigurationError) in
-      Layer(kind, name: try readName(section))
+      try read(kind, beside: section)
     }
     return try section.list(
       "model", noun: "layer", [affine] + activations + images, meaning: "layers, in order")
+  }
+
+  /// A layer with what its item holds beside the kind.
+  private static func read(
+    _ kind: Kind, beside section: Section
+  ) throws(ConfigurationError) -> Layer {
+    let item = section.beside
+    return Layer(
+      kind, name: try readName(section),
+      learningRateFactor: try item.number(
+        "learning_rate", default: 1, in: .positive,
+        meaning: "factor of the learning rate for the parameters of the layer"),
+      isFrozen: try item.boolean(
+        "frozen", default: false,
+        meaning: "whether the parameters of the layer keep their initial values"))
   }
 
   private static func readName(_ section: Section) throws(ConfigurationError) -> String? {

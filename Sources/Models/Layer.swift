@@ -50,11 +50,25 @@ public struct Layer: Hashable, Sendable {
   public let kind: Kind
   /// The name given to it; without one it is named after its kind and place.
   public let name: String?
+  /// What the step size of the run is multiplied by for its parameters.
+  public let learningRateFactor: Double
+  /// Whether its parameters keep their initial values.
+  public let isFrozen: Bool
 
   /// Creates a layer.
-  public init(_ kind: Kind, name: String? = nil) {
+  ///
+  /// - Parameters:
+  ///   - kind: What it computes.
+  ///   - name: The name given to it, if any.
+  ///   - learningRateFactor: What the step size of the run is multiplied by for its parameters.
+  ///   - isFrozen: Whether its parameters keep their initial values.
+  public init(
+    _ kind: Kind, name: String? = nil, learningRateFactor: Double = 1, isFrozen: Bool = false
+  ) {
     self.kind = kind
     self.name = name
+    self.learningRateFactor = learningRateFactor
+    self.isFrozen = isFrozen
   }
 
   /// Creates an affine layer with the usual initial values.

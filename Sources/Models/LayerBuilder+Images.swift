@@ -21,17 +21,19 @@ extension LayerBuilder {
     if layer.isTransposed {
       let extents = try transposedExtents(shape, window, name: name)
       let W = try parameter(
-        "\(name)/weight", Shape([inputs, outputs / layer.groups] + kernel), layer.weight)
+        "\(name)/weight", Shape([inputs, outputs / layer.groups] + kernel), layer.weight,
+        .weight)
       output = try graph.add(
         .convolutionInputGradient(convolution, extents: extents), [input, W])
     } else {
       try requireRoom(for: window, in: shape, name: name)
       let W = try parameter(
-        "\(name)/weight", Shape([outputs, inputs / layer.groups] + kernel), layer.weight)
+        "\(name)/weight", Shape([outputs, inputs / layer.groups] + kernel), layer.weight,
+        .weight)
       output = try graph.convolution(input, weight: W, convolution)
     }
     guard layer.bias else { return output }
-    let b = try parameter("\(name)/bias", [outputs], layer.biasValue)
+    let b = try parameter("\(name)/bias", [outputs], layer.biasValue, .bias)
     return try graph.add(.add, [output, perChannel(b, axisCount: kernel.count)])
   }
 
@@ -159,18 +161,19 @@ extension LayerBuilder {
     _ input: Graph.Node, name: String, _ shape: Shape, _ isAffine: Bool, hasShift: Bool
   ) throws -> Graph.Node {
     guard isAffine else { return input }
-    let scale = try parameter("\(name)/scale", shape, .constant(1))
+    let scale = try parameter("\(name)/scale", shape, .constant(1), .normalization)
     let product = try graph.add(.multiply, [input, scale])
     guard hasShift else { return product }
-    return try graph.add(.add, [product, parameter("\(name)/shift", shape, .zeros)])
+    return try graph.add(
+      .add, [product, parameter("\(name)/shift", shape, .zeros, .normalization)])
   }
 
   private mutating func scaledPerChannel(
     _ input: Graph.Node, name: String, _ extents: [Int], _ isAffine: Bool
   ) throws -> Graph.Node {
     guard isAffine else { return input }
-    let scale = try parameter("\(name)/scale", [extents[0]], .constant(1))
-    let shift = try parameter("\(name)/shift", [extents[0]], .zeros)
+    let scale = try parameter("\(name)/scale", [extents[0]], .constant(1), .normalization)
+    let shift = try parameter("\(name)/shift", [extents[0]], .zeros, .normalization)
     let axisCount = extents.count - 1
     let product = try graph.add(.multiply, [input, perChannel(scale, axisCount: axisCount)])
     return try graph.add(.add, [product, perChannel(shift, axisCount: axisCount)])

@@ -6,10 +6,13 @@ struct LayerBuilder {
   var graph = Graph()
   private(set) var parameters: [Network.Parameter] = []
   private(set) var summaries: [Network.LayerSummary] = []
+  /// The layer whose nodes are being added.
+  private var layer: Layer?
 
   /// Adds the nodes of `layer` and returns the node of its output.
   mutating func add(_ layer: Layer, name: String, to input: Graph.Node) throws -> Graph.Node {
     graph.layer = name
+    self.layer = layer
     let before = parameters.count
     let output: Graph.Node
     var flops = 0
@@ -43,6 +46,11 @@ struct LayerBuilder {
       output = try localResponse(
         input, name: name, size: size, alpha: alpha, beta: beta, k: k)
     }
+    if parameters.count == before, layer.isFrozen || layer.learningRateFactor != 1 {
+      throw ModelError.layer(
+        name, found: layer.isFrozen ? "'frozen'" : "'learning_rate'",
+        expected: "parameters of its own")
+    }
     let row = graph.shape(of: output).removing(axes: [0]).resolved(batch: 1)
     summaries.append(
       Network.LayerSummary(
@@ -64,17 +72,19 @@ struct LayerBuilder {
       throw ModelError.layer(name, found: "an input of shape \(shape)", expected: "some elements")
     }
     let flat = try graph.reshape(input, to: [.batch, .fixed(inputs)])
-    let W = try parameter("\(name)/weight", [units, inputs], weight)
-    let b = bias ? try parameter("\(name)/bias", [units], biasValue) : nil
+    let W = try parameter("\(name)/weight", [units, inputs], weight, .weight)
+    let b = bias ? try parameter("\(name)/bias", [units], biasValue, .bias) : nil
     return try graph.affine(flat, weight: W, bias: b)
   }
 
   mutating func parameter(
-    _ name: String, _ shape: Shape, _ initializer: Initializer
+    _ name: String, _ shape: Shape, _ initializer: Initializer, _ kind: Network.Parameter.Kind
   ) throws -> Graph.Node {
     let node = try graph.parameter(name, shape: SymbolicShape(shape))
     parameters.append(
-      Network.Parameter(name: name, node: node, shape: shape, initializer: initializer))
+      Network.Parameter(
+        name: name, node: node, shape: shape, initializer: initializer, kind: kind,
+        learningRateFactor: layer?.learningRateFactor ?? 1, isFrozen: layer?.isFrozen ?? false))
     return node
   }
 }

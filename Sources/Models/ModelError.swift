@@ -6,6 +6,8 @@ public enum ModelError: Error {
   case layer(String, found: String, expected: String)
   /// Two layers have one name.
   case duplicateLayer(String)
+  /// All parameters are frozen.
+  case nothingToTrain
   /// The outputs of the last layer do not fit the loss and the targets.
   case outputs(loss: String, found: String, expected: String)
   /// The graph refused.
@@ -19,6 +21,7 @@ extension ModelError: CustomStringConvertible {
     case .layer(let name, let found, let expected):
       "layer '\(name)': found \(found), expected \(expected)"
     case .duplicateLayer(let name): "two layers are named '\(name)'"
+    case .nothingToTrain: "all parameters are frozen, expected some to train"
     case .outputs(let loss, let found, let expected):
       "loss '\(loss)': found \(found), expected \(expected)"
     case .graph(let error): "\(error)"

@@ -13,6 +13,16 @@ public struct Network: Sendable {
 
   /// A parameter with how it starts.
   public struct Parameter: Hashable, Sendable {
+    /// What a parameter is for, as optimisers tell parameters apart.
+    public enum Kind: Hashable, Sendable, CaseIterable {
+      /// It is multiplied with inputs.
+      case weight
+      /// It is added to outputs.
+      case bias
+      /// A scale or shift of a normalisation.
+      case normalization
+    }
+
     /// Its path, such as `affine1/weight`.
     public let name: String
     /// Its place in the graph.
@@ -21,6 +31,12 @@ public struct Network: Sendable {
     public let shape: Shape
     /// Its initial values.
     public let initializer: Initializer
+    /// What it is for.
+    public let kind: Kind
+    /// What the step size of the run is multiplied by for it.
+    public let learningRateFactor: Double
+    /// Whether it keeps its initial values; it has no gradient then.
+    public let isFrozen: Bool
   }
 
   /// One layer, for the summary.
@@ -48,7 +64,7 @@ public struct Network: Sendable {
   public let prediction: Graph.Node
   /// The loss of each row, shape `[batch]`.
   public let loss: Graph.Node
-  /// The gradient of the sum of the losses, one node per parameter.
+  /// The gradient of the sum of the losses, one node for each of ``trainableParameters``.
   public let gradients: [Graph.Node]
   /// All parameters, in the order of the layers.
   public let parameters: [Parameter]
@@ -119,8 +135,10 @@ public struct Network: Sendable {
       throw ModelError.outputs(
         loss: lossKind.rawValue, found: "class labels in the data", expected: "responses")
     }
+    let trainable = builder.parameters.filter { !$0.isFrozen }
+    guard !trainable.isEmpty || builder.parameters.isEmpty else { throw ModelError.nothingToTrain }
     let gradients = try builder.graph.gradient(
-      of: lossNode, withRespectTo: builder.parameters.map(\.node))
+      of: lossNode, withRespectTo: trainable.map(\.node))
     // One simplification for all that is compiled, so that every plan sees the same graph.
     let (graph, kept) = builder.graph.simplified(keeping: [node, lossNode] + gradients)
     self.graph = graph
@@ -133,13 +151,17 @@ public struct Network: Sendable {
       }
       return Parameter(
         name: parameter.name, node: leaf, shape: parameter.shape,
-        initializer: parameter.initializer)
+        initializer: parameter.initializer, kind: parameter.kind,
+        learningRateFactor: parameter.learningRateFactor, isFrozen: parameter.isFrozen)
     }
     self.layers = builder.summaries
     self.lossKind = lossKind
     self.sampleShape = sampleShape
     outputCount = outputs.fixedCount
   }
+
+  /// The parameters that have a gradient, in order.
+  public var trainableParameters: [Parameter] { parameters.filter { !$0.isFrozen } }
 
   /// The layout of flat vectors for the parameters.
   public var layout: FlatLayout { FlatLayout(parameters.map { ($0.name, $0.shape) }) }

@@ -68,7 +68,7 @@ final class MicrobatchWorker {
         purpose == .prediction ? [network.prediction] : [network.prediction, network.loss]
       let gradients =
         purpose == .training
-        ? zip(network.parameters, network.gradients).map { ($0.name, $1) } : []
+        ? zip(network.trainableParameters, network.gradients).map { ($0.name, $1) } : []
       plans[size] = try Plan(
         network.graph, batch: size, values: values, gradients: gradients, layout: layout,
         arena: arena)

@@ -96,7 +96,7 @@ func check() throws -> Int32 {
     let gradient = FloatBuffer(count: layout.count)
     let plan = try Plan(
       network.graph, batch: item.batch, values: [network.loss],
-      gradients: zip(network.parameters, network.gradients).map { ($0.name, $1) },
+      gradients: zip(network.trainableParameters, network.gradients).map { ($0.name, $1) },
       layout: layout, arena: Arena())
     total += allocations(of: "\(item.name), plan") {
       plan.run(parameters: parameters.pointer, gradient: gradient.pointer)

@@ -151,7 +151,8 @@ struct ImageLayerTests {
     let layout = network.layout
     let plan = try Plan(
       network.graph, batch: 3, values: [network.loss],
-      gradients: zip(network.parameters, network.gradients).map { ($0.name, $1) }, layout: layout,
+      gradients: zip(network.trainableParameters, network.gradients).map { ($0.name, $1) },
+      layout: layout,
       arena: Arena())
     let (parameters, gradient) = (
       FloatBuffer(count: layout.count), FloatBuffer(count: layout.count)

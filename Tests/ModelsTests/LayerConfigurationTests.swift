@@ -48,6 +48,17 @@ struct LayerConfigurationTests {
       ])
   }
 
+  @Test("what is said of a layer's parameters")
+  func parameters() throws {
+    let kind = Layer.affine(3).kind
+    #expect(
+      try layers("model: [{ affine: 3, frozen: true }, { affine: 3, learning_rate: 0.1 }]")
+        == [Layer(kind, isFrozen: true), Layer(kind, learningRateFactor: 0.1)])
+    #expect(
+      problem("model: [{ affine: 3, learning_rate: 0 }]")
+        == "run.yaml:1: 'model.0.learning_rate': found 0, expected a positive number")
+  }
+
   @Test("every activation and every initializer has its word")
   func words() throws {
     for activation in Layer.Activation.allCases {

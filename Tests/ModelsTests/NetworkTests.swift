@@ -91,6 +91,26 @@ struct NetworkTests {
     #expect(image.parameters[0].shape == [2, 60])
   }
 
+  @Test("frozen layers have no gradient, kinds and factors are known")
+  func frozen() throws {
+    let network = try Network(
+      layers: [
+        Layer(
+          .affine(units: 3, bias: true, weight: .zeros, biasValue: .zeros), name: "kept",
+          isFrozen: true),
+        Layer(.normalization(.init(.row)), learningRateFactor: 0.5), .affine(2),
+      ], loss: .softmaxCrossEntropy, sampleShape: [4], targets: .labels)
+    #expect(network.parameters.map(\.isFrozen) == [true, true, false, false, false, false])
+    #expect(network.parameters.map(\.learningRateFactor) == [1, 1, 0.5, 0.5, 1, 1])
+    #expect(
+      network.parameters.map(\.kind)
+        == [.weight, .bias, .normalization, .normalization, .weight, .bias])
+    #expect(network.trainableParameters == Array(network.parameters.dropFirst(2)))
+    #expect(
+      network.gradients.map { network.graph.shape(of: $0) }
+        == network.trainableParameters.map { SymbolicShape($0.shape) })
+  }
+
   @Test("initial values are those of each initializer, and padding stays zero")
   func initialValues() throws {
     let network = try Network(
@@ -134,6 +154,19 @@ struct ModelErrorTests {
     #expect(
       text([.activation(.softmax), .affine(2)], .softmaxCrossEntropy, [])
         == "layer 'softmax1': found an input of shape [batch], expected [batch, ...]")
+  }
+
+  @Test("what is said of parameters of a layer that has none, and nothing to train")
+  func parameters() {
+    #expect(
+      text([Layer(.flatten, isFrozen: true), .affine(2)])
+        == "layer 'flatten1': found 'frozen', expected parameters of its own")
+    #expect(
+      text([Layer(.flatten, learningRateFactor: 2), .affine(2)])
+        == "layer 'flatten1': found 'learning_rate', expected parameters of its own")
+    let affine = Layer.Kind.affine(units: 2, bias: true, weight: .zeros, biasValue: .zeros)
+    #expect(
+      text([Layer(affine, isFrozen: true)]) == "all parameters are frozen, expected some to train")
   }
 
   @Test("losses and targets")
