@@ -28,20 +28,40 @@ public final class Optimizer {
   public let rule: OptimizerRule
   /// The step size before its schedule, η.
   public let learningRate: Double
+  /// What happens to which elements.
+  public let ranges: UpdateRanges
   /// The state, in the order of ``OptimizerRule/slotNames``; zero before the first step.
   public let slots: [FloatBuffer]
 
-  /// Creates the state for flat vectors of `count` elements.
+  /// Creates the state for flat vectors, of which all elements follow the rule.
+  ///
+  /// - Parameters:
+  ///   - rule: What is done with the gradient.
+  ///   - learningRate: The step size before its schedule.
+  ///   - count: The elements of a flat vector.
   public convenience init(_ rule: OptimizerRule, learningRate: Double, count: Int) {
+    self.init(rule, learningRate: learningRate, ranges: UpdateRanges(count: count))
+  }
+
+  /// Creates the state for flat vectors.
+  ///
+  /// - Parameters:
+  ///   - rule: What is done with the gradient.
+  ///   - learningRate: The step size before its schedule.
+  ///   - ranges: What happens to which elements.
+  public convenience init(_ rule: OptimizerRule, learningRate: Double, ranges: UpdateRanges) {
     self.init(
-      rule, learningRate: learningRate,
-      slots: rule.slotNames.map { _ in FloatBuffer(count: count) })
+      rule, learningRate: learningRate, ranges: ranges,
+      slots: rule.slotNames.map { _ in FloatBuffer(count: ranges.count) })
   }
 
   /// Takes over state, one vector per slot name of the rule.
-  init(_ rule: OptimizerRule, learningRate: Double, slots: [FloatBuffer]) {
+  init(
+    _ rule: OptimizerRule, learningRate: Double, ranges: UpdateRanges, slots: [FloatBuffer]
+  ) {
     self.rule = rule
     self.learningRate = learningRate
+    self.ranges = ranges
     self.slots = slots
   }
 
@@ -59,35 +79,43 @@ public final class Optimizer {
     _ parameters: FloatBuffer, gradient: UnsafePointer<Float>, elements: Range<Int>, scale: Double,
     step: Int, rateFactor: Double = 1
   ) {
+    let learningRate = learningRate * rateFactor
+    ranges.forEach(in: elements) { action, range in
+      switch action {
+      case .keep: break
+      case .learn(let factor, let isDecayed):
+        learn(
+          parameters, gradient, range, scale: scale, step: step,
+          learningRate: learningRate * factor, isDecayed: isDecayed)
+      }
+    }
+  }
+
+  private func learn(
+    _ parameters: FloatBuffer, _ gradient: UnsafePointer<Float>, _ elements: Range<Int>,
+    scale: Double, step: Int, learningRate: Double, isDecayed: Bool
+  ) {
     let (start, count) = (elements.lowerBound, elements.count)
     let (p, g) = (parameters.pointer + start, gradient + start)
-    let learningRate = learningRate * rateFactor
+    func adam(
+      _ beta1: Double, _ beta2: Double, _ epsilon: Double, _ weightDecay: Double, isDecoupled: Bool
+    ) {
+      Update.adam(
+        parameters: p, gradient: g, first: slots[0].pointer + start,
+        second: slots[1].pointer + start, count: count, step: step, learningRate: learningRate,
+        beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: isDecayed ? weightDecay : 0,
+        decoupled: isDecoupled, gradientScale: scale)
+    }
     switch rule {
     case .sgd(let momentum, let nesterov, let weightDecay):
       Update.sgd(
         parameters: p, gradient: g, momentum: slots.first.map { $0.pointer + start },
         count: count, learningRate: learningRate, momentumFactor: momentum, nesterov: nesterov,
-        weightDecay: weightDecay, gradientScale: scale)
+        weightDecay: isDecayed ? weightDecay : 0, gradientScale: scale)
     case .adam(let beta1, let beta2, let epsilon, let weightDecay):
-      adam(
-        p, g, start, count, beta1, beta2, epsilon, weightDecay, isDecoupled: false, scale, step,
-        learningRate)
+      adam(beta1, beta2, epsilon, weightDecay, isDecoupled: false)
     case .adamW(let beta1, let beta2, let epsilon, let weightDecay):
-      adam(
-        p, g, start, count, beta1, beta2, epsilon, weightDecay, isDecoupled: true, scale, step,
-        learningRate)
+      adam(beta1, beta2, epsilon, weightDecay, isDecoupled: true)
     }
-  }
-
-  private func adam(
-    _ parameters: UnsafeMutablePointer<Float>, _ gradient: UnsafePointer<Float>, _ start: Int,
-    _ count: Int, _ beta1: Double, _ beta2: Double, _ epsilon: Double, _ weightDecay: Double,
-    isDecoupled: Bool, _ scale: Double, _ step: Int, _ learningRate: Double
-  ) {
-    Update.adam(
-      parameters: parameters, gradient: gradient, first: slots[0].pointer + start,
-      second: slots[1].pointer + start, count: count, step: step, learningRate: learningRate,
-      beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay,
-      decoupled: isDecoupled, gradientScale: scale)
   }
 }

@@ -50,6 +50,7 @@ public final class Replica {
   ///
   /// - Parameters:
   ///   - layout: Where each parameter lies.
+  ///   - ranges: What a step does to which elements; nil for the rule to all of them.
   ///   - rule: How they change.
   ///   - learningRate: The step size.
   ///   - isSharded: Whether each rank updates only what it owns.
@@ -57,8 +58,8 @@ public final class Replica {
   ///   - communicator: The ranks.
   /// - Throws: `CommunicationError`, also as an agreed failure where memory is short.
   init(
-    layout: FlatLayout, rule: OptimizerRule, learningRate: Double, isSharded: Bool,
-    group: RankGroup, communicator: any Communicator
+    layout: FlatLayout, ranges: UpdateRanges? = nil, rule: OptimizerRule, learningRate: Double,
+    isSharded: Bool, group: RankGroup, communicator: any Communicator
   ) throws(CommunicationError) {
     self.layout = layout
     self.group = group
@@ -72,6 +73,7 @@ public final class Replica {
       groups: group.groups, count: count, bucketLength: bucketLength)
     self.elements = elements
     let slotNames = rule.slotNames
+    let ranges = ranges ?? UpdateRanges(count: count)
     if self.isSharded {
       let size = max(count, 1) * MemoryLayout<Float>.stride
       let memory = try group.allocate(
@@ -84,11 +86,12 @@ public final class Replica {
       }
       parameters = vector(0)
       optimizer = Optimizer(
-        rule, learningRate: learningRate, slots: slotNames.indices.map { vector(1 + $0) })
+        rule, learningRate: learningRate, ranges: ranges,
+        slots: slotNames.indices.map { vector(1 + $0) })
     } else {
       memory = nil
       parameters = FloatBuffer(count: count)
-      optimizer = Optimizer(rule, learningRate: learningRate, count: count)
+      optimizer = Optimizer(rule, learningRate: learningRate, ranges: ranges)
     }
     (sharing, collecting) = try Replica.prepare(elements, communicator)
   }
