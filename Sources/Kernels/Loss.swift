@@ -94,6 +94,28 @@ public enum Loss {
     return count
   }
 
+  /// Counts the rows whose label is among the `count` largest logits; ties go to the lowest class.
+  ///
+  /// What is not a number counts as larger than any number.
+  public static func correct(
+    logits: UnsafePointer<Float>, labels: UnsafePointer<Int32>, rows: Int, classes: Int,
+    amongLargest count: Int
+  ) -> Int {
+    var found = 0
+    for i in 0..<rows {
+      let row = logits + i &* classes
+      let label = index(labels[i], classes)
+      let own = row[label]
+      var above = 0
+      for j in 0..<classes {
+        // Not below the label's, and if equal then of a lower class.
+        if j != label, !(row[j] < own), row[j] != own || j < label { above &+= 1 }
+      }
+      if above < count { found &+= 1 }
+    }
+    return found
+  }
+
   /// Writes the class of each row's largest logit; ties go to the lowest class.
   public static func argmax(
     _ logits: UnsafePointer<Float>, rows: Int, classes: Int, into c: UnsafeMutablePointer<Int32>

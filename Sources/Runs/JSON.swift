@@ -14,6 +14,22 @@ public enum JSONValue: Hashable, Sendable {
   case boolean(Bool)
   /// Nothing.
   case null
+  /// A list.
+  case list([JSONValue])
+  /// An object, with its keys in the order given.
+  case object([JSONField])
+}
+
+/// A key of an object with its value.
+public struct JSONField: Hashable, Sendable {
+  let key: String
+  let value: JSONValue
+
+  /// Creates a field.
+  public init(_ key: String, _ value: JSONValue) {
+    self.key = key
+    self.value = value
+  }
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
@@ -41,6 +57,8 @@ extension JSONValue {
     case .float(let number): number.isFinite ? number.description : "null"
     case .boolean(let flag): String(flag)
     case .null: "null"
+    case .list(let values): "[" + values.map(\.text).joined(separator: ",") + "]"
+    case .object(let fields): jsonObject(fields.map { ($0.key, $0.value) })
     }
   }
 }

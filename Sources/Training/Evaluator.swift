@@ -3,35 +3,6 @@ import Execution
 public import Models
 public import Tensors
 
-/// The result of a network on all rows of a split.
-public struct Evaluation: Hashable, Sendable {
-  /// The mean loss per row.
-  public let loss: Double
-  /// The rows whose largest output is that of the label; nil without labels.
-  public let correct: Int?
-  /// The number of rows, each counted once.
-  public let count: Int
-
-  /// Creates a result.
-  package init(loss: Double, correct: Int?, count: Int) {
-    self.loss = loss
-    self.correct = correct
-    self.count = count
-  }
-
-  /// The share of correct rows, where there are labels.
-  public var accuracy: Double? { correct.map { Double($0) / Double(count) } }
-
-  /// Whether this result is better than another one of the same split: more rows correct, then a
-  /// lower loss.
-  public func isBetter(than other: Evaluation) -> Bool {
-    if let correct, let otherCorrect = other.correct, correct != otherCorrect {
-      return correct > otherCorrect
-    }
-    return loss < other.loss
-  }
-}
-
 /// Runs a network forward over all rows of a split, shared out among the ranks.
 ///
 /// The rows are cut by index into blocks of a fixed size, since a row's bits depend on how many
@@ -42,6 +13,7 @@ public final class Evaluator {
   private let pool: WorkerPool
   private let workers: [MicrobatchWorker]
   private let blockSize: Int
+  private let top: Int?
   private let noGradient = FloatBuffer(count: 0)
 
   /// Compiles the plans.
@@ -55,15 +27,19 @@ public final class Evaluator {
   ///   - workers: The number of threads of this rank; ranks may differ.
   ///   - parameters: The flat parameters; read when evaluating.
   ///   - hasTargets: Whether the rows have targets; without, only predictions can be asked for.
+  ///   - top: The number of largest outputs among which labels are looked for besides the largest
+  ///     one; nil where that is not asked for.
   ///   - communicator: The ranks.
   /// - Throws: `PlanError`, as a failure that all ranks agree on.
   public init(
     _ network: Network, rowCounts: [Int], blockSize: Int, workers: Int = 1,
-    parameters: FloatBuffer, hasTargets: Bool = true, communicator: any Communicator
+    parameters: FloatBuffer, hasTargets: Bool = true, top: Int? = nil,
+    communicator: any Communicator
   ) throws(CommunicationError) {
     self.network = network
     self.communicator = communicator
     self.blockSize = blockSize
+    self.top = top
     var sizes: Set<Int> = []
     for count in rowCounts {
       if count >= blockSize { sizes.insert(blockSize) }
@@ -87,26 +63,34 @@ public final class Evaluator {
   /// - Returns: The result over all rows, each counted once.
   /// - Throws: What reading rows throws, as a failure that all ranks agree on.
   public func evaluate(_ source: any RowSource) throws(CommunicationError) -> Evaluation {
-    let division = WorkDivision(
-      size: communicator.size, microbatches: blockCount(source.rowCount))
-    let own = division.leaves(of: communicator.rank)
-    let sums = try communicator.together {
-      try onWorkers(own) { worker, block in try compute(block: block, of: source, by: worker) }
+    evaluation(of: source, try sums(over: source, RowSums(network, top: top)).numbers)
+  }
+
+  /// Evaluates all rows of `source`, told apart by class or response.
+  ///
+  /// Collective, as ``evaluate(_:)``, whose result is part of this one.
+  ///
+  /// - Parameter source: The rows; their number is one of those given at creation.
+  /// - Returns: The result over all rows and part by part.
+  /// - Throws: What reading rows throws, as a failure that all ranks agree on.
+  /// - Complexity: O(rows) memory at most for pairs of classes, O(responses) for responses.
+  public func report(on source: any RowSource) throws(CommunicationError) -> EvaluationReport {
+    var rowSums = RowSums(network, top: top)
+    if network.lossKind.takesLabels {
+      rowSums.pairCounts = [:]
+    } else {
+      rowSums.shifts = try communicator.together { try firstResponses(of: source) }
     }
-    let all = try communicator.allgather(sums.withUnsafeBytes { Array($0) })
-    var terms: [MicrobatchSums] = []
-    for part in all {
-      part.withUnsafeBytes { bytes in
-        for offset in stride(from: 0, to: bytes.count, by: MemoryLayout<MicrobatchSums>.stride) {
-          terms.append(bytes.loadUnaligned(fromByteOffset: offset, as: MicrobatchSums.self))
-        }
-      }
+    let (numbers, counts) = try sums(over: source, rowSums)
+    let evaluation = evaluation(of: source, numbers)
+    guard let errors = evaluation.errors else {
+      let confusion = Confusion(classCount: network.outputCount, counts: counts)
+      return EvaluationReport(evaluation: evaluation, detail: .classes(confusion))
     }
-    let tree = SumTree(isPresent: Array(repeating: true, count: division.microbatches))
-    let sum = terms.withUnsafeBufferPointer { tree.sum($0) }
-    return Evaluation(
-      loss: sum.loss / sum.weight, correct: network.lossKind.takesLabels ? sum.correct : nil,
-      count: source.rowCount)
+    let sums = (0..<network.outputCount).map { ResponseSums(numbers[RowSums.range(of: $0)]) }
+    return EvaluationReport(
+      evaluation: evaluation,
+      detail: .responses(ResponseResults(rowCount: source.rowCount, errors: errors, sums: sums)))
   }
 
   /// Computes the outputs of all rows of `source` on every rank.
@@ -128,20 +112,16 @@ public final class Evaluator {
       let share = evenShare(of: round.count, owner: communicator.rank, owners: communicator.size)
       let outputs = try communicator.together {
         let own = first + share.lowerBound..<first + share.upperBound
-        return try onWorkers(own) { worker, block in
-          _ = try compute(block: block, of: source, by: worker)
-          let rows = rows(ofBlock: block, rowCount: source.rowCount).count
-          return Array(
-            UnsafeBufferPointer(start: worker.outputs(rows), count: rows * network.outputCount))
+        return try onWorkers(own) { worker, blocks in
+          try blocks.flatMap { block in
+            let (rows, _) = try compute(block: block, of: source, by: worker)
+            return UnsafeBufferPointer(
+              start: worker.outputs(rows), count: rows * network.outputCount)
+          }
         }.flatMap { $0 }
       }
       for part in try communicator.allgather(outputs.withUnsafeBytes { Array($0) }) {
-        receive(
-          part.withUnsafeBytes { bytes in
-            stride(from: 0, to: bytes.count, by: MemoryLayout<Float>.stride).map {
-              bytes.loadUnaligned(fromByteOffset: $0, as: Float.self)
-            }
-          })
+        receive(values(part, as: Float.self))
       }
     }
   }
@@ -152,27 +132,100 @@ public final class Evaluator {
     block * blockSize..<min((block + 1) * blockSize, rowCount)
   }
 
-  /// Returns what `body` returns for each block, computed by all workers of this rank.
+  /// Returns what `body` returns for the blocks of each worker of this rank.
   private func onWorkers<Result>(
-    _ blocks: Range<Int>, _ body: (MicrobatchWorker, Int) throws -> Result
+    _ blocks: Range<Int>, _ body: (MicrobatchWorker, Range<Int>) throws -> Result
   ) throws -> [Result] {
-    var parts: [Swift.Result<[Result], any Error>] = workers.map { _ in .success([]) }
+    var parts: [Swift.Result<Result, any Error>?] = workers.map { _ in nil }
     parts.withUnsafeMutableBufferPointer { parts in
       pool.run { index in
         let share = evenShare(of: blocks.count, owner: index, owners: workers.count)
-        parts[index] = Swift.Result {
-          try share.map { try body(workers[index], blocks.lowerBound + $0) }
-        }
+        let own = blocks.lowerBound + share.lowerBound..<blocks.lowerBound + share.upperBound
+        parts[index] = Swift.Result { try body(workers[index], own) }
       }
     }
-    return try parts.flatMap { try $0.get() }
+    return try parts.compactMap { try $0?.get() }
   }
 
+  /// Computes a block; returns its number of rows, and the sums over them.
   private func compute(
     block: Int, of source: any RowSource, by worker: MicrobatchWorker
-  ) throws -> MicrobatchSums {
+  ) throws -> (rows: Int, sums: MicrobatchSums) {
     let rows = rows(ofBlock: block, rowCount: source.rowCount)
-    return try worker.compute(
+    let sums = try worker.compute(
       rows.count, of: source, row: { rows.lowerBound + $0 }, gradient: noGradient)
+    return (rows.count, sums)
+  }
+
+  /// Sums over all rows, computed by all ranks and known to all of them.
+  private func sums(
+    over source: any RowSource, _ rowSums: RowSums
+  ) throws(CommunicationError) -> (numbers: [Double], pairCounts: [Int: Int]) {
+    let blockCount = blockCount(source.rowCount)
+    let tree = BlockSums(blockCount: blockCount, count: rowSums.count)
+    let own = WorkDivision(size: communicator.size, microbatches: blockCount)
+      .leaves(of: communicator.rank)
+    let parts = try communicator.together {
+      try onWorkers(own) { worker, blocks in
+        var rowSums = rowSums
+        let numbers = try tree.partialSums(of: blocks) { block, numbers in
+          let (rows, sums) = try compute(block: block, of: source, by: worker)
+          rowSums.add(rows, of: worker, sums, to: numbers)
+        }
+        return (numbers, rowSums.pairCounts ?? [:])
+      }
+    }
+    let numbers = try gather(parts.flatMap(\.0))
+    var counts: [Int: Int] = [:]
+    // Sorted, so that the message is a function of what was counted.
+    let pairs = parts.flatMap(\.1).sorted { $0 < $1 }.flatMap { [$0.key, $0.value] }
+    if rowSums.pairCounts != nil {
+      let all = try gather(pairs)
+      for place in stride(from: 0, to: all.count, by: 2) {
+        counts[all[place], default: 0] += all[place + 1]
+      }
+    }
+    return (tree.total(of: numbers), counts)
+  }
+
+  private func evaluation(of source: any RowSource, _ numbers: [Double]) -> Evaluation {
+    func number(_ place: RowSums.Place) -> Double { numbers[place.rawValue] }
+    let responses = Double(source.rowCount) * Double(network.outputCount)
+    let takesLabels = network.lossKind.takesLabels
+    return Evaluation(
+      loss: number(.loss) / number(.weight), correct: takesLabels ? Int(number(.correct)) : nil,
+      count: source.rowCount,
+      top: takesLabels ? top.map { .init(outputs: $0, correct: Int(number(.top))) } : nil,
+      errors: takesLabels
+        ? nil
+        : .init(
+          meanSquared: number(.squared) / responses, meanAbsolute: number(.absolute) / responses))
+  }
+
+  private func firstResponses(of source: any RowSource) throws -> [Double] {
+    let samples = FloatBuffer(count: network.sampleShape.count)
+    let responses = FloatBuffer(count: network.outputCount)
+    try [0].withUnsafeBufferPointer { row in
+      try source.read(row, samples: samples.pointer, targets: .responses(responses.pointer))
+    }
+    return responses.elements.map { Double($0) }
+  }
+
+  /// The values of all ranks, one rank after another.
+  private func gather<Value: BitwiseCopyable>(
+    _ own: [Value]
+  ) throws(CommunicationError) -> [Value] {
+    try communicator.allgather(own.withUnsafeBytes { Array($0) }).flatMap {
+      values($0, as: Value.self)
+    }
+  }
+}
+
+/// Bytes of another rank as values of a type.
+private func values<Value: BitwiseCopyable>(_ bytes: [UInt8], as type: Value.Type) -> [Value] {
+  bytes.withUnsafeBytes { bytes in
+    stride(from: 0, to: bytes.count, by: MemoryLayout<Value>.stride).map {
+      bytes.loadUnaligned(fromByteOffset: $0, as: type)
+    }
   }
 }

@@ -56,13 +56,13 @@ extension RunError: ExitStatusProviding {
 }
 
 extension TrainingError: ExitStatusProviding {
-  /// 78 where another configuration is called for, 65 where data or files are at fault.
+  /// 78 where another configuration is called for, 64 an option, 65 where data or files are at fault.
   public var exitStatus: Int32 {
     switch self {
     case .batchTooLarge, .tooLarge, .otherConfiguration, .nonfiniteLoss, .nonfiniteEvaluation,
-      .nonfiniteParameters,
-      .environmentChanged:
+      .nonfiniteParameters, .environmentChanged:
       78
+    case .badTop(let key, _, _): key.hasPrefix("--") ? 64 : 78
     case .splitsDiffer, .dataChanged, .badRecord, .noGoodCheckpoint: 65
     }
   }

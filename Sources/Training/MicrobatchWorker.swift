@@ -154,6 +154,16 @@ final class MicrobatchWorker {
     plan(for: count).value(of: network.prediction)
   }
 
+  /// The class numbers of the last microbatch of `count` rows; nil where rows have none.
+  func labels(_ count: Int) -> UnsafePointer<Int32>? {
+    plan(for: count).labels(Network.targetsName).map { UnsafePointer($0) }
+  }
+
+  /// The responses of the last microbatch of `count` rows, row-major; nil where rows have none.
+  func responses(_ count: Int) -> UnsafePointer<Float>? {
+    plan(for: count).data(Network.targetsName).map { UnsafePointer($0) }
+  }
+
   private func fill(_ plan: Plan, from source: some RowSource) throws {
     guard let samples = plan.data(Network.samplesName) else {
       preconditionFailure("the network does not use its samples")

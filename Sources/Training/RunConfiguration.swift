@@ -69,6 +69,8 @@ public struct RunConfiguration: Sendable {
   public var evaluationInterval: Interval
   /// The rows that evaluation computes together.
   public var evaluationBlock: Int
+  /// The number of largest outputs among which evaluations look for the label too; nil for none.
+  public var evaluationTop: Int?
   /// How often to write a checkpoint.
   public var checkpointInterval: Interval
   /// Whether the initial parameters are written too.
@@ -130,6 +132,9 @@ public struct RunConfiguration: Sendable {
       "every", from: evaluation, default: "epoch", meaning: "how often to evaluate")
     evaluationBlock = try evaluation.integer(
       "block", default: 256, in: .between(1, 1 << 20), meaning: "rows evaluated together")
+    evaluationTop = try evaluation.optionalInteger(
+      "top", in: .positive, unset: "none",
+      meaning: "largest outputs among which the label is looked for besides the largest one")
     let checkpoint = try root.section("checkpoint", shorthand: "every")
     checkpointInterval = try Interval.read(
       "every", from: checkpoint, default: "epoch", meaning: "how often to write a checkpoint")

@@ -52,13 +52,13 @@ final class RunRecorder {
 
   /// Records an evaluation; nothing in the record depends on time, ranks or workers.
   func recordEvaluation(_ evaluation: Evaluation, split: String, step: Int) throws(RunError) {
-    try metrics.append(
-      "evaluation",
-      [
-        ("split", .string(split)), ("step", .integer(step)), ("loss", .double(evaluation.loss)),
-        ("correct", evaluation.correct.map { .integer($0) } ?? .null),
-        ("count", .integer(evaluation.count)),
-      ])
+    var fields: [(key: String, value: JSONValue)] = [
+      ("split", .string(split)), ("step", .integer(step)), ("loss", .double(evaluation.loss)),
+      ("correct", evaluation.correct.map { .integer($0) } ?? .null),
+      ("count", .integer(evaluation.count)),
+    ]
+    if let top = evaluation.top { fields.append(("top\(top.outputs)", .integer(top.correct))) }
+    try metrics.append("evaluation", fields)
   }
 
   /// Records where the time went since the process began.

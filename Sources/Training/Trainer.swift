@@ -71,7 +71,7 @@ final class Trainer {
       : try Evaluator(
         plan.network, rowCounts: evaluated.map(\.rows.rowCount),
         blockSize: plan.configuration.evaluationBlock, workers: workers,
-        parameters: replica.parameters,
+        parameters: replica.parameters, top: plan.configuration.evaluationTop,
         communicator: communicator)
   }
 

@@ -23,6 +23,8 @@ public enum TrainingError: Error {
   case environmentChanged(what: String, found: String, expected: String, path: String)
   /// Every checkpoint of a run is damaged.
   case noGoodCheckpoint(path: String, count: Int, first: String)
+  /// More largest outputs are looked at than there are classes, or there are no classes.
+  case badTop(key: String, found: Int, classCount: Int?)
   /// The record of a checkpoint lacks something or holds what cannot be.
   case badRecord(path: String, fault: String)
 }
@@ -60,6 +62,9 @@ extension TrainingError: CustomStringConvertible {
     case .noGoodCheckpoint(let path, let count, let first):
       "\(path): none of \(count) checkpoints is good, expected one to go on from, or --fresh to start "
         + "over; \(first)"
+    case .badTop(let key, let found, let classCount):
+      "\(key) is \(found), expected "
+        + (classCount.map { "at most \($0), the number of classes" } ?? "none without class labels")
     case .badRecord(let path, let fault):
       "\(path): \(fault)"
     }

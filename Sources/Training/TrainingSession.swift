@@ -110,6 +110,7 @@ public final class TrainingSession {
         layers: configuration.model, loss: configuration.loss, sampleShape: splits.sampleShape,
         targets: splits.targets)
       try splits.validateLabels(network)
+      try network.requireTop(configuration.evaluationTop, key: "evaluation.top")
       try network.requireMemory(
         for: configuration.optimizer, isSharded: configuration.isSharded,
         rankCount: communicator.placement.ranksOnHost.count)

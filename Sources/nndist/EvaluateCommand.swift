@@ -21,14 +21,17 @@ struct DatasetNameOptions: ParsableArguments {
   ///   - data: The data file.
   ///   - checkpoint: The checkpoint.
   ///   - needsTargets: Whether targets are wanted; without, only predictions can be asked for.
+  ///   - top: The value of `--top`.
   ///   - communicator: The ranks.
   /// - Returns: The model, the rows, and the evaluator of the one on the other.
   /// - Throws: `CommunicationError`, in which failures of all kinds are agreed on by all ranks.
   func open(
-    _ data: String, for checkpoint: String, needsTargets: Bool, _ communicator: any Communicator
+    _ data: String, for checkpoint: String, needsTargets: Bool, top: Int? = nil,
+    _ communicator: any Communicator
   ) throws(CommunicationError) -> (TrainedModel, DatasetRows, Evaluator) {
     let (model, rows) = try communicator.together {
       let model = try TrainedModel(checkpoint: checkpoint)
+      try model.network.requireTop(top, key: "--top")
       let rows = try model.open(
         data, samples: samples, targets: targets, needsTargets: needsTargets)
       return (model, rows)
@@ -37,7 +40,7 @@ struct DatasetNameOptions: ParsableArguments {
     let evaluator = try Evaluator(
       model.network, rowCounts: [rows.rowCount], blockSize: model.configuration.evaluationBlock,
       workers: communicator.placement.ownCoreCount, parameters: model.parameters,
-      hasTargets: needsTargets, communicator: communicator)
+      hasTargets: needsTargets, top: top, communicator: communicator)
     return (model, rows, evaluator)
   }
 }
@@ -45,31 +48,46 @@ struct DatasetNameOptions: ParsableArguments {
 /// `nndist evaluate`.
 struct EvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "evaluate", abstract: "Evaluates a checkpoint on all rows of a data file.")
+    commandName: "evaluate", abstract: "Evaluates a checkpoint on all rows of a data file.",
+    discussion: """
+      For class labels: accuracy, precision, recall and F1 of each class, their means over the \
+      classes that occur, and which classes are taken for which. For responses: mean squared and \
+      absolute error and R² of each, and of all, where R² weights each by its variance. The same \
+      bits on any number of ranks.
+      """)
 
   @Argument(help: "The checkpoint.") var checkpoint: String
   @Option(help: "The data file, HDF5.") var data: String
+  @Option(help: "Also counts the rows whose label is among that many largest outputs.")
+  var top: Int?
   @OptionGroup var names: DatasetNameOptions
   @Flag(help: "Prints one line of JSON.") var json = false
 
   func run() throws {
     try Job.onAllRanks { communicator in
       let (model, rows, evaluator) = try names.open(
-        data, for: checkpoint, needsTargets: true, communicator)
-      let evaluation = try evaluator.evaluate(rows)
+        data, for: checkpoint, needsTargets: true, top: top, communicator)
+      let report = try evaluator.report(on: rows)
       guard communicator.isRoot else { return 0 }
+      let classNames = rows.dataset.classNames
       if json {
-        print(
-          jsonObject([
-            ("checkpoint", .string(checkpoint)), ("data", .string(data)),
-            ("step", .integer(model.step)), ("loss", .double(evaluation.loss)),
-            ("correct", evaluation.correct.map { .integer($0) } ?? .null),
-            ("count", .integer(evaluation.count)),
-          ]))
+        let origin: [(key: String, value: JSONValue)] = [
+          ("checkpoint", .string(checkpoint)), ("data", .string(data)),
+          ("step", .integer(model.step)),
+        ]
+        print(jsonObject(origin + report.fields(classNames: classNames)))
       } else {
-        print("\(data): \(evaluation.text)")
+        print("\(data): \(report.evaluation.text)")
+        for line in report.detailLines(classNames: classNames) { print(line) }
       }
       return 0
     }
+  }
+}
+
+extension Dataset {
+  /// The names of the classes, if the file has them.
+  var classNames: [String]? {
+    if case .labels(let names) = targets { names } else { nil }
   }
 }

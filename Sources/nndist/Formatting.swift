@@ -29,6 +29,11 @@ func formatted(_ value: Double, digits: Int) -> String {
   String(format: "%.\(digits)f", value)
 }
 
+/// A number with so many digits that count, none of them a zero at the end.
+func formatted(_ value: Double, significant digits: Int) -> String {
+  String(format: "%.\(digits)g", value)
+}
+
 /// A stretch of time: `850 ms`, `12.3 s`, `5 min 12 s`, `2 h 05 min`.
 func formatted(seconds: Double) -> String {
   switch seconds {

@@ -14,7 +14,8 @@ struct PredictCommand: ParsableCommand {
     commandName: "predict",
     abstract: "Writes the predictions of a checkpoint for all rows of a data file.",
     discussion: """
-      The output is HDF5: 'labels' [N] and 'probabilities' [N, classes], or 'responses' [N, M].
+      The output is HDF5: 'labels' [N] and 'probabilities' [N, classes], or 'responses' [N, M], \
+      which are probabilities where the loss is binary_cross_entropy.
       """)
 
   @Argument(help: "The checkpoint.") var checkpoint: String
@@ -65,14 +66,14 @@ private func isSameFile(_ path: String, _ other: String) -> Bool {
 private final class PredictionWriter {
   private let writer: DatasetWriter
   private let outputCount: Int
-  private let isClassifier: Bool
+  private let lossKind: LossKind
 
   init(_ path: String, _ network: Network, _ rows: DatasetRows, _ replacing: Bool) throws {
     outputCount = network.outputCount
-    isClassifier = network.lossKind.takesLabels
+    lossKind = network.lossKind
     let (count, width) = (rows.rowCount, network.outputCount)
     var arrays = [DatasetWriter.Array(name: "responses", type: .float32, shape: [count, width])]
-    if isClassifier {
+    if lossKind.takesLabels {
       arrays = [
         DatasetWriter.Array(
           name: "labels", type: .int64, shape: [count],
@@ -84,7 +85,11 @@ private final class PredictionWriter {
   }
 
   func append(_ outputs: [Float]) throws {
-    guard isClassifier else { return try writer.append(outputs, to: "responses") }
+    guard lossKind.takesLabels else {
+      var responses = outputs
+      if lossKind.responsesAreLogits { applySigmoid(&responses) }
+      return try writer.append(responses, to: "responses")
+    }
     let rows = outputs.count / outputCount
     var labels = [Int32](repeating: 0, count: rows)
     var probabilities = [Float](repeating: 0, count: outputs.count)
@@ -104,11 +109,4 @@ private final class PredictionWriter {
   }
 
   func finish() throws { try writer.finish() }
-}
-
-extension Dataset {
-  /// The names of the classes, if the file has them.
-  fileprivate var classNames: [String]? {
-    if case .labels(let names) = targets { names } else { nil }
-  }
 }

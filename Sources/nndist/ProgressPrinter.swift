@@ -62,12 +62,3 @@ final class ProgressPrinter {
     }
   }
 }
-
-extension Evaluation {
-  /// `accuracy 287/297 (0.9663), loss 0.1302`, or the loss alone.
-  var text: String {
-    let lossText = "loss \(formatted(loss, digits: 4))"
-    guard let correct, let accuracy else { return "\(lossText) over \(counted(count, "row"))" }
-    return "accuracy \(correct)/\(count) (\(formatted(accuracy, digits: 4))), \(lossText)"
-  }
-}

@@ -109,6 +109,87 @@ struct CommandTests {
         + "expected [4] as in the data of the checkpoint\n")
   }
 
+  @Test("evaluate tells classes and responses apart, as tables and as JSON")
+  func evaluateParts() throws {
+    let place = try Workplace()
+    try place.writeData("labels.h5", .init(label: { $0 < 30 ? 0 : 1 }))
+    try place.writeResponses("responses.h5", count: 3)
+    // All outputs are 0: every row is taken for class 0.
+    func evaluate(_ data: String, _ overrides: [String], _ options: String...) throws -> String {
+      try place.succeed(
+        ["train", "iris.yaml", "--output", "run-\(data)", "--set", "data.train=\(data)"]
+          + (["data.test=null", "epochs=0", "checkpoint.at_start=true"] + overrides)
+          .flatMap { ["--set", $0] })
+      return try place.succeed(
+        ["evaluate", "run-\(data)/checkpoints/step-0000000000.h5", "--data", data] + options)
+    }
+    let labels = ["model=[{affine: {units: 2, weight: zeros}}]"]
+    #expect(
+      try evaluate("labels.h5", labels, "--top", "2") == """
+        labels.h5: accuracy 30/40 (0.7500), top 2 40/40 (1.0000), loss 0.6931
+
+        class  rows  predicted  correct  precision  recall      F1
+        0        30         40       30     0.7500  1.0000  0.8571
+        1        10          0        0          –  0.0000  0.0000
+        mean                                0.3750  0.5000  0.4286
+
+        class \\ taken for   0  1
+        0                  30  0
+        1                  10  0
+
+        """)
+    #expect(
+      try evaluate("labels.h5", labels, "--json").hasSuffix(
+        #"""
+        "correct":30,"count":40,"accuracy":0.75,"macro_precision":0.375,"macro_recall":0.5,\#
+        "macro_f1":0.42857142857142855,"classes":[{"label":0,"name":null,"support":30,\#
+        "predicted":40,"correct":30,"precision":0.75,"recall":1.0,"f1":0.8571428571428571},\#
+        {"label":1,"name":null,"support":10,"predicted":0,"correct":0,"precision":null,\#
+        "recall":0.0,"f1":0.0}],"confusion":[[30,0],[10,0]]}
+
+        """#))
+    let responses = ["model=[{affine: {units: 3, weight: zeros}}]", "loss=mean_squared_error"]
+    #expect(
+      try evaluate("responses.h5", responses) == """
+        responses.h5: loss 0.2400, mean squared error 0.24, mean absolute error 0.4 over 40 rows
+
+        response  mean squared  its root  mean absolute       R²
+        0                 0.24    0.4899            0.4  -2.0000
+        1                 0.24    0.4899            0.4  -2.0000
+        2                 0.24    0.4899            0.4  -2.0000
+        all               0.24    0.4899            0.4  -2.0000
+
+        """)
+    let json = try evaluate("responses.h5", responses, "--json")
+    #expect(json.contains("\"correct\":null,\"count\":40,\"mean_squared_error\":0.24"))
+    let refused = try place.nndist(
+      "evaluate", "run-labels.h5/checkpoints/step-0000000000.h5", "--data", "labels.h5", "--top",
+      "3")
+    #expect(refused.status == 64)
+    #expect(refused.error == "nndist: --top is 3, expected at most 2, the number of classes\n")
+  }
+
+  @Test("evaluate shows of many classes the worst and those most often confused")
+  func evaluateManyClasses() throws {
+    let place = try Workplace()
+    try place.writeData("labels.h5", .init(label: { Int64($0 % 30) }))
+    try place.succeed(
+      "train", "iris.yaml", "--output", "run", "--set", "data.train=labels.h5", "--set",
+      "data.test=null", "--set", "epochs=0", "--set", "checkpoint.at_start=true", "--set",
+      "model=[{affine: {units: 30, weight: zeros}}]")
+    let text = try place.succeed(
+      "evaluate", "run/checkpoints/step-0000000000.h5", "--data", "labels.h5")
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    #expect(lines[2] == "the 20 classes of 30 with the lowest F1; --json has all")
+    #expect(lines[4] == "1         2          0        0          –  0.0000  0.0000")
+    #expect(
+      Array(lines[26...29]) == [
+        "classes most often taken for another", "rows  class  taken for",
+        "   2  1      0", "   2  2      0",
+      ])
+    #expect(lines.count == 49)
+  }
+
   @Test("predict writes labels and probabilities that h5py reads, and overwrites nothing")
   func predict() throws {
     let place = try trained()

@@ -167,7 +167,8 @@ struct RanksTests {
     for ranks in [1, 3, 8] {
       let data = Workplace.bundled("iris-test")
       outputs.insert(
-        try place.succeed("evaluate", checkpoint, "--data", data, "--json", ranks: ranks))
+        try place.succeed(
+          "evaluate", checkpoint, "--data", data, "--json", "--top", "2", ranks: ranks))
       try place.succeed(
         "predict", checkpoint, "--data", data, "--output", "p\(ranks).h5", ranks: ranks)
       predictions.insert(try contents(of: place.folder.file("p\(ranks).h5")))
@@ -175,6 +176,18 @@ struct RanksTests {
     #expect(outputs.count == 1)
     #expect(outputs.first?.contains("\"count\":30") == true)
     #expect(predictions.count == 1)
+    let diabetes = Workplace.bundled("diabetes-test")
+    try place.succeed(
+      "train", "iris.yaml", "--output", "regression", "--set",
+      "data={train: \(Workplace.bundled("diabetes")), test: \(diabetes)}", "--set",
+      "model=[affine: 1]", "--set", "loss=squared_norm", "--set", "evaluation.block=7", "--set",
+      "optimizer={sgd: 0.01}", "--set", "epochs=1")
+    let errors = try [1, 3, 8].map {
+      try place.succeed(
+        "evaluate", "regression/checkpoints/step-0000000017.h5", "--data", diabetes, "--json",
+        ranks: $0)
+    }
+    #expect(Set(errors).count == 1)
   }
 }
 

@@ -1,0 +1,69 @@
+/// Sums of several numbers over the blocks of an evaluation, in one tree over all blocks.
+///
+/// Each hand sums the largest subtrees of its own blocks, and only these are passed on, so memory and
+/// messages grow with the logarithm of the number of blocks; who has which blocks changes no bit.
+struct BlockSums {
+  private let tree: SumTree
+  /// The numbers that are summed side by side.
+  private let count: Int
+
+  /// Sums `count` numbers over each of `blockCount` blocks.
+  init(blockCount: Int, count: Int) {
+    tree = SumTree(isPresent: Array(repeating: true, count: blockCount))
+    self.count = count
+  }
+
+  /// Sums over the largest subtrees within a range of blocks, one after another.
+  ///
+  /// - Parameters:
+  ///   - blocks: The range.
+  ///   - term: Adds the numbers of a block to the memory it is given, which holds zeros.
+  /// - Returns: For each subtree its level, its index and its sums.
+  func partialSums(
+    of blocks: Range<Int>, term: (Int, UnsafeMutableBufferPointer<Double>) throws -> Void
+  ) rethrows -> [Double] {
+    let nodes = tree.maximalNodes(in: blocks)
+    let (instructions, slotCount) = tree.sequentialSum(of: nodes)
+    var slots = [Double](repeating: 0, count: slotCount * count)
+    for instruction in instructions {
+      switch instruction {
+      case .compute(let leaf, let slot):
+        try slots.withUnsafeMutableBufferPointer { slots in
+          let numbers = UnsafeMutableBufferPointer(rebasing: slots[range(of: slot)])
+          numbers.update(repeating: 0)
+          try term(leaf, numbers)
+        }
+      case .add(let addition): add(addition, in: &slots)
+      }
+    }
+    return nodes.enumerated().flatMap { slot, node in
+      [Double(node.level), Double(node.index)] + slots[range(of: slot)]
+    }
+  }
+
+  /// The sums over all blocks.
+  ///
+  /// - Parameter parts: What ``partialSums(of:term:)`` returned for ranges that cover all blocks.
+  /// - Returns: One sum per number.
+  func total(of parts: [Double]) -> [Double] {
+    var pieces: [SumTree.Node: Int] = [:]
+    var slots: [Double] = []
+    for start in stride(from: 0, to: parts.count, by: 2 + count) {
+      let node = SumTree.Node(level: Int(parts[start]), index: Int(parts[start + 1]))
+      pieces[node] = pieces.count
+      slots += parts[start + 2..<start + 2 + count]
+    }
+    let (additions, slot) = tree.fold(to: tree.root, from: pieces)
+    for addition in additions { add(addition, in: &slots) }
+    guard let slot else { preconditionFailure("an evaluation of no blocks") }
+    return Array(slots[range(of: slot)])
+  }
+
+  private func range(of slot: Int) -> Range<Int> { slot * count..<(slot + 1) * count }
+
+  private func add(_ addition: SumTree.Addition, in slots: inout [Double]) {
+    for (target, source) in zip(range(of: addition.target), range(of: addition.source)) {
+      slots[target] += slots[source]
+    }
+  }
+}
