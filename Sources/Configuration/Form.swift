@@ -79,6 +79,23 @@ public struct Form<Value> {
     }
   }
 
+  /// A list of texts, `counts` of them; where one is allowed it may stand without brackets.
+  public static func strings(
+    expected: String, counts: ClosedRange<Int>, _ make: @escaping ([String]) -> Value
+  ) -> Form {
+    Form(expected: listed(expected, counts), words: [], sample: make([])) { found, _ in
+      var strings: [String] = []
+      for element in elements(of: found, counts) {
+        guard case .string(let text) = element, !text.isEmpty, !text.contains("\0") else {
+          return nil
+        }
+        strings.append(text)
+      }
+      guard counts.contains(strings.count) else { return nil }
+      return (make(strings), .list(strings.map { .string($0) }))
+    }
+  }
+
   /// The path of a file, made absolute: it is relative to the folder of the configuration.
   public static func path(
     expected: String = "the path of a file", _ make: @escaping (String) -> Value

@@ -78,17 +78,26 @@ extension Section {
   ///   - noun: What the things are, for messages: `unknown layer 'afine'`.
   ///   - alternatives: The things, not empty.
   ///   - mayBeEmpty: Whether an absent key means an empty list; otherwise it is required, not empty.
+  ///   - listedAs: What a listing says of the items in place of their keys, for a list within an item of
+  ///     a list of the same things.
   ///   - meaning: What the key does, in a few words.
-  /// - Returns: What the alternatives read, in order; in a listing one item.
+  /// - Returns: What the alternatives read, in order; in a listing one item, or none.
   /// - Throws: ``ConfigurationError`` naming the item.
   public func list<Value>(
     _ key: String, noun: String, _ alternatives: [Alternative<Value>], mayBeEmpty: Bool = false,
-    meaning: String
+    listedAs: String? = nil, meaning: String
   ) throws(ConfigurationError) -> [Value] {
     reader.note(key, in: path)
     let child = path + [.key(key)]
     if isListing {
       let text = mayBeEmpty ? "[]" : "required"
+      if let listedAs {
+        reader.record(
+          Setting(
+            path: child.text, type: listedAs, defaultText: text, meaning: meaning, value: .null),
+          at: child)
+        return []
+      }
       list(noun, alternatives, at: child + [.anyItem], defaultText: text, meaning)
       let item = Section(
         reader: reader, path: child + [.anyItem], node: nil, shorthandKey: nil, beside: nil)

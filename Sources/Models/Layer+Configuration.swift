@@ -8,6 +8,11 @@ extension Layer {
   /// - Returns: At least one layer.
   /// - Throws: `ConfigurationError` naming the layer.
   public static func read(from section: Section) throws(ConfigurationError) -> [Layer] {
+    try section.list("model", noun: "layer", alternatives(), meaning: "layers, in order")
+  }
+
+  /// All layers that an item of a list can be.
+  private static func alternatives() -> [Alternative<Layer>] {
     let affine = Alternative<Layer>(
       "affine", primary: "units", meaning: "y = x·Wᵀ + b, of flattened rows"
     ) { (section) throws(ConfigurationError) in
@@ -30,8 +35,21 @@ extension Layer {
     let images = imageAlternatives { (kind, section) throws(ConfigurationError) in
       try read(kind, beside: section)
     }
-    return try section.list(
-      "model", noun: "layer", [affine] + activations + images, meaning: "layers, in order")
+    let structure = structureAlternatives { (kind, section) throws(ConfigurationError) in
+      try read(kind, beside: section)
+    }
+    let block = Alternative<Layer>("repeat", meaning: "layers several times, one after the other") {
+      (section) throws(ConfigurationError) in
+      let times = try section.integer(
+        "times", in: .between(1, 1 << 16), meaning: "how often the layers are there")
+      let layers = try section.list(
+        "layers", noun: "layer", alternatives(), listedAs: "a list of layers",
+        meaning:
+          "layers, in order; they are named NAME.1.LAYER and so on, and 'from: input' is what the block "
+          + "is given")
+      return try read(.repeated(times: times, layers: layers), beside: section)
+    }
+    return [affine] + activations + images + structure + [block]
   }
 
   /// A layer with what its item holds beside the kind.
@@ -39,8 +57,22 @@ extension Layer {
     _ kind: Kind, beside section: Section
   ) throws(ConfigurationError) -> Layer {
     let item = section.beside
+    let share = try item.optionalString(
+      "share", expected: "the name of a layer", unset: "none",
+      meaning: "layer before it whose parameters it uses")
+    for key in initialKeys where share != nil && section.contains(key) {
+      throw section.unusable(
+        key, found: "initial values beside 'share'", expected: "them at the layer it shares with")
+    }
     return Layer(
       kind, name: try readName(section),
+      from: try item.value(
+        "from",
+        [
+          .unset([]), .strings(expected: "the name of a layer", counts: 1...1024) { $0 },
+        ], default: .null, unset: "the layer before it",
+        meaning: "layers before it that it takes; 'samples' is what the model is given"),
+      share: share,
       learningRateFactor: try item.number(
         "learning_rate", default: 1, in: .positive,
         meaning: "factor of the learning rate for the parameters of the layer"),
@@ -48,6 +80,9 @@ extension Layer {
         "frozen", default: false,
         meaning: "whether the parameters of the layer keep their initial values"))
   }
+
+  /// The keys that say how parameters start.
+  private static let initialKeys = ["weight", "bias_value"]
 
   private static func readName(_ section: Section) throws(ConfigurationError) -> String? {
     let name = try section.beside.optionalString(

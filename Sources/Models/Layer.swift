@@ -24,6 +24,18 @@ public struct Layer: Hashable, Sendable {
     case normalization(Normalization)
     /// `x / (k + α · mean of x² over neighbouring channels)^β`.
     case localResponse(size: Int, alpha: Double, beta: Double, k: Double)
+    /// The sum of two or more inputs; axes of length 1 are repeated.
+    case add
+    /// The product of two or more inputs, element by element; axes of length 1 are repeated.
+    case multiply
+    /// Two or more inputs one after the other along an axis of a row.
+    case concatenate(axis: Int)
+    /// Elements `start ..< end` of an axis of a row; without an end up to its length.
+    case slice(axis: Int, start: Int, end: Int?)
+    /// Zeros before and after the elements of an axis of a row.
+    case pad(axis: Int, before: Int, after: Int)
+    /// Layers that are there several times one after the other, each time with parameters of their own.
+    case repeated(times: Int, layers: [Layer])
   }
 
   /// The functions that a layer can apply.
@@ -50,23 +62,37 @@ public struct Layer: Hashable, Sendable {
   public let kind: Kind
   /// The name given to it; without one it is named after its kind and place.
   public let name: String?
+  /// The names of what it takes; empty for the layer before it.
+  public let inputs: [String]
+  /// The name of an earlier layer whose parameters it uses.
+  public let share: String?
   /// What the step size of the run is multiplied by for its parameters.
   public let learningRateFactor: Double
   /// Whether its parameters keep their initial values.
   public let isFrozen: Bool
+
+  /// What the samples are called among the inputs of layers.
+  public static let samplesName = "samples"
+  /// What is given to a repeated block is called so among the inputs of the layers in it.
+  public static let blockInputName = "input"
 
   /// Creates a layer.
   ///
   /// - Parameters:
   ///   - kind: What it computes.
   ///   - name: The name given to it, if any.
+  ///   - inputs: The names of layers before it that it takes; empty for the one just before it.
+  ///   - share: The name of a layer before it whose parameters it uses.
   ///   - learningRateFactor: What the step size of the run is multiplied by for its parameters.
   ///   - isFrozen: Whether its parameters keep their initial values.
   public init(
-    _ kind: Kind, name: String? = nil, learningRateFactor: Double = 1, isFrozen: Bool = false
+    _ kind: Kind, name: String? = nil, from inputs: [String] = [], share: String? = nil,
+    learningRateFactor: Double = 1, isFrozen: Bool = false
   ) {
     self.kind = kind
     self.name = name
+    self.inputs = inputs
+    self.share = share
     self.learningRateFactor = learningRateFactor
     self.isFrozen = isFrozen
   }
@@ -78,17 +104,22 @@ public struct Layer: Hashable, Sendable {
   ///   - bias: Whether a bias is added.
   ///   - weight: The initial weights.
   ///   - name: A name for the layer.
+  ///   - inputs: What it takes, if not the layer before it.
   /// - Returns: The layer.
   public static func affine(
     _ units: Int, bias: Bool = true, weight: Initializer = .scaled(.he, .uniform),
-    name: String? = nil
+    name: String? = nil, from inputs: [String] = []
   ) -> Layer {
-    Layer(.affine(units: units, bias: bias, weight: weight, biasValue: .zeros), name: name)
+    Layer(
+      .affine(units: units, bias: bias, weight: weight, biasValue: .zeros), name: name,
+      from: inputs)
   }
 
   /// Creates an activation layer.
-  public static func activation(_ activation: Activation, name: String? = nil) -> Layer {
-    Layer(.activation(activation), name: name)
+  public static func activation(
+    _ activation: Activation, name: String? = nil, from inputs: [String] = []
+  ) -> Layer {
+    Layer(.activation(activation), name: name, from: inputs)
   }
 
   /// The word for the kind of layer, as configurations write it.
@@ -105,6 +136,12 @@ public struct Layer: Hashable, Sendable {
     case .permute: "permute"
     case .normalization(let normalization): normalization.word
     case .localResponse: "local_response_norm"
+    case .add: "add"
+    case .multiply: "multiply"
+    case .concatenate: "concatenate"
+    case .slice: "slice"
+    case .pad: "pad"
+    case .repeated: "repeat"
     }
   }
 }

@@ -16,24 +16,27 @@ extension LayerBuilder {
     }
     let window = layer.window.window
     let kernel = window.axes.map(\.kernel)
+    let weightCount = outputs * (inputs / layer.groups) * kernel.reduce(1, *)
     let convolution = Convolution(window, groups: layer.groups)
     let output: Graph.Node
     if layer.isTransposed {
       let extents = try transposedExtents(shape, window, name: name)
       let W = try parameter(
-        "\(name)/weight", Shape([inputs, outputs / layer.groups] + kernel), layer.weight,
+        "weight", Shape([inputs, outputs / layer.groups] + kernel), layer.weight,
         .weight)
       output = try graph.add(
         .convolutionInputGradient(convolution, extents: extents), [input, W])
     } else {
       try requireRoom(for: window, in: shape, name: name)
       let W = try parameter(
-        "\(name)/weight", Shape([outputs, inputs / layer.groups] + kernel), layer.weight,
+        "weight", Shape([outputs, inputs / layer.groups] + kernel), layer.weight,
         .weight)
       output = try graph.convolution(input, weight: W, convolution)
     }
+    let positions = layer.isTransposed ? shape : graph.shape(of: output).resolved(batch: 1)
+    flops = 2 * weightCount * positions.extents.dropFirst(2).reduce(1, *)
     guard layer.bias else { return output }
-    let b = try parameter("\(name)/bias", [outputs], layer.biasValue, .bias)
+    let b = try parameter("bias", [outputs], layer.biasValue, .bias)
     return try graph.add(.add, [output, perChannel(b, axisCount: kernel.count)])
   }
 
@@ -161,19 +164,19 @@ extension LayerBuilder {
     _ input: Graph.Node, name: String, _ shape: Shape, _ isAffine: Bool, hasShift: Bool
   ) throws -> Graph.Node {
     guard isAffine else { return input }
-    let scale = try parameter("\(name)/scale", shape, .constant(1), .normalization)
+    let scale = try parameter("scale", shape, .constant(1), .normalization)
     let product = try graph.add(.multiply, [input, scale])
     guard hasShift else { return product }
     return try graph.add(
-      .add, [product, parameter("\(name)/shift", shape, .zeros, .normalization)])
+      .add, [product, parameter("shift", shape, .zeros, .normalization)])
   }
 
   private mutating func scaledPerChannel(
     _ input: Graph.Node, name: String, _ extents: [Int], _ isAffine: Bool
   ) throws -> Graph.Node {
     guard isAffine else { return input }
-    let scale = try parameter("\(name)/scale", [extents[0]], .constant(1), .normalization)
-    let shift = try parameter("\(name)/shift", [extents[0]], .zeros, .normalization)
+    let scale = try parameter("scale", [extents[0]], .constant(1), .normalization)
+    let shift = try parameter("shift", [extents[0]], .zeros, .normalization)
     let axisCount = extents.count - 1
     let product = try graph.add(.multiply, [input, perChannel(scale, axisCount: axisCount)])
     return try graph.add(.add, [product, perChannel(shift, axisCount: axisCount)])

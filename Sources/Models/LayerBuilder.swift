@@ -6,57 +6,105 @@ struct LayerBuilder {
   var graph = Graph()
   private(set) var parameters: [Network.Parameter] = []
   private(set) var summaries: [Network.LayerSummary] = []
-  /// The layer whose nodes are being added.
-  private var layer: Layer?
+  /// The samples, and the value of each layer.
+  private(set) var values: [Graph.Node] = []
 
-  /// Adds the nodes of `layer` and returns the node of its output.
-  mutating func add(_ layer: Layer, name: String, to input: Graph.Node) throws -> Graph.Node {
+  /// The layers, by entry.
+  private let entries: [Wiring.Entry]
+  /// The layer whose nodes are being added.
+  private var entry: Wiring.Entry
+  /// The names of the parameters that it has asked for, and the indices of these.
+  private var requested: [(name: String, index: Int)] = []
+  /// The floating-point operations of its products for one row.
+  var flops = 0
+
+  /// Adds the samples and all layers.
+  ///
+  /// - Throws: ``ModelError``, `GraphError`.
+  init(_ wiring: Wiring, sampleShape: Shape) throws {
+    entries = wiring.entries
+    guard let first = entries.first else { preconditionFailure("a model without layers") }
+    entry = first
+    values = [
+      try graph.data(
+        Network.samplesName, shape: SymbolicShape([.batch] + SymbolicShape(sampleShape).extents))
+    ]
+    for (place, entry) in entries.enumerated() { try add(entry, at: place) }
+  }
+
+  private mutating func add(_ entry: Wiring.Entry, at place: Int) throws {
+    let (layer, name) = (entry.layer, entry.name)
     graph.layer = name
-    self.layer = layer
+    self.entry = entry
+    requested = []
+    flops = 0
     let before = parameters.count
+    let inputs = entry.inputs.map { values[$0] }
     let output: Graph.Node
-    var flops = 0
+    if layer.kind.isCombination {
+      guard inputs.count > 1 else {
+        throw ModelError.layer(
+          name, found: "1 input", expected: "two or more, such as 'from: [a, b]'")
+      }
+      output = try combination(inputs, name: name, layer.kind)
+    } else {
+      guard inputs.count == 1 else {
+        throw ModelError.layer(name, found: "\(inputs.count) inputs", expected: "1")
+      }
+      output = try nodes(of: layer, name: name, inputs[0])
+    }
+    try requireParameters(name)
+    values.append(output)
+    let isView = graph[output].operation.isReshape && graph[output].inputs == inputs
+    let row = graph.shape(of: output).removing(axes: [0]).resolved(batch: 1)
+    summaries.append(
+      Network.LayerSummary(
+        name: name, kind: layer.word,
+        inputs: entry.inputs == [place]
+          ? [] : entry.inputs.map { $0 == 0 ? Layer.samplesName : entries[$0 - 1].name },
+        outputShape: row,
+        parameterCount: parameters[before...].reduce(0) { $0 + $1.shape.count },
+        sharedWith: entry.sharedEntry.map { entries[$0].name },
+        isFrozen: parameters.count > before && entry.isFrozen, flops: flops,
+        activationCount: isView ? 0 : row.count))
+  }
+
+  /// Adds the nodes of a layer of one input and returns the node of its output.
+  private mutating func nodes(
+    of layer: Layer, name: String, _ input: Graph.Node
+  ) throws -> Graph.Node {
     switch layer.kind {
     case .affine(let units, let bias, let weight, let biasValue):
-      output = try affine(
+      return try affine(
         input, name: name, units: units, bias: bias, weight: weight, biasValue: biasValue)
-      flops = 2 * parameters[before].shape.count
     case .activation(let activation):
       // Along the last axis of single numbers lie other rows.
       guard !activation.isAlongAxis || graph.shape(of: input).axisCount > 1 else {
         throw ModelError.layer(
           name, found: "an input of shape \(graph.shape(of: input))", expected: "[batch, ...]")
       }
-      output = try graph.add(activation.operation, [input])
-    case .curve(let curve): output = try self.curve(input, curve)
+      return try graph.add(activation.operation, [input])
+    case .curve(let curve): return try self.curve(input, curve)
     case .convolution(let convolution):
-      output = try self.convolution(input, name: name, convolution)
-      let positions = convolution.isTransposed ? input : output
-      let shape = graph.shape(of: positions).resolved(batch: 1)
-      flops = 2 * parameters[before].shape.count * shape.extents.dropFirst(2).reduce(1, *)
-    case .pooling(let pooling): output = try self.pooling(input, name: name, pooling)
-    case .globalAveragePool: output = try globalAveragePool(input, name: name)
+      return try self.convolution(input, name: name, convolution)
+    case .pooling(let pooling): return try self.pooling(input, name: name, pooling)
+    case .globalAveragePool: return try globalAveragePool(input, name: name)
     case .flatten:
-      output = try reshape(input, name: name, to: [graph.shape(of: input).fixedCount])
-    case .reshape(let extents): output = try reshape(input, name: name, to: extents)
-    case .permute(let axes): output = try permute(input, name: name, axes)
+      return try reshape(input, name: name, to: [graph.shape(of: input).fixedCount])
+    case .reshape(let extents): return try reshape(input, name: name, to: extents)
+    case .permute(let axes): return try permute(input, name: name, axes)
     case .normalization(let normalization):
-      output = try self.normalization(input, name: name, normalization)
+      return try self.normalization(input, name: name, normalization)
     case .localResponse(let size, let alpha, let beta, let k):
-      output = try localResponse(
+      return try localResponse(
         input, name: name, size: size, alpha: alpha, beta: beta, k: k)
+    case .slice(let axis, let start, let end):
+      return try slice(input, name: name, axis: axis, start: start, end: end)
+    case .pad(let axis, let before, let after):
+      return try pad(input, name: name, axis: axis, before: before, after: after)
+    case .add, .multiply, .concatenate: preconditionFailure("a layer of several inputs")
+    case .repeated: preconditionFailure("a block that was not written out")
     }
-    if parameters.count == before, layer.isFrozen || layer.learningRateFactor != 1 {
-      throw ModelError.layer(
-        name, found: layer.isFrozen ? "'frozen'" : "'learning_rate'",
-        expected: "parameters of its own")
-    }
-    let row = graph.shape(of: output).removing(axes: [0]).resolved(batch: 1)
-    summaries.append(
-      Network.LayerSummary(
-        name: name, kind: layer.word, outputShape: row,
-        parameterCount: parameters[before...].reduce(0) { $0 + $1.shape.count }, flops: flops))
-    return output
   }
 
   private mutating func affine(
@@ -71,22 +119,94 @@ struct LayerBuilder {
     guard inputs > 0 else {
       throw ModelError.layer(name, found: "an input of shape \(shape)", expected: "some elements")
     }
+    flops = 2 * units * inputs
     let flat = try graph.reshape(input, to: [.batch, .fixed(inputs)])
-    let W = try parameter("\(name)/weight", [units, inputs], weight, .weight)
-    let b = bias ? try parameter("\(name)/bias", [units], biasValue, .bias) : nil
+    let W = try parameter("weight", [units, inputs], weight, .weight)
+    let b = bias ? try parameter("bias", [units], biasValue, .bias) : nil
     return try graph.affine(flat, weight: W, bias: b)
   }
 
+  // MARK: Parameters.
+
+  /// Adds a parameter of the layer, or finds that of the layer it shares with.
   mutating func parameter(
     _ name: String, _ shape: Shape, _ initializer: Initializer, _ kind: Network.Parameter.Kind
   ) throws -> Graph.Node {
-    let node = try graph.parameter(name, shape: SymbolicShape(shape))
-    parameters.append(
-      Network.Parameter(
-        name: name, node: node, shape: shape, initializer: initializer, kind: kind,
-        learningRateFactor: layer?.learningRateFactor ?? 1, isFrozen: layer?.isFrozen ?? false))
-    return node
+    guard let owner = entry.sharedEntry.map({ entries[$0].name }) else {
+      let path = "\(entry.name)/\(name)"
+      let node = try graph.parameter(path, shape: SymbolicShape(shape))
+      requested.append((name, parameters.count))
+      parameters.append(
+        Network.Parameter(
+          name: path, node: node, shape: shape, initializer: initializer, kind: kind,
+          learningRateFactor: entry.learningRateFactor, isFrozen: entry.isFrozen))
+      return node
+    }
+    guard let index = parameters.firstIndex(where: { $0.name == "\(owner)/\(name)" }) else {
+      throw ModelError.layer(
+        entry.name, found: "no \(name) in '\(owner)', whose parameters it shares",
+        expected: "one of shape \(shape)")
+    }
+    guard parameters[index].shape == shape else {
+      throw ModelError.layer(
+        entry.name,
+        found:
+          "a \(name) of shape \(parameters[index].shape) in '\(owner)', whose parameters it shares",
+        expected: "\(shape)")
+    }
+    requested.append((name, index))
+    return parameters[index].node
   }
+
+  /// Refuses what is said of parameters where there are none, and sharing of other parameters.
+  private func requireParameters(_ name: String) throws(ModelError) {
+    let layer = entry.layer
+    guard let owner = entry.sharedEntry.map({ entries[$0] }) else {
+      guard requested.isEmpty, layer.isFrozen || layer.learningRateFactor != 1 else { return }
+      throw .layer(
+        name, found: layer.isFrozen ? "'frozen'" : "'learning_rate'",
+        expected: "parameters of its own")
+    }
+    guard owner.layer.word == layer.word else {
+      throw .layer(
+        name, found: "'\(owner.name)', which is \(owner.layer.word), to share parameters with",
+        expected: "a layer that is \(layer.word)")
+    }
+    let word = layer.isFrozen ? "'frozen'" : layer.learningRateFactor != 1 ? "'learning_rate'" : nil
+    if let word {
+      throw .layer(
+        name, found: word, expected: "it at '\(owner.name)', whose parameters the layer shares")
+    }
+    let prefix = "\(owner.name)/"
+    let others = parameters.indices.filter { index in
+      parameters[index].name.hasPrefix(prefix) && !requested.contains { $0.index == index }
+    }
+    guard !requested.isEmpty, others.isEmpty else {
+      let found = others.map { String(parameters[$0].name.dropFirst(prefix.count)) }
+      throw .layer(
+        name,
+        found: found.isEmpty
+          ? "'share' of '\(owner.name)'"
+          : "a \(found[0]) in '\(owner.name)', whose parameters it shares",
+        expected: found.isEmpty ? "a layer with parameters" : "a layer that has the same")
+    }
+  }
+}
+
+extension Layer.Kind {
+  /// Whether the layer takes two or more inputs.
+  var isCombination: Bool {
+    switch self {
+    case .add, .multiply, .concatenate: true
+    case .affine, .activation, .curve, .convolution, .pooling, .globalAveragePool, .flatten,
+      .reshape, .permute, .normalization, .localResponse, .slice, .pad, .repeated:
+      false
+    }
+  }
+}
+
+extension Graph.Operation {
+  fileprivate var isReshape: Bool { if case .reshape = self { true } else { false } }
 }
 
 extension Layer.Activation {

@@ -6,6 +6,10 @@ public enum ModelError: Error {
   case layer(String, found: String, expected: String)
   /// Two layers have one name.
   case duplicateLayer(String)
+  /// A layer or block is named as what is given to it.
+  case reservedName(String)
+  /// A layer names another one that is not there.
+  case unknownName(String, key: String, found: String, nearest: String?)
   /// All parameters are frozen.
   case nothingToTrain
   /// The outputs of the last layer do not fit the loss and the targets.
@@ -21,6 +25,11 @@ extension ModelError: CustomStringConvertible {
     case .layer(let name, let found, let expected):
       "layer '\(name)': found \(found), expected \(expected)"
     case .duplicateLayer(let name): "two layers are named '\(name)'"
+    case .reservedName(let name):
+      "a layer is named '\(name)', which stands for what a model or block is given"
+    case .unknownName(let layer, let key, let found, let nearest):
+      "layer '\(layer)': '\(key)' names '\(found)', but no layer has that name"
+        + (nearest.map { "; did you mean '\($0)'?" } ?? "")
     case .nothingToTrain: "all parameters are frozen, expected some to train"
     case .outputs(let loss, let found, let expected):
       "loss '\(loss)': found \(found), expected \(expected)"

@@ -45,16 +45,24 @@ public struct Network: Sendable {
     public let name: String
     /// Its kind, as configurations write it.
     public let kind: String
+    /// The layers it takes, or `samples`; empty for the layer before it.
+    public let inputs: [String]
     /// The shape of its output for one row.
     public let outputShape: Shape
-    /// The number of elements of its parameters.
+    /// The number of elements of its own parameters.
     public let parameterCount: Int
-    /// The floating-point operations for one row, forward.
+    /// The layer whose parameters it uses.
+    public let sharedWith: String?
+    /// Whether its own parameters keep their initial values.
+    public let isFrozen: Bool
+    /// The floating-point operations of its products for one row, forward.
     public let flops: Int
+    /// The numbers of one row that it adds to memory: those of its output, 0 where these are its input's.
+    public let activationCount: Int
   }
 
   /// The name of the data node of the samples.
-  public static let samplesName = "samples"
+  public static let samplesName = Layer.samplesName
   /// The name of the label or data node of the targets.
   public static let targetsName = "targets"
 
@@ -102,12 +110,9 @@ public struct Network: Sendable {
   private init(
     building layers: [Layer], _ lossKind: LossKind, _ sampleShape: Shape, _ targets: Targets
   ) throws {
-    var builder = LayerBuilder()
-    var node = try builder.graph.data(
-      Network.samplesName, shape: SymbolicShape([.batch] + SymbolicShape(sampleShape).extents))
-    for (layer, name) in zip(layers, try Network.names(of: layers)) {
-      node = try builder.add(layer, name: name, to: node)
-    }
+    let wiring = try Wiring(layers)
+    var builder = try LayerBuilder(wiring, sampleShape: sampleShape)
+    let node = builder.values[wiring.output]
     let outputs = builder.graph.shape(of: node)
     builder.graph.layer = "loss"
     let lossNode: Graph.Node
@@ -179,19 +184,5 @@ public struct Network: Sendable {
         into: UnsafeMutableBufferPointer(rebasing: parameters.elements[range.indices]),
         name: parameter.name, shape: parameter.shape, seed: seed)
     }
-  }
-
-  /// The names of layers: their own, or their kind with its number among those of that kind.
-  private static func names(of layers: [Layer]) throws(ModelError) -> [String] {
-    var counts: [String: Int] = [:]
-    var seen: Set<String> = []
-    var names: [String] = []
-    for layer in layers {
-      counts[layer.word, default: 0] += 1
-      let name = layer.name ?? "\(layer.word)\(counts[layer.word] ?? 0)"
-      guard seen.insert(name).inserted else { throw .duplicateLayer(name) }
-      names.append(name)
-    }
-    return names
   }
 }

@@ -1,0 +1,190 @@
+import Configuration
+
+/// The layers of a model in order, with repeated blocks written out and every name resolved.
+///
+/// A name means the nearest layer or block before it: in the same block first, then around it. The
+/// layers of round k of the block `stage` are named `stage.k.NAME`, and `stage` itself stands for what
+/// the last round gives.
+struct Wiring {
+  /// One layer, no longer a block.
+  struct Entry {
+    let layer: Layer
+    let name: String
+    /// What it takes, as places of values.
+    let inputs: [Int]
+    /// The entry whose parameters it uses.
+    let sharedEntry: Int?
+    /// Its own factor and those of the blocks around it.
+    let learningRateFactor: Double
+    /// Whether it or a block around it is frozen.
+    let isFrozen: Bool
+  }
+
+  /// What a name stands for.
+  private struct Meaning {
+    let place: Int
+    /// Whether it is a single layer, not a block or its input.
+    let isLayer: Bool
+  }
+
+  /// What a block passes on to the layers in it.
+  private struct Block {
+    /// What stands before the names of its layers.
+    var prefix = ""
+    var learningRateFactor = 1.0
+    var isFrozen = false
+  }
+
+  /// The layers, each after what it takes.
+  private(set) var entries: [Entry] = []
+  /// The place of the value of the last layer.
+  ///
+  /// At place 0 are the samples, at i + 1 the value of entry i.
+  private(set) var output = 0
+  /// What names mean, innermost block last.
+  private var scopes: [[String: Meaning]] = []
+  /// All names of each of these blocks, also of layers that come later.
+  private var declared: [[String]] = []
+
+  /// Resolves the names of `layers`.
+  ///
+  /// - Throws: ``ModelError`` for names that mean nothing and layers that nothing uses.
+  init(_ layers: [Layer]) throws(ModelError) {
+    output = try add(layers, in: Block(), entry: (Layer.samplesName, 0)).output
+    try requireUse()
+    var names: Set<String> = []
+    for entry in entries {
+      guard names.insert(entry.name).inserted else { throw .duplicateLayer(entry.name) }
+    }
+  }
+
+  /// Adds the layers of a block, the first of which takes `entry`.
+  ///
+  /// - Returns: The place of the value of the last one, and what their names stand for.
+  private mutating func add(
+    _ layers: [Layer], in block: Block, entry: (name: String, place: Int)
+  ) throws(ModelError) -> (output: Int, meanings: [String: Meaning]) {
+    let names = try Wiring.names(of: layers)
+    scopes.append([entry.name: Meaning(place: entry.place, isLayer: false)])
+    declared.append(names)
+    defer {
+      scopes.removeLast()
+      declared.removeLast()
+    }
+    var previous = entry.place
+    for (layer, name) in zip(layers, names) {
+      let fullName = block.prefix + name
+      var inputs: [Int] = []
+      for input in layer.inputs {
+        inputs.append(try meaning(of: input, key: "from", for: fullName).place)
+      }
+      if inputs.isEmpty { inputs = [previous] }
+      var inner = block
+      inner.learningRateFactor *= layer.learningRateFactor
+      inner.isFrozen = block.isFrozen || layer.isFrozen
+      let isBlock: Bool
+      if case .repeated(let times, let layers) = layer.kind {
+        isBlock = true
+        inner.prefix = fullName
+        previous = try add(layers, times: times, of: layer, named: name, in: inner, inputs)
+      } else {
+        isBlock = false
+        entries.append(
+          Entry(
+            layer: layer, name: fullName, inputs: inputs,
+            sharedEntry: try sharedEntry(layer, named: fullName),
+            learningRateFactor: inner.learningRateFactor, isFrozen: inner.isFrozen))
+        previous = entries.count
+      }
+      scopes[scopes.count - 1][name] = Meaning(place: previous, isLayer: !isBlock)
+    }
+    var meanings = scopes[scopes.count - 1]
+    meanings[entry.name] = nil
+    return (previous, meanings)
+  }
+
+  /// Adds the layers of a block as often as it says.
+  private mutating func add(
+    _ layers: [Layer], times: Int, of layer: Layer, named name: String, in block: Block,
+    _ inputs: [Int]
+  ) throws(ModelError) -> Int {
+    let fullName = block.prefix
+    guard inputs.count == 1 else {
+      throw .layer(fullName, found: "\(inputs.count) inputs", expected: "1")
+    }
+    guard times > 0, !layers.isEmpty else {
+      throw .layer(
+        fullName, found: times > 0 ? "no layers" : "\(times) times", expected: "at least 1")
+    }
+    guard layer.share == nil else {
+      throw .layer(
+        fullName, found: "'share' of a block", expected: "'share' on the layers in it")
+    }
+    var value = inputs[0]
+    for round in 1...times {
+      var block = block
+      block.prefix = "\(fullName).\(round)."
+      let meanings: [String: Meaning]
+      (value, meanings) = try add(layers, in: block, entry: (Layer.blockInputName, value))
+      // Layers after the block can name those in it.
+      scopes[scopes.count - 1]["\(name).\(round)"] = Meaning(
+        place: value, isLayer: false)
+      for (inner, meaning) in meanings {
+        scopes[scopes.count - 1]["\(name).\(round).\(inner)"] = meaning
+      }
+    }
+    return value
+  }
+
+  private func sharedEntry(_ layer: Layer, named name: String) throws(ModelError) -> Int? {
+    guard let share = layer.share else { return nil }
+    let meaning = try meaning(of: share, key: "share", for: name)
+    guard meaning.isLayer else {
+      throw .layer(name, found: "'share: \(share)'", expected: "the name of a single layer")
+    }
+    return entries[meaning.place - 1].sharedEntry ?? meaning.place - 1
+  }
+
+  /// What a name means at this point.
+  private func meaning(
+    of name: String, key: String, for layer: String
+  ) throws(ModelError) -> Meaning {
+    for (scope, names) in zip(scopes, declared).reversed() {
+      if let meaning = scope[name] { return meaning }
+      guard !names.contains(name) else {
+        throw .layer(
+          layer, found: "'\(key): \(name)', which does not come before it",
+          expected: "a layer before it")
+      }
+    }
+    let known = scopes.reversed().flatMap { $0.keys.sorted() }
+    throw .unknownName(layer, key: key, found: name, nearest: nearest(name, in: known))
+  }
+
+  /// Refuses layers whose values go nowhere.
+  private func requireUse() throws(ModelError) {
+    let used = Set(entries.flatMap(\.inputs) + [output])
+    for (index, entry) in entries.enumerated() where !used.contains(index + 1) {
+      throw .layer(
+        entry.name, found: "no layer that takes its output",
+        expected: "one, or the layer as the last one")
+    }
+  }
+
+  /// The names of layers: their own, or their kind with its number among those of that kind.
+  private static func names(of layers: [Layer]) throws(ModelError) -> [String] {
+    var counts: [String: Int] = [:]
+    var seen: Set<String> = []
+    var names: [String] = []
+    for layer in layers {
+      counts[layer.word, default: 0] += 1
+      let name = layer.name ?? "\(layer.word)\(counts[layer.word] ?? 0)"
+      guard name != Layer.samplesName, name != Layer.blockInputName else {
+        throw .reservedName(name)
+      }
+      guard seen.insert(name).inserted else { throw .duplicateLayer(name) }
+      names.append(name)
+    }
+    return names
+  }
+}
