@@ -1,7 +1,7 @@
 // What a step cannot do without, timed bare: the yardstick of `nndist bench step`.
 
 public import OneDNN
-public import Tensors
+import Tensors
 
 /// Times of the library's own matrix products and convolutions and of one pass of the optimiser.
 public enum Floor {
@@ -67,44 +67,6 @@ public enum Floor {
             transposeRHS: product.transposeRHS, lhs: a.pointer, rhs: b.pointer, into: c.pointer)
         })
       return Times(primitive: medians.0, sgemm: medians.1)
-    }
-  }
-
-  /// Times one convolution, or one of its two products, of images with channels last.
-  ///
-  /// What brings the weights into the library's layout counts, since each of them needs it.
-  ///
-  /// - Parameters:
-  ///   - kind: What is computed.
-  ///   - window: A window over one or two axes.
-  ///   - groups: The number of groups.
-  ///   - x: The shape of the images, `[batch, channels, spatial...]`.
-  ///   - y: The shape of the images at the window's positions, `[batch, channels, spatial...]`.
-  ///   - repeats: The number of samples; the median counts.
-  /// - Returns: The time of one call.
-  /// - Throws: ``OneDNNError`` if the library refuses the shape.
-  public static func measure(
-    _ kind: ImageConvolution.Kind, _ window: Window, groups: Int, x: Shape, y: Shape,
-    repeats: Int = 21
-  ) throws(OneDNNError) -> Duration {
-    func last(_ shape: Shape) -> Shape {
-      Shape([shape[0]] + shape.extents.dropFirst(2) + [shape[1]])
-    }
-    let convolution = try ImageConvolution(kind, window, groups: groups, x: last(x), y: last(y))
-    let weightCount = y[1] * x[1] / groups * window.axes.reduce(1) { $0 * $1.kernel }
-    let buffers = [x.count, weightCount, y.count].map { FloatBuffer(count: $0) }
-    for buffer in buffers {
-      for i in 0..<buffer.count { buffer.pointer[i] = Float(i % 127) / 127 - 0.5 }
-    }
-    let flops = Double(2 * y.count * weightCount / y[1])
-    return withExtendedLifetime(buffers) {
-      medians(
-        repeats: repeats, guess: flops / 100e9 + 1e-6,
-        {
-          convolution.run(
-            x: buffers[0].pointer, w: buffers[1].pointer, y: buffers[2].pointer, bias: nil)
-        }, {}
-      ).0
     }
   }
 

@@ -52,25 +52,29 @@ public final class ImageConvolution {
       primitive = nil
       return
     }
+    primitive = try ConvolutionPrimitive(
+      kind.primitiveKind,
+      ConvolutionPrimitive.Geometry(
+        batch: x[0], inputs: inputs, outputs: outputs, groups: groups,
+        axes: ImageConvolution.axes(
+          window, x: Array(x.extents.dropFirst().dropLast()),
+          y: Array(y.extents.dropFirst().dropLast()))))
+  }
+
+  /// A window over one or two axes as one over two.
+  static func axes(
+    _ window: Window, x: [Int], y: [Int]
+  ) -> [ConvolutionPrimitive.Geometry.Axis] {
     var axes = window.axes.indices.map { axis in
       let window = window.axes[axis]
       return ConvolutionPrimitive.Geometry.Axis(
-        input: x[axis + 1], output: y[axis + 1], kernel: window.kernel, stride: window.stride,
+        input: x[axis], output: y[axis], kernel: window.kernel, stride: window.stride,
         dilation: window.dilation, before: window.padding.before, after: window.padding.after)
     }
     if axes.count == 1 {
       axes.insert(ConvolutionPrimitive.Geometry.Axis(input: 1, output: 1), at: 0)
     }
-    let way: ConvolutionPrimitive.Kind =
-      switch kind {
-      case .forward(let hasBias): .forward(bias: hasBias)
-      case .inputGradient: .inputGradient
-      case .weightGradient: .weightGradient
-      }
-    primitive = try ConvolutionPrimitive(
-      way,
-      ConvolutionPrimitive.Geometry(
-        batch: x[0], inputs: inputs, outputs: outputs, groups: groups, axes: axes))
+    return axes
   }
 
   /// Computes one of the three from the other two; see ``ConvolutionPrimitive``.
@@ -94,6 +98,17 @@ public final class ImageConvolution {
     case .relu: Elementwise.relu(result, into: result, count: resultCount)
     case .tanh: Elementwise.tanh(result, into: result, count: resultCount)
     case .sigmoid: Elementwise.sigmoid(result, into: result, count: resultCount)
+    }
+  }
+}
+
+extension ImageConvolution.Kind {
+  /// The same, as the library's wrapper calls it.
+  var primitiveKind: ConvolutionPrimitive.Kind {
+    switch self {
+    case .forward(let hasBias): .forward(bias: hasBias)
+    case .inputGradient: .inputGradient
+    case .weightGradient: .weightGradient
     }
   }
 }

@@ -67,7 +67,7 @@ public final class ConvolutionPrimitive {
     }
 
     /// The extents of the weights, groups as an axis of their own where there are several.
-    fileprivate var weightExtents: [Int] {
+    var weightExtents: [Int] {
       (groups > 1 ? [groups, outputs / groups] : [outputs])
         + [inputs / groups] + axes.map(\.kernel)
     }
@@ -256,7 +256,7 @@ public final class ConvolutionPrimitive {
 }
 
 /// The layout of a tensor of `Float`.
-private func tensor(
+func tensor(
   _ extents: [Int], _ tag: dnnl_format_tag_t, _ subject: String
 ) throws(OneDNNError) -> dnnl_memory_desc_t {
   var description = dnnl_memory_desc_t()

@@ -1,6 +1,5 @@
 public import Communication
-import Graphs
-import Kernels
+import Glibc
 public import Models
 package import Tensors
 
@@ -10,12 +9,17 @@ public struct StepBench: Sendable {
   public let step: Duration
   /// The least and the largest time of a step.
   public let range: (least: Duration, largest: Duration)
-  /// The sum of the bare matrix products of a step and one pass of the optimiser.
+  /// The median time of the bare matrix products and convolutions of a step with one microbatch and of one
+  /// pass of momentum, on one core (``StepFloor``).
   public let floor: Duration
+  /// The least time of the same.
+  public let leastFloor: Duration
   /// The microbatches of a step.
   public let microbatches: Int
   /// The threads of this rank.
   public let workers: Int
+  /// The largest memory that the process used for steps, before the floor took its own; in bytes.
+  public let peakByteCount: Int
   /// The number of elements of all parameters.
   public let parameterCount: Int
   /// The median time of a step whose gradients are added by MPI_Allreduce in its own order, with one
@@ -69,6 +73,11 @@ public struct StepBench: Sendable {
     // The first steps touch the memory for the first time.
     for _ in 0..<3 { try steps.step() }
     let once = try clock.measure { for _ in 0..<5 { try steps.step() } } / 5
+    let peakByteCount = StepBench.peakByteCount
+    let floor = try communicator.together {
+      communicator.isRoot
+        ? try StepFloor(network, batchSize: batchSize, seed: configuration.seed) : nil
+    }
     let stepsPerRound = max(3, min(200, Int(0.2 / once.seconds)))
     // All ranks take as many steps as the slowest can.
     // Steps of whole seconds are not measured for minutes.
@@ -89,14 +98,9 @@ public struct StepBench: Sendable {
           freeTimes.append(try clock.measure { try free.stepInFreeOrder() })
         }
       }
-      let floor = try communicator.together {
-        // One rank alone, while the others sleep: its cores are theirs.
-        let floor =
-          communicator.isRoot ? try measureFloor(network, batchSize: batchSize) : .zero
-        steps.replica.group.barrier()
-        return floor
-      }
-      floors.append(floor)
+      // One rank alone, while the others sleep: its cores are theirs.
+      floors += floor?.measure(passes: Int(agreed[0])) ?? []
+      steps.replica.group.barrier()
     }
     times.sort()
     roundTimes.sort()
@@ -104,45 +108,20 @@ public struct StepBench: Sendable {
     freeTimes.sort()
     return StepBench(
       step: times[times.count / 2], range: (times[0], times[times.count - 1]),
-      floor: floors[floors.count / 2], microbatches: microbatches, workers: workers,
+      floor: floors.isEmpty ? .zero : floors[floors.count / 2], leastFloor: floors.first ?? .zero,
+      microbatches: microbatches, workers: workers, peakByteCount: peakByteCount,
       parameterCount: network.layout.elementCount,
       freeOrderStep: freeTimes.isEmpty ? nil : freeTimes[freeTimes.count / 2],
       stepInARow: roundTimes[roundTimes.count / 2])
   }
+}
 
-  /// The bare matrix products and convolutions of one step with one microbatch on one core, and one
-  /// momentum pass.
-  ///
-  /// Those of the graph: forward, weight gradients, and all input gradients but that of the first layer.
-  private static func measureFloor(_ network: Network, batchSize: Int) throws -> Duration {
-    var sum = Floor.measureMomentum(count: network.layout.count, repeats: 3)
-    let graph = network.graph
-    func shape(_ node: Graph.Node) -> Shape { graph.shape(of: node).resolved(batch: batchSize) }
-    for node in graph.nodes {
-      let record = graph[node]
-      let operands = record.inputs.map(shape)
-      switch record.operation {
-      case .matmul(let transposeLHS, let transposeRHS):
-        let product = Floor.Product(
-          rows: shape(node)[0], columns: shape(node)[1], depth: operands[0][transposeLHS ? 0 : 1],
-          transposeLHS: transposeLHS, transposeRHS: transposeRHS)
-        sum += try Floor.measure(product, repeats: 3).least
-      case .convolution(let convolution):
-        sum += try Floor.measure(
-          .forward(bias: false), convolution.window, groups: convolution.groups, x: operands[0],
-          y: shape(node), repeats: 3)
-      case .convolutionInputGradient(let convolution, _):
-        sum += try Floor.measure(
-          .inputGradient, convolution.window, groups: convolution.groups, x: shape(node),
-          y: operands[0], repeats: 3)
-      case .convolutionWeightGradient(let convolution):
-        sum += try Floor.measure(
-          .weightGradient, convolution.window, groups: convolution.groups, x: operands[0],
-          y: operands[1], repeats: 3)
-      default: break
-      }
-    }
-    return sum
+extension StepBench {
+  /// The largest memory that this process has used, in bytes.
+  private static var peakByteCount: Int {
+    var usage = rusage()
+    getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss * 1024
   }
 }
 

@@ -70,8 +70,9 @@ struct BenchStepCommand: ParsableCommand {
     commandName: "step",
     abstract: "Measures training steps on random rows in memory; prints one line of JSON.",
     discussion: """
-      The floor is the sum of the bare oneDNN matrix products and convolutions of a step and one pass of the \
-      optimiser, measured in the same process between the steps.
+      The floor is the bare oneDNN matrix products and convolutions of a step with one microbatch, in the \
+      layouts that the library prefers, and one pass of momentum, run on one core in the same process \
+      between the steps.
       """)
 
   @Argument(help: "The configuration; its data is not read.") var path: String
@@ -130,12 +131,14 @@ struct BenchStepCommand: ParsableCommand {
             ("step_ms_min", .double(milliseconds(bench.range.least))),
             ("step_ms_max", .double(milliseconds(bench.range.largest))),
             ("floor_ms", .double(milliseconds(bench.floor))),
+            ("floor_ms_min", .double(milliseconds(bench.leastFloor))),
             ("ratio", .double(rounded(bench.ratio))),
             (
               "rows_per_second",
               .double((Double(configuration.batchSize) / bench.stepInARow.seconds).rounded())
             ),
-            ("peak_megabytes", .double(rounded(peakMegabytes()))), ("isa", .string(describeISA())),
+            ("peak_megabytes", .double(rounded(Double(bench.peakByteCount) / 1e6))),
+            ("isa", .string(describeISA())),
             ("binding", .string(binding(communicator.placement))),
             ("version", .string(Version.text)),
           ] + free))
@@ -159,13 +162,6 @@ struct BenchStepCommand: ParsableCommand {
         expected: "\(classes) classes")
     }
     return (network, configuration)
-  }
-
-  /// The largest memory this process has used, in units of 10⁶ bytes.
-  private func peakMegabytes() -> Double {
-    var usage = rusage()
-    getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
-    return Double(usage.ru_maxrss) * 1024 / 1e6
   }
 
   private func binding(_ placement: Placement) -> String {
