@@ -111,7 +111,7 @@ public struct DrawnGraph: Sendable {
     layerKinds = Dictionary(
       network.layers.map { ($0.name, $0.kind) }, uniquingKeysWith: { first, _ in first })
     layerKinds["loss"] =
-      layerKinds["loss"] ?? network.lossKind.rawValue.replacing("_", with: " ")
+      layerKinds["loss"] ?? network.lossKind.word.replacing("_", with: " ")
     guard let parameters else { return }
     for range in network.layout.ranges {
       values[range.name] = Tensor(

@@ -145,22 +145,3 @@ public struct Layer: Hashable, Sendable {
     }
   }
 }
-
-/// What is minimised, from the outputs of the last layer and the targets of a row.
-public enum LossKind: String, Hashable, Sendable, CaseIterable {
-  /// `log Σⱼ e^zⱼ − z_label`, for class labels.
-  case softmaxCrossEntropy = "softmax_cross_entropy"
-  /// The mean of `(prediction − response)²`.
-  case meanSquaredError = "mean_squared_error"
-  /// The sum of `(prediction − response)²`, ‖·‖² per row.
-  case squaredNorm = "squared_norm"
-  /// The mean of `|prediction − response|`.
-  case meanAbsoluteError = "mean_absolute_error"
-  /// The mean of `e²/2` where `|e| < 1`, else `|e| − 1/2`, of `e = prediction − response`.
-  case huber
-  /// The mean of `log(1 + e^z) − t·z`, of logits z and responses t between 0 and 1.
-  case binaryCrossEntropy = "binary_cross_entropy"
-
-  /// Whether targets are class numbers; otherwise they are responses.
-  public var takesLabels: Bool { self == .softmaxCrossEntropy }
-}

@@ -72,6 +72,8 @@ public struct Network: Sendable {
   public let prediction: Graph.Node
   /// The loss of each row, shape `[batch]`.
   public let loss: Graph.Node
+  /// The weight of each row in the mean loss, shape `[batch]`; nil where all weigh 1.
+  public let rowWeight: Graph.Node?
   /// The gradient of the sum of the losses, one node for each of ``trainableParameters``.
   public let gradients: [Graph.Node]
   /// All parameters, in the order of the layers.
@@ -115,41 +117,19 @@ public struct Network: Sendable {
     let node = builder.values[wiring.output]
     let outputs = builder.graph.shape(of: node)
     builder.graph.layer = "loss"
-    let lossNode: Graph.Node
-    switch (lossKind, targets) {
-    case (.softmaxCrossEntropy, .labels):
-      guard outputs.axisCount == 2 else {
-        throw ModelError.outputs(
-          loss: lossKind.rawValue, found: "outputs of shape \(outputs)",
-          expected: "[batch, classes]")
-      }
-      let labels = try builder.graph.labels(Network.targetsName)
-      lossNode = try builder.graph.softmaxCrossEntropy(node, labels: labels)
-    case (.softmaxCrossEntropy, .responses):
-      throw ModelError.outputs(
-        loss: lossKind.rawValue, found: "responses in the data", expected: "class labels")
-    case (_, .responses(let count)):
-      guard outputs == [.batch, .fixed(count)] else {
-        throw ModelError.outputs(
-          loss: lossKind.rawValue, found: "outputs of shape \(outputs)",
-          expected: "[batch, \(count)] as the responses have")
-      }
-      let target = try builder.graph.data(Network.targetsName, shape: outputs)
-      lossNode = try builder.loss(lossKind, of: node, target: target)
-    case (_, .labels):
-      throw ModelError.outputs(
-        loss: lossKind.rawValue, found: "class labels in the data", expected: "responses")
-    }
+    let (lossNode, weightNode) = try builder.loss(lossKind, of: node, targets: targets)
     let trainable = builder.parameters.filter { !$0.isFrozen }
     guard !trainable.isEmpty || builder.parameters.isEmpty else { throw ModelError.nothingToTrain }
     let gradients = try builder.graph.gradient(
       of: lossNode, withRespectTo: trainable.map(\.node))
     // One simplification for all that is compiled, so that every plan sees the same graph.
-    let (graph, kept) = builder.graph.simplified(keeping: [node, lossNode] + gradients)
+    let values = [node, lossNode] + (weightNode.map { [$0] } ?? [])
+    let (graph, kept) = builder.graph.simplified(keeping: values + gradients)
     self.graph = graph
     prediction = kept[0]
     loss = kept[1]
-    self.gradients = Array(kept.dropFirst(2))
+    rowWeight = weightNode == nil ? nil : kept[2]
+    self.gradients = Array(kept.dropFirst(values.count))
     parameters = try builder.parameters.map { parameter in
       guard let leaf = graph.leaf(named: parameter.name) else {
         throw GraphError.missingValue(parameter.name)

@@ -65,7 +65,9 @@ final class MicrobatchWorker {
     var plans: [Int: Plan] = [:]
     for size in sizes.sorted() {
       let values =
-        purpose == .prediction ? [network.prediction] : [network.prediction, network.loss]
+        purpose == .prediction
+        ? [network.prediction]
+        : [network.prediction, network.loss] + (network.rowWeight.map { [$0] } ?? [])
       let gradients =
         purpose == .training
         ? zip(network.trainableParameters, network.gradients).map { ($0.name, $1) } : []
@@ -184,6 +186,10 @@ final class MicrobatchWorker {
     let losses = plan.value(of: network.loss)
     var sums = MicrobatchSums(loss: 0, weight: Double(plan.batch), correct: 0)
     for row in 0..<plan.batch { sums.loss += Double(losses[row]) }
+    if let weights = network.rowWeight.map({ plan.value(of: $0) }) {
+      sums.weight = 0
+      for row in 0..<plan.batch { sums.weight += Double(weights[row]) }
+    }
     if let labels = plan.labels(Network.targetsName) {
       sums.correct = Loss.correct(
         logits: plan.value(of: network.prediction), labels: labels, rows: plan.batch,

@@ -108,7 +108,7 @@ public struct RunConfiguration: Sendable {
   public init(_ root: Section) throws(ConfigurationError) {
     data = try Data(root.section("data"))
     model = try Layer.read(from: root)
-    loss = try root.choice("loss", default: .softmaxCrossEntropy, meaning: "what is minimised")
+    loss = try LossKind.read(from: root)
     (optimizer, learningRate) = try OptimizerRule.read(from: root)
     isSharded = try root.section("optimizer", shorthand: "rule").boolean(
       "sharded", default: true,

@@ -28,7 +28,7 @@ struct RunSummary {
     for line in RunSummary.layers(plan.network) { printer.printLine("  " + line) }
     printer.printLine(
       "\(counted(plan.network.layout.elementCount, "parameter")), loss "
-        + "\(plan.network.lossKind.rawValue), memory "
+        + "\(plan.network.lossKind.word), memory "
         + "\(formatted(bytes: session.byteCount)) per rank without the data"
     )
     let host = communicator.placement

@@ -96,7 +96,7 @@ private func numbers(_ shape: Shape, salt: Int, scale: Double = 1) -> Tensor {
 @Suite("Layers of images and losses")
 struct ImageLayerTests {
   private func network(_ reference: LayerReference) throws -> Network {
-    if let loss = LossKind(rawValue: reference.name) {
+    if let loss = LossKind(word: reference.name) {
       return try Network(
         layers: [.affine(2)], loss: loss, sampleShape: Shape(reference.sample),
         targets: .responses(2))
@@ -107,7 +107,7 @@ struct ImageLayerTests {
   }
 
   private func values(_ network: Network, _ reference: LayerReference) -> [String: Tensor] {
-    let isLoss = LossKind(rawValue: reference.name) != nil
+    let isLoss = LossKind(word: reference.name) != nil
     let responses = numbers([3, 2], salt: 6).values.map { ($0 + 1) / 2 }
     var values = [
       Network.samplesName: numbers(

@@ -89,12 +89,45 @@ struct LayerConfigurationTests {
   @Test("losses have their words, and know their targets")
   func losses() {
     #expect(
-      LossKind.allCases.map(\.rawValue)
+      LossKind.allCases.map(\.word)
         == [
           "softmax_cross_entropy", "mean_squared_error", "squared_norm", "mean_absolute_error",
           "huber", "binary_cross_entropy",
         ])
     #expect(LossKind.allCases.map(\.takesLabels) == [true, false, false, false, false, false])
+  }
+
+  @Test("losses with keys of their own")
+  func lossKeys() throws {
+    func read(_ text: String) throws(ConfigurationError) -> LossKind {
+      let reader = ConfigurationReader(
+        try ConfigurationTree(text: text, source: "run.yaml", folder: "/data", overrides: []))
+      let kind = try LossKind.read(from: reader.root)
+      _ = try reader.finish()
+      return kind
+    }
+    func problem(_ text: String) -> String {
+      do { return "\(try read(text))" } catch { return "\(error)" }
+    }
+    #expect(try read("{}") == .softmaxCrossEntropy)
+    for kind in LossKind.allCases { #expect(try read("loss: \(kind.word)") == kind) }
+    #expect(
+      try read("loss: { softmax_cross_entropy: { label_smoothing: 0.1, class_weights: [1, 2] } }")
+        == .crossEntropy(labelSmoothing: 0.1, classWeights: [1, 2]))
+    #expect(try read("loss: { huber: 2 }") == .huber(delta: 2))
+    #expect(
+      problem("loss: hubert") == "run.yaml:1: 'loss': unknown loss 'hubert'; did you mean 'huber'?")
+    #expect(
+      problem("loss: { huber: { delta: 0 } }")
+        == "run.yaml:1: 'loss.huber.delta': found 0, expected a positive number")
+    #expect(
+      problem("loss: { softmax_cross_entropy: { class_weights: [1, 0] } }")
+        == "run.yaml:1: 'loss.softmax_cross_entropy.class_weights': found [1, 0], "
+        + "expected a positive number or a list of 2 to 16777216 of them")
+    #expect(
+      problem("loss: { softmax_cross_entropy: { label_smoothing: 1.5 } }")
+        == "run.yaml:1: 'loss.softmax_cross_entropy.label_smoothing': found 1.5, "
+        + "expected a number from 0.0 to 1.0")
   }
 
   @Test("words that are none: the nearest is suggested")

@@ -10,7 +10,7 @@ struct NetworkTests {
 
   @Test("prediction, loss and gradients are JAX's", arguments: try ReferenceGraphs().networks)
   func reference(_ reference: ReferenceGraphs.NetworkCase) throws {
-    let loss = try #require(LossKind(rawValue: reference.loss))
+    let loss = try #require(LossKind(word: reference.loss))
     let layers = try reference.layers.map { word in
       if let units = Int(word) { return Layer.affine(units) }
       guard let activation = Layer.Activation(rawValue: word) else { throw UnknownLayer() }
@@ -189,5 +189,8 @@ struct ModelErrorTests {
         == "loss 'squared_norm': found outputs of shape [batch, 3], "
         + "expected [batch, 2] as the responses have")
     #expect(text([.affine(2)], .squaredNorm, [4], .responses(2)) == "no error")
+    #expect(
+      text([.affine(3)], .crossEntropy(labelSmoothing: 0, classWeights: [1, 2]))
+        == "loss 'softmax_cross_entropy': found 2 class weights, expected 3, one for each class")
   }
 }

@@ -11,7 +11,7 @@ import Training
 /// Rows in memory whose outputs are their samples, through a model that passes them on.
 private final class GivenRows: RowSource {
   let rowCount: Int
-  private let samples: [Float]
+  let samples: [Float]
   private let labels: [Int32]
   private let responses: [Float]
 
@@ -84,6 +84,20 @@ struct EvaluationTests {
     #expect(confusion.macroAverages.precision == 0.5)
     #expect(abs(confusion.macroAverages.recall - 5.0 / 9) < 1e-15)
     #expect(abs(confusion.macroAverages.f1 - 22.0 / 45) < 1e-15)
+  }
+
+  @Test("divides the loss by the weights of the rows' classes")
+  func classWeights() throws {
+    let weights = [1, 0.25, 4, 1]
+    let report = try classes.report(.crossEntropy(labelSmoothing: 0, classWeights: weights))
+    var (loss, weight) = (0.0, 0.0)
+    for (row, label) in [0, 1, 0, 2, 0, 1].enumerated() {
+      let logits = classes.samples[row * 4..<row * 4 + 4].map(Double.init)
+      let total = log(logits.reduce(0) { $0 + exp($1) })
+      loss += weights[label] * (total - logits[label])
+      weight += weights[label]
+    }
+    #expect(abs(report.evaluation.loss - loss / weight) < 1e-6)
   }
 
   @Test("lists the pairs most often confused, the largest first, equal ones by class")

@@ -102,7 +102,8 @@ struct RunConfigurationTests {
       ("seed=-1", "'seed': found -1, expected an integer of 0 or more"),
       (
         "loss=mse",
-        "'loss': found mse, expected 'softmax_cross_entropy', 'mean_squared_error', 'squared_norm', 'mean_absolute_error', 'huber' or 'binary_cross_entropy'"
+        "'loss': unknown loss 'mse'; expected softmax_cross_entropy, mean_squared_error, squared_norm, "
+          + "mean_absolute_error, huber or binary_cross_entropy"
       ),
       ("optimizer=adan", "'optimizer': unknown optimizer 'adan'; did you mean 'adam'?"),
       (
