@@ -22,7 +22,7 @@ public final class Plan {
   /// Which part of the flat gradient a call writes.
   private let gradientWrites: [(elements: Range<Int>, call: Int)]
   /// The number of calls after which all values that can be read are there.
-  private let forwardCallCount: Int
+  public let forwardCallCount: Int
 
   /// Compiles `graph`.
   ///
@@ -149,8 +149,8 @@ public final class Plan {
     if forwardCallCount == 0 { valuesAreThere() }
     for index in calls.indices {
       calls[index].body(bases)
-      if index + 1 == forwardCallCount { valuesAreThere() }
       afterCall(index + 1)
+      if index + 1 == forwardCallCount { valuesAreThere() }
     }
   }
 

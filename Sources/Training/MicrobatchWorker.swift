@@ -45,7 +45,9 @@ final class MicrobatchWorker {
   private let purpose: Purpose
   private let parameters: FloatBuffer
   private let plans: [Int: Plan]
-  private let stopwatch: Stopwatch?
+  let stopwatch: Stopwatch?
+  /// Where each call is noted; nil where nobody looks.
+  var timeline: Timeline?
   private let rows: UnsafeMutableBufferPointer<Int>
 
   /// Compiles a plan for each number of rows in `sizes`, over one shared arena.
@@ -95,6 +97,9 @@ final class MicrobatchWorker {
   func compute(
     _ count: Int, of source: some RowSource, row: (Int) -> Int, gradient: FloatBuffer
   ) throws -> MicrobatchSums {
+    if timeline != nil {
+      return try compute(count, of: source, row: row, gradient: gradient, afterCall: { _ in })
+    }
     let plan = try begin(count, of: source, row: row)
     plan.run(parameters: parameters.pointer, gradient: gradient.pointer) {
       stopwatch?.lap(.forward)
@@ -120,9 +125,18 @@ final class MicrobatchWorker {
     afterCall: (Int) -> Void
   ) throws -> MicrobatchSums {
     let plan = try begin(count, of: source, row: row)
+    timeline?.beginCall()
     plan.run(
       parameters: parameters.pointer, gradient: gradient.pointer,
-      valuesAreThere: { stopwatch?.lap(.forward) }, afterCall: afterCall)
+      valuesAreThere: {
+        stopwatch?.lap(.forward)
+        timeline?.beginCall()
+      },
+      afterCall: { calls in
+        timeline?.endCall(calls - 1, rows: count)
+        afterCall(calls)
+        timeline?.beginCall()
+      })
     stopwatch?.lap(.backward)
     let sums = sums(plan)
     stopwatch?.lap(.forward)
@@ -132,6 +146,14 @@ final class MicrobatchWorker {
   /// The calls of the plan for `rows` rows after which a part of the flat gradient is final.
   func callCount(finishing elements: Range<Int>, rows: Int) -> Int {
     plan(for: rows).callCount(finishing: elements)
+  }
+
+  /// The calls of the plan for `rows` rows that are forward.
+  func forwardCallCount(rows: Int) -> Int { plan(for: rows).forwardCallCount }
+
+  /// The calls of the plans, by the number of rows.
+  var callLists: [Int: CallList] {
+    plans.mapValues { CallList(labels: $0.program, forwardCount: $0.forwardCallCount) }
   }
 
   private func plan(for count: Int) -> Plan {

@@ -26,6 +26,9 @@ public struct StepBench: Sendable {
   /// microbatch and one worker per rank; nil where this was not asked for.
   public let freeOrderStep: Duration?
 
+  /// Where the time of a step goes; nil where this was not asked for.
+  public let profile: StepProfile?
+
   /// The time of a step in a row of them, which for ranks that share cores is another than that of a step
   /// as one rank sees it; the median over the rows.
   public let stepInARow: Duration
@@ -44,14 +47,21 @@ public struct StepBench: Sendable {
   ///   - targets: What rows are compared with.
   ///   - configuration: Batch size, microbatches and optimiser.
   ///   - comparesFreeOrder: Whether to measure steps in free order too, in turn with the others.
+  ///   - isProfiled: Whether to look at some steps call by call, after the measurement.
+  ///   - tracePath: Where root writes what all workers of all ranks did in some steps
+  ///     (``writeTrace(of:to:communicator:)``); nil for nowhere.
   ///   - rounds: The number of times that steps and floor are measured.
   ///   - communicator: The ranks.
   /// - Returns: The times.
   /// - Throws: `PlanError`, `OneDNNError` as agreed failures; `CommunicationError`.
   public static func measure(
     _ network: Network, targets: Network.Targets, configuration: RunConfiguration,
-    comparesFreeOrder: Bool = false, rounds: Int = 15, communicator: any Communicator
+    comparesFreeOrder: Bool = false, isProfiled: Bool = false, tracePath: String? = nil,
+    rounds: Int = 15, communicator: any Communicator
   ) throws -> StepBench {
+    try communicator.together {
+      if let tracePath { try TraceRequest(path: tracePath, stepCount: 1).validate() }
+    }
     let batchSize = configuration.batchSize
     let microbatches =
       configuration.microbatches ?? defaultMicrobatches(for: network, batchSize: batchSize)
@@ -61,7 +71,7 @@ public struct StepBench: Sendable {
       learningRate: configuration.learningRate, batchSize: batchSize, microbatches: microbatches,
       workers: workers, isSharded: configuration.isSharded,
       sharedMemoryLimit: configuration.sharedMemoryLimit, seed: configuration.seed,
-      communicator: communicator)
+      timelineCapacity: isProfiled || tracePath != nil ? 1 << 18 : 0, communicator: communicator)
     let free =
       comparesFreeOrder
       ? try BenchSteps(
@@ -102,6 +112,11 @@ public struct StepBench: Sendable {
       floors += floor?.measure(passes: Int(agreed[0])) ?? []
       steps.replica.group.barrier()
     }
+    var profile: StepProfile?
+    if isProfiled || tracePath != nil {
+      profile = try steps.profile(
+        stepCount: Int(min(agreed[0], 20)), tracePath: tracePath, communicator: communicator)
+    }
     times.sort()
     roundTimes.sort()
     floors.sort()
@@ -112,6 +127,7 @@ public struct StepBench: Sendable {
       microbatches: microbatches, workers: workers, peakByteCount: peakByteCount,
       parameterCount: network.layout.elementCount,
       freeOrderStep: freeTimes.isEmpty ? nil : freeTimes[freeTimes.count / 2],
+      profile: isProfiled ? profile : nil,
       stepInARow: roundTimes[roundTimes.count / 2])
   }
 }
@@ -138,8 +154,8 @@ package final class BenchSteps {
   package init(
     _ network: Network, targets: Network.Targets, optimizer: OptimizerRule, learningRate: Double,
     batchSize: Int, microbatches: Int, workers: Int = 1, isSharded: Bool = true,
-    sharedMemoryLimit: Int? = nil,
-    seed: UInt64, communicator: any Communicator
+    sharedMemoryLimit: Int? = nil, seed: UInt64, timelineCapacity: Int = 0,
+    communicator: any Communicator
   ) throws {
     replica = try Replica(
       layout: network.layout, rule: optimizer, learningRate: learningRate, isSharded: isSharded,
@@ -147,7 +163,8 @@ package final class BenchSteps {
     if replica.isWriter { network.writeInitialValues(into: replica.parameters, seed: seed) }
     engine = try StepEngine(
       network, rowCounts: [batchSize], microbatches: microbatches, workers: workers,
-      replica: replica, stopwatch: Stopwatch(), communicator: communicator)
+      replica: replica, stopwatch: Stopwatch(), timelineCapacity: timelineCapacity,
+      communicator: communicator)
     rows = RandomRows(
       4 * batchSize, sampleShape: network.sampleShape, targets: targets,
       classCount: network.outputCount)
@@ -166,6 +183,29 @@ package final class BenchSteps {
   /// Collective; for one worker per rank and parameters that are not sharded.
   package func stepInFreeOrder() throws {
     try engine.updateInFreeOrder(rowCount: batchSize, try compute())
+  }
+
+  /// Takes some steps and looks at where their time goes.
+  ///
+  /// Collective.
+  fileprivate func profile(
+    stepCount: Int, tracePath: String?, communicator: any Communicator
+  ) throws -> StepProfile {
+    // The first step after other work is not like those that follow.
+    try step()
+    engine.noteTimes()
+    let clock = ContinuousClock()
+    let wall = try clock.measure {
+      for _ in 0..<stepCount {
+        let start = Timeline.now
+        try step()
+        engine.timelines[0].add(.step(replica.step), from: start, to: Timeline.now)
+      }
+    }
+    engine.stopNotingTimes()
+    if let tracePath { try writeTrace(of: engine, to: tracePath, communicator: communicator) }
+    return StepProfile(
+      engine.timelines[0], engine.callLists, stepCount: stepCount, wall: wall)
   }
 
   private func compute() throws -> Replica.Update {

@@ -34,6 +34,8 @@ final class StepEngine {
     let instructions: [SumTree.Instruction]
     /// The last microbatch, during which sums begin; nil for a worker that computes none.
     let lastCompute: Int?
+    /// The calls of the last microbatch's plan that are forward.
+    let forwardCalls: Int
     /// For each bucket, the calls of the last microbatch's plan after which it is final.
     let finalCalls: [Int]
   }
@@ -105,6 +107,9 @@ final class StepEngine {
   /// The memory of gradients, exchanges and activations, in bytes.
   let byteCount: Int
 
+  /// What each worker did when, since ``noteTimes()``; none where there was no room asked for.
+  let timelines: [Timeline]
+
   /// Compiles all plans and prepares all exchanges.
   ///
   /// Collective.
@@ -117,14 +122,18 @@ final class StepEngine {
   ///   - replica: What is updated.
   ///   - gradientFormat: How sums of gradients are sent between groups of ranks.
   ///   - stopwatch: Told where the time goes.
+  ///   - timelineCapacity: How many stretches of time of each worker can be noted; the same on all ranks.
   ///   - communicator: The ranks.
   /// - Throws: `PlanError` as an agreed failure, `CommunicationError`.
   init(
     _ network: Network, rowCounts: Set<Int>, microbatches: Int, workers workerCount: Int,
     replica: Replica, gradientFormat: GradientFormat = .float, stopwatch: Stopwatch,
-    communicator: any Communicator
+    timelineCapacity: Int = 0, communicator: any Communicator
   ) throws(CommunicationError) {
     self.communicator = communicator
+    timelines =
+      timelineCapacity == 0
+      ? [] : (0..<workerCount).map { _ in Timeline(capacity: timelineCapacity) }
     self.replica = replica
     self.stopwatch = stopwatch
     let group = replica.group
@@ -167,7 +176,8 @@ final class StepEngine {
         Worker(
           try MicrobatchWorker(
             network, sizes: sizes, purpose: .training, parameters: replica.parameters,
-            arena: arena, stopwatch: index == 0 ? stopwatch : nil),
+            arena: arena,
+            stopwatch: index == 0 ? stopwatch : timelineCapacity > 0 ? Stopwatch() : nil),
           slots: (0..<own.slotCounts[index]).map {
             FloatBuffer(at: vector(group.place, index, $0), count: count, owner: memory)
           })
@@ -210,7 +220,9 @@ final class StepEngine {
   ) -> WorkerProgram {
     let last = instructions.lastIndex { if case .compute = $0 { true } else { false } }
     var finalCalls: [Int] = []
+    var forwardCalls = 0
     if let last, case .compute(let leaf, _) = instructions[last] {
+      forwardCalls = plans.forwardCallCount(rows: cut[leaf].count)
       // In order: a bucket is not begun before the one in front of it.
       var latest = 0
       for bucket in buckets {
@@ -219,7 +231,8 @@ final class StepEngine {
       }
     }
     return WorkerProgram(
-      instructions: instructions, lastCompute: last, finalCalls: finalCalls)
+      instructions: instructions, lastCompute: last, forwardCalls: forwardCalls,
+      finalCalls: finalCalls)
   }
 
   /// Computes this rank's microbatches and lets all ranks know of the sums over their rows.
@@ -314,6 +327,7 @@ final class StepEngine {
           start = end
         }
       }
+      stopwatch.lap(.waiting)
       try replica.startSharing(bucket, of: isSharded ? replica.parameters : sumVector)
     }
     stopwatch.lap(.reduction)
@@ -368,6 +382,26 @@ final class StepEngine {
     return program
   }
 
+  /// Notes from now on what each worker does when, in ``timelines``.
+  func noteTimes() {
+    stopwatch.lap(.other)
+    for (worker, timeline) in zip(workers, timelines) {
+      worker.microbatches.timeline = timeline
+      worker.microbatches.stopwatch?.timeline = timeline
+    }
+  }
+
+  /// Notes nothing any more.
+  func stopNotingTimes() {
+    for worker in workers {
+      worker.microbatches.timeline = nil
+      worker.microbatches.stopwatch?.timeline = nil
+    }
+  }
+
+  /// The calls of plans, by the number of rows.
+  var callLists: [Int: CallList] { workers[0].microbatches.callLists }
+
   private func record(of place: Int) -> UnsafeMutableRawBufferPointer {
     let offset = segments[place].recordOffset
     return UnsafeMutableRawBufferPointer(
@@ -386,6 +420,7 @@ final class StepEngine {
     ).bindMemory(to: MicrobatchSums.self)
     let first = division.leaves(of: communicator.rank).lowerBound
     let workerProgram = program.workers[index]
+    if index > 0 { worker.microbatches.stopwatch?.start() }
     var doneBuckets = 0
     do {
       for (place, instruction) in workerProgram.instructions.enumerated() {
@@ -409,7 +444,7 @@ final class StepEngine {
           // The sums after the last microbatch have been made bucket by bucket.
           if !group.isWholeJob, place > workerProgram.lastCompute ?? -1 { continue }
           add(addition, of: worker, 0..<worker.slots[0].count)
-          if index == 0 { stopwatch.lap(.backward) }
+          worker.microbatches.stopwatch?.lap(.backward)
         }
       }
     } catch {
@@ -442,7 +477,7 @@ final class StepEngine {
     }
     // One thread alone calls MPI.
     guard index == 0, exchangeFailure == nil else { return }
-    stopwatch.lap(.backward)
+    stopwatch.lap(calls <= workerProgram.forwardCalls ? .forward : .backward)
     do throws(CommunicationError) {
       while begunBuckets < program.sum.bucketCount, isFinal(bucket: begunBuckets) {
         try begin(program)

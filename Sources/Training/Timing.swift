@@ -1,5 +1,3 @@
-import Glibc
-
 /// Where the time of a run went, on this rank.
 public struct Timing: Sendable {
   /// What a stretch of time was for.
@@ -57,6 +55,8 @@ public struct Timing: Sendable {
 final class Stopwatch {
   private let totals: UnsafeMutablePointer<Int64>
   private var last: Int64
+  /// Where each stretch of time is noted too; nil where nobody looks.
+  var timeline: Timeline?
 
   init() {
     totals = .allocate(capacity: Timing.Phase.allCases.count)
@@ -68,11 +68,7 @@ final class Stopwatch {
   deinit { totals.deallocate() }
 
   /// Nanoseconds of a clock that only goes forward.
-  var now: Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
-  }
+  var now: Int64 { Timeline.now }
 
   /// Starts to count.
   func start() { last = now }
@@ -82,6 +78,7 @@ final class Stopwatch {
   func lap(_ phase: Timing.Phase) {
     let now = now
     totals[phase.rawValue] &+= now &- last
+    if let timeline { timeline.add(.phase(phase), from: last, to: now) }
     last = now
   }
 

@@ -24,6 +24,9 @@ final class Trainer {
   private let recorder: RunRecorder?
   private let stopIsRequested: () -> Bool
   private let report: (TrainingEvent) -> Void
+  /// What is to be written of the steps that come next; nil when it is written.
+  private var trace: TraceRequest?
+  private var tracedSteps = 0
   private var lastEvaluatedStep = -1
   private let hostNames: [String]
   private var recordingFailure: (any Error)?
@@ -41,13 +44,15 @@ final class Trainer {
   ///   - replica: The parameters and their state, where the run begins or goes on.
   ///   - workers: The number of threads of this rank.
   ///   - recorder: Where the run is written; on root only.
+  ///   - trace: What is to be written of the first steps; nil for nothing.
   ///   - communicator: The ranks.
   ///   - stopIsRequested: Whether this process was asked to stop; read once a step.
   ///   - report: Told what happens, on every rank.
   /// - Throws: `CommunicationError`, `PlanError` as an agreed failure.
   init(
     _ plan: TrainingPlan, splits: Splits, replica: Replica, workers: Int, recorder: RunRecorder?,
-    communicator: any Communicator, stopIsRequested: @escaping () -> Bool,
+    trace: TraceRequest? = nil, communicator: any Communicator,
+    stopIsRequested: @escaping () -> Bool,
     report: @escaping (TrainingEvent) -> Void
   ) throws(CommunicationError) {
     self.plan = plan
@@ -57,10 +62,12 @@ final class Trainer {
     self.communicator = communicator
     self.stopIsRequested = stopIsRequested
     self.report = report
+    self.trace = trace
     engine = try StepEngine(
       plan.network, rowCounts: plan.stepRowCounts, microbatches: plan.microbatches,
       workers: workers, replica: replica,
       gradientFormat: plan.configuration.gradientFormat, stopwatch: stopwatch,
+      timelineCapacity: trace == nil ? 0 : TraceRequest.eventCount,
       communicator: communicator)
     hostNames = try communicator.allgather(Array(communicator.placement.hostName.utf8))
       .map { String(decoding: $0, as: UTF8.self) }
@@ -81,6 +88,9 @@ final class Trainer {
     timing.rowCount = rowCount
     return timing
   }
+
+  /// Counts the time since the end of the loop as spent on saving.
+  func countSaving() { stopwatch.lap(.saving) }
 
   /// The rank that took longest for its microbatches, all steps together; nil if there is one alone.
   var slowestRank: SlowestRank? {
@@ -104,22 +114,45 @@ final class Trainer {
   /// - Throws: ``TrainingError``, agreed failures of reading rows or writing files,
   ///   `CommunicationError`.
   func run() throws -> Ending {
-    if replica.step == 0, plan.configuration.checkpointAtStart { try save() }
     stopwatch.start()
+    if trace != nil { engine.noteTimes() }
+    if replica.step == 0, plan.configuration.checkpointAtStart { try save() }
     var order = order(ofEpoch: 0)
     var orderEpoch = 0
     while replica.step < plan.stepCount {
       let epoch = replica.step / plan.stepsPerEpoch
       if epoch != orderEpoch { (order, orderEpoch) = (self.order(ofEpoch: epoch), epoch) }
+      let started = stopwatch.now
       let wasAskedToStop = try takeStep(order)
       try finishStep(epoch: epoch)
+      try followTrace(from: started)
       let isLast = replica.step == plan.stepCount
       let isDue = plan.configuration.checkpointInterval.isDue(
         after: replica.step, stepsPerEpoch: plan.stepsPerEpoch)
       if isDue || isLast || wasAskedToStop { try save() }
-      if wasAskedToStop, !isLast { return .stopped }
+      if wasAskedToStop, !isLast {
+        try finishTrace()
+        return .stopped
+      }
     }
+    try finishTrace()
     return .finished
+  }
+
+  /// Notes the step that began at some time, and writes the trace after the last one of it.
+  private func followTrace(from start: Int64) throws {
+    guard let trace else { return }
+    engine.timelines[0].add(.step(replica.step), from: start, to: stopwatch.now)
+    tracedSteps += 1
+    if tracedSteps == trace.stepCount { try finishTrace() }
+  }
+
+  private func finishTrace() throws {
+    guard let trace else { return }
+    self.trace = nil
+    engine.stopNotingTimes()
+    try writeTrace(of: engine, to: trace.path, communicator: communicator)
+    stopwatch.lap(.other)
   }
 
   private func order(ofEpoch epoch: Int) -> RowOrder {

@@ -23,6 +23,8 @@ public struct TrainingRequest: Sendable {
   public var initialCheckpoint: String?
   /// Whether to stop before the first step, without a run directory.
   public var isDryRun: Bool
+  /// What is to be written of the first steps; nil for nothing.
+  public var trace: TraceRequest?
   /// What identifies the program.
   public var programDigest: String
 
@@ -30,7 +32,8 @@ public struct TrainingRequest: Sendable {
   public init(
     configurationPath: String, overrides: [String] = [], output: String? = nil,
     runsFolder: String = "runs", kind: String, isFresh: Bool = false,
-    initialCheckpoint: String? = nil, isDryRun: Bool = false, programDigest: String = ""
+    initialCheckpoint: String? = nil, isDryRun: Bool = false, trace: TraceRequest? = nil,
+    programDigest: String = ""
   ) {
     self.configurationPath = configurationPath
     self.overrides = overrides
@@ -40,6 +43,7 @@ public struct TrainingRequest: Sendable {
     self.isFresh = isFresh
     self.initialCheckpoint = initialCheckpoint
     self.isDryRun = isDryRun
+    self.trace = trace
     self.programDigest = programDigest
   }
 }
@@ -97,6 +101,7 @@ public final class TrainingSession {
     let (configuration, resolved) = try communicator.together {
       try readConfiguration(request.configurationPath, overrides: request.overrides)
     }
+    try communicator.together { try request.trace?.validate() }
     try communicator.requireSame(request.programDigest, named: "program")
     try communicator.requireSame(Environment.current.description, named: "CPU or library")
     try communicator.requireSame(resolved.yaml, named: "configuration")
@@ -214,7 +219,8 @@ public final class TrainingSession {
     self.recorder = recorder
     trainer = try Trainer(
       plan, splits: splits, replica: replica, workers: workers, recorder: recorder,
-      communicator: communicator, stopIsRequested: stopIsRequested, report: report)
+      trace: request.trace, communicator: communicator, stopIsRequested: stopIsRequested,
+      report: report)
   }
 
   /// The memory of parameters, optimiser state, gradients and plans on this rank, in bytes.
@@ -253,6 +259,7 @@ public final class TrainingSession {
       try communicator.together {
         try recorder?.close(ending == .finished ? .finished : .stopped, replica: replica)
       }
+      trainer.countSaving()
       return ending == .finished ? .finished : .stopped
     } catch {
       // Bad numbers stay bad; a full disk or a lost rank may be better next time.

@@ -87,6 +87,16 @@ struct BenchStepCommand: ParsableCommand {
     help: "Also measures steps whose gradients MPI_Allreduce adds in its own order.")
   var comparesFreeOrder = false
 
+  @Flag(
+    name: .customLong("profile"),
+    help:
+      "Prints where the time of a step goes, phase by phase and call by call, to standard error.")
+  var isProfiled = false
+  @Option(
+    name: .customLong("trace"),
+    help: "Writes what all workers did in up to 20 steps, JSON in the Trace Event Format.")
+  var tracePath: String?
+
   func validate() throws {
     let extents = samples.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
     guard extents.allSatisfy({ ($0 ?? 0) > 0 }) else {
@@ -110,7 +120,8 @@ struct BenchStepCommand: ParsableCommand {
       let (network, configuration) = try communicator.together { try build() }
       let bench = try StepBench.measure(
         network, targets: targets, configuration: configuration,
-        comparesFreeOrder: comparesFreeOrder, communicator: communicator)
+        comparesFreeOrder: comparesFreeOrder, isProfiled: isProfiled, tracePath: tracePath,
+        communicator: communicator)
       guard communicator.isRoot else { return 0 }
       let name = name ?? URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
       let free: [(key: String, value: JSONValue)] =
@@ -142,6 +153,7 @@ struct BenchStepCommand: ParsableCommand {
             ("binding", .string(binding(communicator.placement))),
             ("version", .string(Version.text)),
           ] + free))
+      if let profile = bench.profile { profileLines(profile).forEach(printErrorLine) }
       return 0
     }
   }

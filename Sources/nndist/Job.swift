@@ -126,9 +126,12 @@ enum Output {
 }
 
 /// Prints one line to standard error, after all that was printed before.
-func printError(_ message: String) {
+func printError(_ message: String) { printErrorLine("nndist: \(message)") }
+
+/// Prints one line to standard error as it is, after all that was printed before.
+func printErrorLine(_ line: String) {
   Output.flush()
-  let line = Array("nndist: \(message)\n".utf8)
+  let line = Array("\(line)\n".utf8)
   // Where even this cannot be said, the status says it.
   _ = write(STDERR_FILENO, line, line.count)
 }

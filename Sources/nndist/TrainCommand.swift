@@ -22,6 +22,12 @@ struct TrainCommand: ParsableCommand {
   @Option(
     name: .customLong("init-from"), help: "A checkpoint whose parameters a new run begins with.")
   var initialCheckpoint: String?
+  @Option(
+    name: .customLong("trace"),
+    help: "Writes what all workers did in the first steps, JSON in the Trace Event Format.")
+  var tracePath: String?
+  @Option(name: .customLong("trace-steps"), help: "The number of steps that --trace looks at.")
+  var tracedSteps = 20
   @Flag(name: .customLong("dry-run"), help: "Prepares everything, trains nothing, writes nothing.")
   var isDryRun = false
 
@@ -29,6 +35,12 @@ struct TrainCommand: ParsableCommand {
   static func isMeant(by arguments: [String]) -> Bool {
     guard let first = arguments.first else { return true }
     return first == "train" || first.hasPrefix("-")
+  }
+
+  func validate() throws {
+    guard tracedSteps > 0 else {
+      throw ValidationError("--trace-steps: found \(tracedSteps), expected 1 or more")
+    }
   }
 
   func run() throws {
@@ -54,6 +66,7 @@ struct TrainCommand: ParsableCommand {
       configurationPath: configurationPath, overrides: overrides, output: output,
       kind: path == nil ? "default" : "train \(absolute)", isFresh: fresh,
       initialCheckpoint: initialCheckpoint, isDryRun: isDryRun,
+      trace: tracePath.map { TraceRequest(path: $0, stepCount: tracedSteps) },
       programDigest: communicator.size > 1 ? try communicator.together(programDigest) : "")
     let printer = communicator.isRoot ? ProgressPrinter() : nil
     let session = try TrainingSession(

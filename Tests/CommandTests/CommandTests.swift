@@ -367,6 +367,24 @@ struct CommandTests {
     #expect(line.split(separator: "\n").count == 1)
   }
 
+  @Test("bench step --profile splits a step by phase and call, beside the line of JSON")
+  func profile() throws {
+    let place = try Workplace()
+    let result = try place.nndist(
+      "bench", "step", "iris.yaml", "--samples", "4", "--classes", "3", "--profile", "--trace",
+      "trace.json")
+    #expect(result.status == 0, "\(result)")
+    #expect(result.output.split(separator: "\n").count == 1)
+    for part in [
+      "20 steps of ", "\nphase or call ", "\ndata ", "\nforward ", "\n  affine1: ", "\nbackward ",
+      "\n  sums of rows and gradients ", "\noptimizer ", "\nsum of the phases ",
+    ] {
+      #expect(("\n" + result.error).contains(part), "\(part) in \(result.error)")
+    }
+    let events = try TraceEvents(place.folder.file("trace.json"))
+    #expect(events.complete.count { $0.category == "step" } == 20)
+  }
+
   @Test("goes on when who reads its output goes away")
   func closedPipe() throws {
     let place = try Workplace()

@@ -102,6 +102,48 @@ struct RanksTests {
     #expect(free.count > 1)
   }
 
+  @Test(
+    "phases of a run that add up to its time on the wall, on every rank",
+    arguments: [(1, 1), (1, 2), (2, 1), (2, 2), (4, 1)])
+  func timing(ranks: Int, workers: Int) throws {
+    let place = try Workplace()
+    try place.write(
+      """
+      data: { train: \(Workplace.bundled("digits")), test: \(Workplace.bundled("digits-test")) }
+      model: [affine: 128, relu, affine: 10]
+      batch_size: 60
+      microbatches: 6
+      epochs: 40
+      checkpoint: { every: 100, at_start: true }
+
+      """, to: "run.yaml")
+    let result = try launch(
+      "RankChecks", "timing", "run.yaml", "run", "\(workers)", ranks: ranks, directory: place.url)
+    #expect(result.status == 0, "\(result)")
+  }
+
+  @Test("a trace of the first steps, with a process for each rank and a thread for each worker")
+  func trace() throws {
+    let place = try Workplace()
+    try place.succeed(
+      ["train", "iris.yaml", "--output", "run", "--trace", "trace.json", "--trace-steps", "3"]
+        + overrides(["run.workers=2"]), ranks: 2)
+    let events = try TraceEvents(place.folder.file("trace.json"))
+    #expect(Set(events.complete.map(\.process)) == [0, 1])
+    for process in 0..<2 {
+      let own = events.complete.filter { $0.process == process }
+      #expect(Set(own.map(\.thread)) == [0, 1])
+      #expect(own.filter { $0.category == "step" }.map(\.name) == ["step 1", "step 2", "step 3"])
+    }
+    let late = try place.nndist("train", "iris.yaml", "--output", "other", "--trace", "no/t.json")
+    #expect(late.status == 74)
+    #expect(
+      late.error
+        == "nndist: no/t.json: No such file or directory, expected the path of a file in a "
+        + "folder that is there\n")
+    #expect(!place.exists("other"))
+  }
+
   @Test("gradients sent as bf16 are no longer one answer, and the run says so first")
   func roundedGradients() throws {
     let place = try Workplace()

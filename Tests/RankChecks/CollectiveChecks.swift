@@ -13,6 +13,7 @@ let checks: [String: Check] = [
   "lost": lose,
   "memory": checkMemory,
   "order": printAnswer,
+  "timing": checkTiming,
   "placement": checkPlacement,
 ]
 

@@ -3,6 +3,7 @@
 import Communication
 import Models
 import Tensors
+import TestSupport
 import Testing
 import Training
 
@@ -23,10 +24,82 @@ struct StepFloorTests {
   }
 
   private func network(_ model: String, _ shape: Shape) throws -> Network {
-    let folder = try RunFolder()
-    let path = try folder.write("data: { train: none }\nmodel: \(model)\n")
-    let (configuration, _) = try readConfiguration(path, overrides: [])
-    return try Network(
-      layers: configuration.model, loss: configuration.loss, sampleShape: shape, targets: .labels)
+    try configured(model, shape).network
   }
+}
+
+@Suite("Profile of a step")
+struct StepProfileTests {
+  @Test("adds up to the time on the wall, and counts calls of all microbatches", arguments: [1, 3])
+  func sum(microbatches: Int) throws {
+    let (network, configuration) = try configured(
+      "[affine: 300, relu, affine: 200, tanh, affine: 10]", [50],
+      ["batch_size=100", "microbatches=\(microbatches)"])
+    let bench = try StepBench.measure(
+      network, targets: .labels, configuration: configuration, isProfiled: true, rounds: 3,
+      communicator: SoloCommunicator())
+    let profile = try #require(bench.profile)
+    #expect(abs(profile.total / profile.step - 1) < 0.02)
+    #expect(profile.calls.allSatisfy { $0.count == Double(microbatches) })
+    for phase in [Timing.Phase.forward, .backward] {
+      let calls = profile.calls.filter { $0.phase == phase }
+      let whole = try #require(profile.phases.first { $0.phase == phase }).time
+      let part = calls.reduce(Duration.zero) { $0 + $1.time }
+      #expect(!calls.isEmpty && part > .zero && part <= whole)
+    }
+    // Three products forward; backward three for weights and two for inputs.
+    #expect(profile.calls.count { $0.label.contains("matmul") } == 8)
+  }
+}
+
+@Suite("Trace of a run")
+struct TraceTests {
+  @Test("has the first steps, phases without gaps, and calls within phases; it changes no bit")
+  func events() throws {
+    let folder = try RunFolder()
+    let path = try folder.write(
+      """
+      data: { train: \(RunFolder.bundled("iris")), test: \(RunFolder.bundled("iris-test")) }
+      model: [affine: 8, tanh, affine: 3]
+      batch_size: 32
+      microbatches: 6
+      epochs: 2
+      run: { workers: 2 }
+
+      """)
+    let file = folder.path("trace.json")
+    try folder.train(path, to: "traced", trace: TraceRequest(path: file, stepCount: 5))
+    try folder.train(path)
+    #expect(try folder.digest() == folder.digest("traced"))
+    let events = try TraceEvents(file).complete
+    #expect(events.filter { $0.category == "step" }.map(\.name) == (1...5).map { "step \($0)" })
+    for thread in 0..<2 {
+      let own = events.filter { $0.thread == thread }
+      let phases = own.filter { $0.category == "phase" }
+      let calls = own.filter { ["forward", "backward"].contains($0.category) }
+      #expect(calls.contains { $0.name.hasPrefix("affine1: ") })
+      for call in calls {
+        let holder = phases.filter {
+          $0.start <= call.start + 0.01
+            && call.start + call.duration <= $0.start + $0.duration + 0.01
+        }
+        #expect(holder.map(\.name) == [call.category], "\(call)")
+      }
+      guard thread == 0 else { continue }
+      for (phase, next) in zip(phases, phases.dropFirst()) {
+        #expect(abs(phase.start + phase.duration - next.start) < 0.01)
+      }
+    }
+  }
+}
+
+private func configured(
+  _ model: String, _ shape: Shape, _ overrides: [String] = []
+) throws -> (network: Network, configuration: RunConfiguration) {
+  let folder = try RunFolder()
+  let path = try folder.write("data: { train: none }\nmodel: \(model)\n")
+  let (configuration, _) = try readConfiguration(path, overrides: overrides)
+  let network = try Network(
+    layers: configuration.model, loss: configuration.loss, sampleShape: shape, targets: .labels)
+  return (network, configuration)
 }

@@ -32,13 +32,15 @@ struct RunFolder {
   func train(
     _ configuration: String, _ overrides: [String] = [], to output: String = "run",
     isFresh: Bool = false, initialCheckpoint: String? = nil, isDryRun: Bool = false,
-    stopAfter: Int? = nil, report: @escaping (TrainingEvent) -> Void = { _ in }
+    stopAfter: Int? = nil, trace: TraceRequest? = nil,
+    report: @escaping (TrainingEvent) -> Void = { _ in }
   ) throws -> (session: TrainingSession, ending: TrainingSession.Ending) {
     let steps = Counter()
     let session = try TrainingSession(
       TrainingRequest(
         configurationPath: configuration, overrides: overrides, output: path(output),
-        kind: "test", isFresh: isFresh, initialCheckpoint: initialCheckpoint, isDryRun: isDryRun),
+        kind: "test", isFresh: isFresh, initialCheckpoint: initialCheckpoint, isDryRun: isDryRun,
+        trace: trace),
       communicator: SoloCommunicator(),
       // Asked once a step, before the step is counted.
       stopIsRequested: { stopAfter.map { steps.next() >= $0 } ?? false },
