@@ -1,4 +1,5 @@
-"""Makes the bundled data sets from those scikit-learn ships; equal versions make equal bytes.
+"""Makes the bundled data sets, from those scikit-learn ships and a formula; equal versions make equal
+bytes.
 
     python3 -m venv venv && venv/bin/pip install numpy h5py scikit-learn
     venv/bin/python datasets/make.py
@@ -82,7 +83,23 @@ def diabetes():
             name, samples[rows], responses[rows], scale=1 / deviation, bias=-mean / deviation)
 
 
+def spiral():
+    """Two spirals of three turns each, one the other turned by half: 97 points each to train on.
+
+    Point i is at angle iπ/16 and radius 6.5 (104 − i)/104; the points half way between neighbours are
+    there to test on. The scale makes the largest radius 1.
+    """
+    for name, places in (("spiral.h5", numpy.arange(97)), ("spiral-test.h5", numpy.arange(96) + 0.5)):
+        angle, radius = places * numpy.pi / 16, 6.5 * (104 - places) / 104
+        points = numpy.stack([radius * numpy.sin(angle), radius * numpy.cos(angle)], axis=1)
+        # Of each pair of rows one is of either spiral.
+        samples = numpy.stack([points, -points], axis=1).reshape(-1, 2).astype(numpy.float32)
+        labels = numpy.tile(numpy.array([0, 1], dtype=numpy.uint8), len(points))
+        write(name, samples, labels, scale=1 / 6.5, bias=0.0, class_names=["first", "second"])
+
+
 if __name__ == "__main__":
     digits()
     iris()
     diabetes()
+    spiral()

@@ -98,18 +98,7 @@ struct BenchStepCommand: ParsableCommand {
   var tracePath: String?
 
   func validate() throws {
-    let extents = samples.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
-    guard extents.allSatisfy({ ($0 ?? 0) > 0 }) else {
-      throw ValidationError("--samples: found '\(samples)', expected positive extents such as 784")
-    }
-    let largest = 1 << 28
-    let count = extents.reduce(1) { product, extent in
-      let (result, overflow) = product.multipliedReportingOverflow(by: extent ?? 0)
-      return overflow ? Int.max : result
-    }
-    guard count <= largest else {
-      throw ValidationError("--samples: found '\(samples)', expected at most \(largest) elements")
-    }
+    _ = try sampleExtents(samples)
     guard (classes == nil) != (responses == nil), (classes ?? responses ?? 0) > 0 else {
       throw ValidationError("expected either --classes or --responses, a positive number")
     }
@@ -164,7 +153,7 @@ struct BenchStepCommand: ParsableCommand {
     // The benchmark needs no files, so a configuration without them will do.
     let data = ["data.train=none", "data.test=null", "data.validation=null"]
     let (configuration, _) = try readConfiguration(path, overrides: overrides + data)
-    let shape = Shape(samples.split(separator: ",").compactMap { Int($0) })
+    let shape = Shape(try sampleExtents(samples))
     let network = try Network(
       layers: configuration.model, loss: configuration.loss, sampleShape: shape, targets: targets)
     try network.requireMemory(for: configuration.optimizer, rankCount: 1)

@@ -1,13 +1,14 @@
 import ArgumentParser
 import Datasets
 import Foundation
+import Tensors
 import Training
 
 /// `nndist data`.
 struct DataCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "data", abstract: "Describes data files and makes them from other formats.",
-    subcommands: [Info.self, Import.self])
+    subcommands: [Info.self, Import.self, Synthetic.self])
 
   /// `nndist data info`.
   struct Info: ParsableCommand {
@@ -73,4 +74,62 @@ struct DataCommand: ParsableCommand {
       }
     }
   }
+
+  /// `nndist data synthetic`.
+  struct Synthetic: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Makes a data file of random bytes and labels, to try and measure things on.",
+      discussion: """
+        Samples of three extents are images [channels, height, width]. Bytes are read as numbers from \
+        0 to 1. Equal options make equal files.
+        """)
+    @Argument(help: "The data file to write.") var output: String
+    @Option(help: "The extents of a sample, such as 784 or 3,224,224.") var samples: String
+    @Option(help: "The number of classes of the labels.") var classes: Int
+    @Option(help: "The number of rows.") var rows: Int
+    @Option(help: "What the random numbers depend on.") var seed: UInt64 = 1
+    @Flag(help: "Replaces the file if it exists.") var replace = false
+
+    func validate() throws {
+      _ = try sampleExtents(samples)
+      let largest = Int(Int32.max)
+      for (name, value) in [("--classes", classes), ("--rows", rows)]
+      where !(1...largest).contains(value) {
+        throw ValidationError("\(name): found \(value), expected a number from 1 to \(largest)")
+      }
+    }
+
+    func run() throws {
+      Job.onFirstProcess {
+        let shape = Shape(try sampleExtents(samples))
+        try writeSyntheticData(
+          to: output, sampleShape: shape, classCount: classes, rowCount: rows, seed: seed,
+          replacing: replace)
+        print("\(output): \(counted(rows, "row")) of \(shape)")
+        return 0
+      }
+    }
+  }
+}
+
+/// The extents in the value of `--samples`.
+///
+/// - Parameter text: Such as `3,32,32`.
+/// - Returns: The extents, each positive.
+/// - Throws: `ValidationError` for anything else, and for more elements than a sample may have.
+func sampleExtents(_ text: String) throws -> [Int] {
+  let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+  let extents = parts.compactMap { $0 }
+  guard extents.count == parts.count, extents.allSatisfy({ $0 > 0 }) else {
+    throw ValidationError("--samples: found '\(text)', expected positive extents such as 784")
+  }
+  let largest = 1 << 28
+  let count = extents.reduce(1) { product, extent in
+    let (result, overflow) = product.multipliedReportingOverflow(by: extent)
+    return overflow ? Int.max : result
+  }
+  guard count <= largest else {
+    throw ValidationError("--samples: found '\(text)', expected at most \(largest) elements")
+  }
+  return extents
 }

@@ -311,6 +311,35 @@ struct CommandTests {
     #expect(wrong.error == "nndist: iris.yaml: not an HDF5 file\n")
   }
 
+  @Test("data synthetic makes images to train on, equal ones for equal seeds")
+  func syntheticData() throws {
+    let place = try Workplace()
+    let arguments = ["data", "synthetic", "--samples", "3,9,8", "--classes", "5", "--rows", "40"]
+    #expect(try place.succeed(arguments + ["a.h5"]) == "a.h5: 40 rows of [3, 9, 8]\n")
+    try place.succeed(arguments + ["b.h5"])
+    #expect(
+      try contents(of: place.folder.file("a.h5")) == contents(of: place.folder.file("b.h5")))
+    try place.succeed(
+      "train", "iris.yaml", "--output", "run", "--set", "data={train: a.h5, test: b.h5}", "--set",
+      "model=[{affine: 5}]", "--set", "epochs=1")
+    for (more, status, expected) in [
+      (["a.h5"], 74, "a.h5: exists already, not replaced"),
+      (
+        ["c.h5", "--rows", "0"], 64,
+        "--rows: found 0, expected a number from 1 to 2147483647; see 'nndist data synthetic --help'"
+      ),
+      (
+        ["c.h5", "--samples", "3,x"], 64,
+        "--samples: found '3,x', expected positive extents such as 784; see 'nndist data synthetic "
+          + "--help'"
+      ),
+    ] as [([String], Int32, String)] {
+      let result = try place.nndist(arguments + more)
+      #expect(result.status == status)
+      #expect(result.error == "nndist: \(expected)\n")
+    }
+  }
+
   @Test("checkpoint info, digest and list describe what a run left")
   func checkpoints() throws {
     let place = try trained()

@@ -21,6 +21,10 @@ struct HelpTests {
         ["data", "import", "idx"],
         "Makes a data file from two files in the IDX format, plain or gzip."
       ),
+      (
+        ["data", "synthetic"],
+        "Makes a data file of random bytes and labels, to try and measure"
+      ),
       (["checkpoint"], "Describes, compares and lists checkpoints."),
       (["checkpoint", "info"], "Says what a checkpoint holds and where in its run it stands."),
       (

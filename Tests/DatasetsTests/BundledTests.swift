@@ -12,7 +12,7 @@ struct BundledTests {
     "open as the table in their README says",
     arguments: [
       ("digits", 1500, 297, [1, 8, 8], "labels", 10), ("iris", 120, 30, [4], "labels", 3),
-      ("diabetes", 342, 100, [10], "responses", 1),
+      ("diabetes", 342, 100, [10], "responses", 1), ("spiral", 194, 192, [2], "labels", 2),
     ])
   func table(
     name: String, rows: Int, testRows: Int, shape: [Int], kind: String, count: Int
@@ -39,6 +39,21 @@ struct BundledTests {
     let first = try Dataset.open("\(folder)/digits.h5")
     #expect(try first.samples([0])[8..<16].map { $0 * 16 } == [0, 0, 13, 15, 10, 15, 5, 0])
     #expect(first.labels([0, 1, 2]) == [0, 1, 2])
+  }
+
+  @Test("the spirals are three turns apart by half a turn, and inside the unit circle")
+  func spiral() throws {
+    for file in ["spiral.h5", "spiral-test.h5"] {
+      let dataset = try Dataset.open("\(folder)/\(file)")
+      let points = try dataset.samples(Array(0..<dataset.rowCount))
+      #expect(dataset.labels([0, 1, 2, 3]) == [0, 1, 0, 1])
+      for row in stride(from: 0, to: dataset.rowCount, by: 2) {
+        let (x, y) = (points[2 * row], points[2 * row + 1])
+        #expect(points[2 * row + 2] == -x && points[2 * row + 3] == -y)
+        let place = Double(row) / 2 + (file == "spiral.h5" ? 0 : 0.5)
+        #expect(abs(Double(x * x + y * y).squareRoot() - (104 - place) / 104) < 1e-6)
+      }
+    }
   }
 
   @Test(

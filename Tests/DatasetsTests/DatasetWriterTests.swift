@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Tensors
 import TestSupport
 import Testing
 
@@ -42,6 +43,27 @@ struct DatasetWriterTests {
     try write("b.h5")
     #expect(try contents(of: folder.file("a.h5")) == contents(of: folder.file("b.h5")))
     #expect(names.sorted() == ["a.h5", "b.h5"])
+  }
+
+  @Test("synthetic data is images of bytes, with every class, and equal for equal seeds")
+  func synthetic() throws {
+    func write(_ name: String, rows: Int = 300, seed: UInt64 = 7) throws -> Dataset {
+      try writeSyntheticData(
+        to: folder.file(name), sampleShape: [3, 5, 7], classCount: 4, rowCount: rows, seed: seed)
+      return try Dataset.open(folder.file(name))
+    }
+    let dataset = try write("a.h5")
+    let description = try dataset.describe()
+    #expect(description.sampleShape == [3, 5, 7])
+    #expect(description.classes?.count == 4)
+    #expect(description.classes?.allSatisfy { $0.rowCount > 40 } == true)
+    let range = try #require(description.arrays[0].range)
+    #expect(range.minimum == 0 && range.maximum == 1 && abs(range.mean - 0.5) < 0.01)
+    _ = try write("b.h5")
+    #expect(try contents(of: folder.file("a.h5")) == contents(of: folder.file("b.h5")))
+    // A row does not depend on how many there are.
+    #expect(try write("c.h5", rows: 2).samples([1]) == dataset.samples([1]))
+    #expect(try write("d.h5", seed: 8).samples([1]) != dataset.samples([1]))
   }
 
   @Test("every type and an array without rows", arguments: DatasetWriter.ElementType.allCases)
