@@ -60,7 +60,7 @@ extension TrainingError: ExitStatusProviding {
   public var exitStatus: Int32 {
     switch self {
     case .batchTooLarge, .tooLarge, .otherConfiguration, .nonfiniteLoss, .nonfiniteEvaluation,
-      .nonfiniteParameters, .environmentChanged:
+      .nonfiniteParameters, .environmentChanged, .badAugmentation:
       78
     case .badTop(let key, _, _): key.hasPrefix("--") ? 64 : 78
     case .splitsDiffer, .dataChanged, .badRecord, .noGoodCheckpoint: 65

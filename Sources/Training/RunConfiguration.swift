@@ -13,6 +13,8 @@ public struct RunConfiguration: Sendable {
     public var validation: Validation
     /// Whether every epoch has an order of its own; otherwise the order is that of the file.
     public var isShuffled: Bool
+    /// How samples are changed at random each time they are trained on.
+    public var augmentation: Augmentation
     /// The name of the dataset of samples, where it cannot be found by the usual names.
     public var samplesName: String?
     /// The name of the dataset of labels or responses.
@@ -191,6 +193,7 @@ extension RunConfiguration.Data {
     isShuffled = try section.value(
       "shuffle", [.word("full", true), .word("false", false)], default: .string("full"),
       meaning: "a new order of all rows in every epoch, or the order of the file")
+    augmentation = try Augmentation.read(from: section)
     samplesName = try section.optionalString(
       "samples", unset: "found by usual names", meaning: "name of the dataset of samples")
     targetsName = try section.optionalString(

@@ -117,13 +117,13 @@ final class Trainer {
     stopwatch.start()
     if trace != nil { engine.noteTimes() }
     if replica.step == 0, plan.configuration.checkpointAtStart { try save() }
-    var order = order(ofEpoch: 0)
-    var orderEpoch = 0
+    var rows = rows(ofEpoch: 0)
+    var rowsEpoch = 0
     while replica.step < plan.stepCount {
       let epoch = replica.step / plan.stepsPerEpoch
-      if epoch != orderEpoch { (order, orderEpoch) = (self.order(ofEpoch: epoch), epoch) }
+      if epoch != rowsEpoch { (rows, rowsEpoch) = (self.rows(ofEpoch: epoch), epoch) }
       let started = stopwatch.now
-      let wasAskedToStop = try takeStep(order)
+      let wasAskedToStop = try takeStep(rows)
       try finishStep(epoch: epoch)
       try followTrace(from: started)
       let isLast = replica.step == plan.stepCount
@@ -155,18 +155,25 @@ final class Trainer {
     stopwatch.lap(.other)
   }
 
-  private func order(ofEpoch epoch: Int) -> RowOrder {
-    RowOrder(
-      count: splits.train.rowCount, seed: plan.configuration.seed, epoch: epoch,
-      shuffle: plan.configuration.data.isShuffled)
+  /// The rows of an epoch and their order.
+  private func rows(ofEpoch epoch: Int) -> EpochRows {
+    let (data, seed) = (plan.configuration.data, plan.configuration.seed)
+    let order = RowOrder(
+      count: splits.train.rowCount, seed: seed, epoch: epoch, shuffle: data.isShuffled)
+    guard !data.augmentation.isIdentity else {
+      return EpochRows(source: splits.train, order: order)
+    }
+    let source = AugmentedRows(
+      splits.train, data.augmentation, shape: splits.sampleShape, seed: seed, epoch: epoch)
+    return EpochRows(source: source, order: order)
   }
 
   /// One update of all replicas; returns whether a rank was asked to stop.
-  private func takeStep(_ order: RowOrder) throws -> Bool {
+  private func takeStep(_ rows: EpochRows) throws -> Bool {
     let start = replica.step % plan.stepsPerEpoch * plan.configuration.batchSize
     let rowCount = min(plan.configuration.batchSize, splits.train.rowCount - start)
     let outcome = try engine.computeMicrobatches(
-      rowCount: rowCount, of: splits.train, row: { order[start + $0] },
+      rowCount: rowCount, of: rows.source, row: { rows.order[start + $0] },
       stopIsRequested: stopIsRequested(), failure: recordingFailure)
     let step = replica.step + 1
     let loss = outcome.sums.loss / outcome.sums.weight
@@ -257,6 +264,12 @@ final class Trainer {
     guard let recorder, recordingFailure == nil else { return }
     do { try work(recorder) } catch { recordingFailure = error }
   }
+}
+
+/// What an epoch goes through.
+private struct EpochRows {
+  let source: any RowSource
+  let order: RowOrder
 }
 
 /// The rank that others waited for most.

@@ -25,6 +25,8 @@ public enum TrainingError: Error {
   case noGoodCheckpoint(path: String, count: Int, first: String)
   /// More largest outputs are looked at than there are classes, or there are no classes.
   case badTop(key: String, found: Int, classCount: Int?)
+  /// Samples cannot be changed as the configuration asks for.
+  case badAugmentation(key: String, found: String, expected: String)
   /// The record of a checkpoint lacks something or holds what cannot be.
   case badRecord(path: String, fault: String)
 }
@@ -65,6 +67,8 @@ extension TrainingError: CustomStringConvertible {
     case .badTop(let key, let found, let classCount):
       "\(key) is \(found), expected "
         + (classCount.map { "at most \($0), the number of classes" } ?? "none without class labels")
+    case .badAugmentation(let key, let found, let expected):
+      "\(key) \(found), expected \(expected)"
     case .badRecord(let path, let fault):
       "\(path): \(fault)"
     }

@@ -115,6 +115,7 @@ public final class TrainingSession {
         layers: configuration.model, loss: configuration.loss, sampleShape: splits.sampleShape,
         targets: splits.targets)
       try splits.validateLabels(network)
+      try configuration.data.augmentation.requireFit(splits.sampleShape)
       try network.requireTop(configuration.evaluationTop, key: "evaluation.top")
       try network.requireMemory(
         for: configuration.optimizer, isSharded: configuration.isSharded,
