@@ -9,11 +9,9 @@ public struct StepBench: Sendable {
   public let step: Duration
   /// The least and the largest time of a step.
   public let range: (least: Duration, largest: Duration)
-  /// The median time of the bare matrix products and convolutions of a step with one microbatch and of one
-  /// pass of momentum, on one core (``StepFloor``).
-  public let floor: Duration
-  /// The least time of the same.
-  public let leastFloor: Duration
+  /// The median and the least time of the bare matrix products and convolutions of a step with one
+  /// microbatch and of one pass of momentum, on one core (``StepFloor``); nil where this was not asked for.
+  public let floor: (median: Duration, least: Duration)?
   /// The microbatches of a step.
   public let microbatches: Int
   /// The threads of this rank.
@@ -33,9 +31,6 @@ public struct StepBench: Sendable {
   /// as one rank sees it; the median over the rows.
   public let stepInARow: Duration
 
-  /// How many times the floor a step takes.
-  public var ratio: Double { step.seconds / floor.seconds }
-
   /// Measures steps on random rows in memory.
   ///
   /// The floor is measured between the steps, so that both see the machine at the same speed.
@@ -47,6 +42,7 @@ public struct StepBench: Sendable {
   ///   - targets: What rows are compared with.
   ///   - configuration: Batch size, microbatches and optimiser.
   ///   - comparesFreeOrder: Whether to measure steps in free order too, in turn with the others.
+  ///   - measuresFloor: Whether to measure the floor too, in turn with the others.
   ///   - isProfiled: Whether to look at some steps call by call, after the measurement.
   ///   - tracePath: Where root writes what all workers of all ranks did in some steps
   ///     (``writeTrace(of:to:communicator:)``); nil for nowhere.
@@ -56,7 +52,8 @@ public struct StepBench: Sendable {
   /// - Throws: `PlanError`, `OneDNNError` as agreed failures; `CommunicationError`.
   public static func measure(
     _ network: Network, targets: Network.Targets, configuration: RunConfiguration,
-    comparesFreeOrder: Bool = false, isProfiled: Bool = false, tracePath: String? = nil,
+    comparesFreeOrder: Bool = false, measuresFloor: Bool = true, isProfiled: Bool = false,
+    tracePath: String? = nil,
     rounds: Int = 15, communicator: any Communicator
   ) throws -> StepBench {
     try communicator.together {
@@ -85,13 +82,14 @@ public struct StepBench: Sendable {
     let once = try clock.measure { for _ in 0..<5 { try steps.step() } } / 5
     let peakByteCount = StepBench.peakByteCount
     let floor = try communicator.together {
-      communicator.isRoot
+      communicator.isRoot && measuresFloor
         ? try StepFloor(network, batchSize: batchSize, seed: configuration.seed) : nil
     }
     let stepsPerRound = max(3, min(200, Int(0.2 / once.seconds)))
     // All ranks take as many steps as the slowest can.
     // Steps of whole seconds are not measured for minutes.
-    let roundCount = max(3, min(rounds, Int(30 / (once.seconds * Double(stepsPerRound)))))
+    let roundCount = max(
+      min(3, rounds), min(rounds, Int(30 / (once.seconds * Double(stepsPerRound)))))
     var agreed = [Int64(stepsPerRound), Int64(roundCount)]
     try communicator.allreduce(&agreed, .min)
     var times: [Duration] = []
@@ -123,7 +121,7 @@ public struct StepBench: Sendable {
     freeTimes.sort()
     return StepBench(
       step: times[times.count / 2], range: (times[0], times[times.count - 1]),
-      floor: floors.isEmpty ? .zero : floors[floors.count / 2], leastFloor: floors.first ?? .zero,
+      floor: floors.isEmpty ? nil : (floors[floors.count / 2], floors[0]),
       microbatches: microbatches, workers: workers, peakByteCount: peakByteCount,
       parameterCount: network.layout.elementCount,
       freeOrderStep: freeTimes.isEmpty ? nil : freeTimes[freeTimes.count / 2],

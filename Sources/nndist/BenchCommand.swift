@@ -87,6 +87,8 @@ struct BenchStepCommand: ParsableCommand {
     help: "Also measures steps whose gradients MPI_Allreduce adds in its own order.")
   var comparesFreeOrder = false
 
+  @Flag(name: .customLong("no-floor"), help: "Does not measure the floor.") var omitsFloor = false
+  @Option(help: "The number of times that steps and floor take turns, at most.") var rounds = 15
   @Flag(
     name: .customLong("profile"),
     help:
@@ -99,6 +101,9 @@ struct BenchStepCommand: ParsableCommand {
 
   func validate() throws {
     _ = try sampleExtents(samples)
+    guard rounds > 0 else {
+      throw ValidationError("--rounds: found \(rounds), expected 1 or more")
+    }
     guard (classes == nil) != (responses == nil), (classes ?? responses ?? 0) > 0 else {
       throw ValidationError("expected either --classes or --responses, a positive number")
     }
@@ -109,8 +114,8 @@ struct BenchStepCommand: ParsableCommand {
       let (network, configuration) = try communicator.together { try build() }
       let bench = try StepBench.measure(
         network, targets: targets, configuration: configuration,
-        comparesFreeOrder: comparesFreeOrder, isProfiled: isProfiled, tracePath: tracePath,
-        communicator: communicator)
+        comparesFreeOrder: comparesFreeOrder, measuresFloor: !omitsFloor, isProfiled: isProfiled,
+        tracePath: tracePath, rounds: rounds, communicator: communicator)
       guard communicator.isRoot else { return 0 }
       let name = name ?? URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
       let free: [(key: String, value: JSONValue)] =
@@ -118,6 +123,14 @@ struct BenchStepCommand: ParsableCommand {
           [
             ("free_order_ms", .double(milliseconds($0))),
             ("exact_to_free", .double(rounded(bench.step.seconds / $0.seconds))),
+          ]
+        } ?? []
+      let floor: [(key: String, value: JSONValue)] =
+        bench.floor.map {
+          [
+            ("floor_ms", .double(milliseconds($0.median))),
+            ("floor_ms_min", .double(milliseconds($0.least))),
+            ("ratio", .double(rounded(bench.step / $0.median))),
           ]
         } ?? []
       print(
@@ -130,9 +143,7 @@ struct BenchStepCommand: ParsableCommand {
             ("step_ms", .double(milliseconds(bench.step))),
             ("step_ms_min", .double(milliseconds(bench.range.least))),
             ("step_ms_max", .double(milliseconds(bench.range.largest))),
-            ("floor_ms", .double(milliseconds(bench.floor))),
-            ("floor_ms_min", .double(milliseconds(bench.leastFloor))),
-            ("ratio", .double(rounded(bench.ratio))),
+          ] + floor + [
             (
               "rows_per_second",
               .double((Double(configuration.batchSize) / bench.stepInARow.seconds).rounded())
