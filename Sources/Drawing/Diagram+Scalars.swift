@@ -350,7 +350,22 @@ private struct ScalarBuilder {
         let (matrix, inner) = (place / (rows * columns), place % (rows * columns))
         return all[matrix * rows * columns + inner % rows * columns + inner / rows]
       }
-    case .gather:
+    case .embeddingGradient(let count):
+      let (cotangents, numbers) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
+      let units = shape(of: node)[1]
+      for row in 0..<count {
+        let isNamed = try numbers.map { (number) throws(DrawingError) in
+          try emit(MathText("= \(row)?"), [number])
+        }
+        for unit in 0..<units {
+          var terms: [Int] = []
+          for (place, indicator) in isNamed.enumerated() {
+            terms.append(try emit("×", [cotangents[place * units + unit], indicator]))
+          }
+          result.append(terms.isEmpty ? try number(0) : try sum(terms))
+        }
+      }
+    case .gather, .embedding:
       let (table, all) = (shape(of: inputs[0]), elements[inputs[0]] ?? [])
       let width = table[0] == 0 ? 0 : all.count / table[0]
       for label in elements[inputs[1]] ?? [] {

@@ -199,6 +199,21 @@ extension PlanBuilder {
           $0[x], labels: labels.pointer, rows: rows, classes: classes, columns: columns,
           into: $0[target])
       }
+    case .embedding:
+      let (x, numbers, table) = (input(0), input(1), inputShape(0))
+      let numberCount = inputShape(1).count
+      return {
+        Embedding.rows(
+          of: $0[x], count: table[0], units: table[1], numbers: $0[numbers],
+          numberCount: numberCount, into: $0[target])
+      }
+    case .embeddingGradient(let count):
+      let (c, numbers, numberCount) = (input(0), input(1), inputShape(1).count)
+      return {
+        Embedding.sums(
+          $0[c], numbers: $0[numbers], numberCount: numberCount, count: count, units: shape[1],
+          into: $0[target])
+      }
     case .softmax:
       let (x, columns) = (input(0), width(0))
       let rows = columns == 0 ? 0 : count / columns

@@ -103,6 +103,7 @@ extension Builder {
     case "scale": "a factor, and perhaps a power of the batch"
     case "power": "an exponent"
     case "one_hot": "the number of classes"
+    case "embedding_gradient": "the number of rows of the table"
     case "sum", "mean", "squared_norm": "a list of axes such as [0, 1]"
     case "reshape", "broadcast": "a shape such as [batch, 3]"
     case "permute", "variance": "a list of axes such as [0, 2]"

@@ -36,6 +36,8 @@ extension OperationText {
     case .broadcast(let target): self.init(name: "broadcast", attributes: [extents(target)])
     case .oneHot(let classes):
       self.init(name: "one_hot", attributes: [.number(Double(classes))])
+    case .embeddingGradient(let count):
+      self.init(name: "embedding_gradient", attributes: [.number(Double(count))])
     case .permute(let order): self.init(name: "permute", attributes: [axes(order)])
     case .slice(let axis, let start, let end):
       self.init(name: "slice", attributes: [axes([axis, start, end])])
@@ -74,7 +76,7 @@ extension OperationText {
     case .variance(let found): self.init(name: "variance", attributes: [axes(found)])
     case .exp, .log, .square, .sigmoid, .tanh, .relu, .sqrt, .abs, .sign, .erf, .add, .subtract,
       .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient, .tanhGradient, .transpose,
-      .gather, .softmax, .logSoftmax, .logSumExp, .softmaxCrossEntropy,
+      .gather, .embedding, .softmax, .logSoftmax, .logSumExp, .softmaxCrossEntropy,
       .softmaxCrossEntropyGradient, .meanSquaredError:
       guard let name = OperationText.simple.first(where: { $0.value == operation })?.key else {
         return nil
@@ -104,6 +106,10 @@ extension OperationText {
       return SymbolicShape(items: items).map { .broadcast($0) }
     case ("one_hot", .number(let classes)?, 1):
       return Int(exactly: classes).flatMap { $0 > 0 && $0 < 1 << 31 ? .oneHot(classes: $0) : nil }
+    case ("embedding_gradient", .number(let count)?, 1):
+      return Int(exactly: count).flatMap {
+        $0 > 0 && $0 < 1 << 31 ? .embeddingGradient(count: $0) : nil
+      }
     case ("permute", .list(let items)?, 1): return OperationText.axes(items).map { .permute($0) }
     case ("variance", .list(let items)?, 1):
       return OperationText.axes(items).map { .variance(axes: $0) }
@@ -127,7 +133,7 @@ extension OperationText {
     case "scale", "power", "sum", "mean", "squared_norm", "reshape", "broadcast", "one_hot",
       "permute", "variance", "slice", "pad", "max_pool", "average_pool", "average_pool_gradient":
       1
-    case "concatenate", "convolution", "convolution_input_gradient",
+    case "concatenate", "embedding_gradient", "convolution", "convolution_input_gradient",
       "convolution_weight_gradient", "max_pool_gradient", "max_pool_selection",
       "normalize_scale_gradient":
       2
@@ -153,6 +159,7 @@ extension OperationText {
     "subtract": .subtract, "multiply": .multiply, "divide": .divide, "maximum": .maximum,
     "relu_gradient": .reluGradient, "sigmoid_gradient": .sigmoidGradient,
     "tanh_gradient": .tanhGradient, "transpose": .transpose, "gather": .gather,
+    "embedding": .embedding,
     "softmax": .softmax, "log_softmax": .logSoftmax, "logsumexp": .logSumExp,
     "matmul": .matmul(transposeLHS: false, transposeRHS: false),
     "matmul_nt": .matmul(transposeLHS: false, transposeRHS: true),

@@ -52,12 +52,12 @@ extension Graph {
     return isNeeded
   }
 
-  /// The error with the name of the label node that it is about.
+  /// The error with the name of the node whose numbers it is about.
   private func named(_ error: GraphError, in record: Record) -> GraphError {
     guard case .label(_, let row, let found, let classes) = error,
-      let node = record.inputs.lazy.compactMap(labels(behind:)).first
+      let node = record.inputs.lazy.compactMap(labels(behind:)).first ?? record.inputs.last
     else { return error }
-    return .label(self[node].name ?? "", row: row, found: found, classes: classes)
+    return .label(self[node].name ?? record.layer ?? "", row: row, found: found, classes: classes)
   }
 
   /// The batch extent of the first leaf that has one and is given.

@@ -47,8 +47,8 @@ extension Graph {
     case .scale, .sum, .mean, .reshape, .broadcast, .transpose, .permute, .slice, .pad,
       .averagePool, .averagePoolGradient:
       return try t.map { (t) throws(GraphError) in try add(record.operation, [t]) }
-    case .gather:
-      return try t.map { (t) throws(GraphError) in try add(.gather, [t, x[1]]) }
+    case .gather, .embedding, .embeddingGradient:
+      return try t.map { (t) throws(GraphError) in try add(record.operation, [t, x[1]]) }
     case .exp: return try product(t, y)
     case .log: return try quotient(t, x[0])
     case .square: return try product(t, scale(x[0], by: 2))

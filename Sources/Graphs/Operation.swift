@@ -93,6 +93,10 @@ extension Graph {
     case concatenate(axis: Int)
     /// Rows of a table of one or two axes, `[classes, ...]`, one for each label.
     case gather
+    /// Rows of a table `[count, units]`, one for each number; these are whole and below `count`.
+    case embedding
+    /// From a cotangent of the rows and the numbers, the cotangent of a table of `count` rows.
+    case embeddingGradient(count: Int)
 
     // Windows over images.
     /// The convolution of images `[batch, in, ...]` with weights `[out, in / groups, kernel...]`.
@@ -227,6 +231,8 @@ extension Graph.Operation {
     case .pad(let axis, let before, let after): PadRule(axis: axis, before: before, after: after)
     case .concatenate(let axis): ConcatenateRule(axis: axis)
     case .gather: GatherRule()
+    case .embedding: EmbeddingRule()
+    case .embeddingGradient(let count): EmbeddingGradientRule(count: count)
     case .convolution(let convolution): ConvolutionRule(convolution: convolution)
     case .convolutionInputGradient(let convolution, let extents):
       ConvolutionInputGradientRule(convolution: convolution, extents: extents)

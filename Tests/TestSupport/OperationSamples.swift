@@ -18,8 +18,17 @@ public struct OperationSample: Sendable, CustomStringConvertible {
   /// The rows computed at once.
   public let batch: Int
 
-  /// The operands that are numbers, not class numbers.
-  public var numbers: [Graph.Node] { operands.filter { graph[$0].operation != .labels } }
+  /// The operands that are numbers, neither class numbers nor names of rows.
+  public var numbers: [Graph.Node] {
+    operands.enumerated().filter { index, node in
+      let namesRows =
+        switch graph[output].operation {
+        case .embedding, .embeddingGradient: index == 1
+        default: false
+        }
+      return graph[node].operation != .labels && !namesRows
+    }.map(\.element)
+  }
 }
 
 /// Every case of `Graph.Operation`, without what it carries.
@@ -31,6 +40,7 @@ public enum OperationKind: String, CaseIterable, Sendable {
   case add, subtract, multiply, divide, maximum
   case reluGradient, sigmoidGradient, tanhGradient
   case matmul, sum, mean, squaredNorm, reshape, broadcast, transpose, gather
+  case embedding, embeddingGradient
   case softmax, logSoftmax, logSumExp
   case softmaxCrossEntropy, softmaxCrossEntropyGradient, oneHot, meanSquaredError
   case permute, slice, pad, concatenate
@@ -74,6 +84,8 @@ public enum OperationKind: String, CaseIterable, Sendable {
       case .broadcast: .broadcast
       case .transpose: .transpose
       case .gather: .gather
+      case .embedding: .embedding
+      case .embeddingGradient: .embeddingGradient
       case .softmax: .softmax
       case .logSoftmax: .logSoftmax
       case .logSumExp: .logSumExp
@@ -130,6 +142,8 @@ private struct Operand {
     case distinct
     /// Class numbers.
     case labels(Int)
+    /// Whole numbers below a count, which nothing depends on smoothly.
+    case whole(Int)
   }
   let shape: SymbolicShape
   var domain = Domain.numbers
@@ -157,6 +171,10 @@ private struct Recipe {
         nodes.append(try graph.labels(name, shape: operand.shape))
         values[name] = Tensor(
           shape: shape, values: (0..<shape.count).map { _ in Double(numbers.below(classes)) })
+      case .whole(let count):
+        nodes.append(try graph.data(name, shape: operand.shape))
+        values[name] = Tensor(
+          shape: shape, values: (0..<shape.count).map { _ in Double(numbers.below(count)) })
       case .numbers, .positive, .large, .distinct:
         let isParameter = operand.shape.isFixed
         nodes.append(
@@ -277,6 +295,15 @@ private func samples(of kind: OperationKind, width: Extent, classes: Int) -> [Re
       Recipe(
         .gather, Operand(shape: [width, 3]), Operand(shape: [], domain: .labels(classes))),
     ]
+  case .embedding, .embeddingGradient:
+    ([[.batch], [.batch, 3], [2, .batch, width], [4]] as [SymbolicShape]).map { shape in
+      let numbers = Operand(shape: shape, domain: .whole(classes))
+      guard kind == .embeddingGradient else {
+        return Recipe(.embedding, Operand(shape: [width, 2]), numbers)
+      }
+      let rows = Operand(shape: SymbolicShape(shape.extents + [2]))
+      return Recipe(.embeddingGradient(count: classes), rows, numbers)
+    }
   case .softmax: [Recipe(.softmax, rows), Recipe(.softmax, block), Recipe(.softmax, row)]
   case .logSoftmax: [Recipe(.logSoftmax, rows), Recipe(.logSoftmax, block)]
   case .logSumExp:
