@@ -271,7 +271,8 @@ extension Graph.Operation {
       .subtract, .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient, .tanhGradient:
       true
     case .data, .labels, .parameter, .constant, .fill, .matmul, .sum, .mean, .squaredNorm,
-      .reshape, .broadcast, .transpose, .gather, .embedding, .embeddingGradient, .softmax, .logSoftmax, .logSumExp,
+      .reshape, .broadcast, .transpose, .gather, .embedding, .embeddingGradient, .softmax,
+      .logSoftmax, .logSumExp,
       .softmaxCrossEntropy, .softmaxCrossEntropyGradient, .oneHot, .meanSquaredError, .permute,
       .slice, .pad, .concatenate, .convolution, .convolutionInputGradient,
       .convolutionWeightGradient, .maxPool, .maxPoolGradient, .maxPoolSelection, .averagePool,

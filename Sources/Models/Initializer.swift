@@ -15,6 +15,8 @@ public enum Initializer: Hashable, Sendable {
   case normal(mean: Double, deviation: Double)
   /// Uniform or normal with mean 0 and a variance that depends on the number of inputs and outputs.
   case scaled(VarianceRule, Distribution)
+  /// The norms of the initial values of another parameter, one for each output.
+  indirect case norms(Norms)
 
   /// What the variance of initial values is.
   public enum VarianceRule: String, Hashable, Sendable, CaseIterable {
@@ -57,6 +59,7 @@ public enum Initializer: Hashable, Sendable {
       for index in values.indices {
         values[index] = Float(mean) + Float(deviation) * draws.normal(at: index)
       }
+    case .norms(let norms): norms.write(into: values, seed: seed)
     case .scaled(let rule, let distribution):
       let receptive = shape.extents.dropFirst(2).reduce(1, *)
       let fanOut = Double((shape.extents.first ?? 1) * receptive)

@@ -24,7 +24,9 @@ extension Layer {
       let biasValue = try Initializer.read(
         "bias_value", from: section, default: "zeros", meaning: "initial values of b")
       return try read(
-        .affine(units: units, bias: bias, weight: weight, biasValue: biasValue), beside: section)
+        .affine(
+          units: units, bias: bias, weight: weight, biasValue: biasValue,
+          weightNorm: try readWeightNorm(section)), beside: section)
     }
     let activations = Activation.allCases.map { activation in
       Alternative<Layer>(activation.rawValue, meaning: activation.formula) {
@@ -79,6 +81,12 @@ extension Layer {
       isFrozen: try item.boolean(
         "frozen", default: false,
         meaning: "whether the parameters of the layer keep their initial values"))
+  }
+
+  static func readWeightNorm(_ section: Section) throws(ConfigurationError) -> Bool {
+    try section.boolean(
+      "weight_norm", default: false,
+      meaning: "whether W is g·v / ‖v‖ for each output, g and v trained")
   }
 
   /// The keys that say how parameters start.

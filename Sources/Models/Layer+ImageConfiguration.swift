@@ -106,7 +106,7 @@ extension Layer {
       window: SlidingWindow(
         axisCount: axisCount, kernel: kernel, stride: stride, padding: padding,
         dilation: dilation), groups: groups, isTransposed: isTransposed, bias: bias,
-      weight: weight, biasValue: biasValue)
+      weight: weight, biasValue: biasValue, weightNorm: try readWeightNorm(section))
   }
 
   private static func normalizations(

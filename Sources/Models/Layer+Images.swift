@@ -63,6 +63,8 @@ extension Layer {
     public let weight: Initializer
     /// The initial biases.
     public let biasValue: Initializer
+    /// Whether the weight is a direction and a length for each output.
+    public let weightNorm: Bool
 
     /// Describes a convolution.
     ///
@@ -74,10 +76,11 @@ extension Layer {
     ///   - bias: Whether a bias per channel is added.
     ///   - weight: The initial weights.
     ///   - biasValue: The initial biases.
+    ///   - weightNorm: Whether the weight is a direction and a length for each output.
     public init(
       channels: Int, window: SlidingWindow, groups: Int = 1, isTransposed: Bool = false,
       bias: Bool = true, weight: Initializer = .scaled(.he, .uniform),
-      biasValue: Initializer = .zeros
+      biasValue: Initializer = .zeros, weightNorm: Bool = false
     ) {
       self.channels = channels
       self.window = window
@@ -86,6 +89,7 @@ extension Layer {
       self.bias = bias
       self.weight = weight
       self.biasValue = biasValue
+      self.weightNorm = weightNorm
     }
 
     var word: String { "conv\(isTransposed ? "_transpose" : "")\(window.axisCount)d" }

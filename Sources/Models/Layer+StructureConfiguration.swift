@@ -20,6 +20,18 @@ extension Layer {
           "axis", default: 0, in: .between(0, 7), meaning: "axis of a row, from 0")
         return try named(.concatenate(axis: axis), section)
       },
+      Alternative(
+        "embedding", meaning: "a trained row of a table for each whole number of the samples"
+      ) {
+        (section) throws(ConfigurationError) in
+        let count = try section.integer(
+          "count", in: .between(1, 1 << 24), meaning: "rows of the table; numbers are below it")
+        let units = try section.integer(
+          "units", in: .between(1, 1 << 20), meaning: "numbers of a row of the table")
+        let weight = try Initializer.read(
+          "weight", from: section, default: "normal", meaning: "initial values of the table")
+        return try named(.embedding(count: count, units: units, weight: weight), section)
+      },
       Alternative("slice", meaning: "a part of an axis") {
         (section) throws(ConfigurationError) in
         let axis = try section.integer(

@@ -2,8 +2,9 @@
 public struct Layer: Hashable, Sendable {
   /// What a layer computes.
   public enum Kind: Hashable, Sendable {
-    /// `y = x·Wᵀ + b`.
-    case affine(units: Int, bias: Bool, weight: Initializer, biasValue: Initializer)
+    /// `y = x·Wᵀ + b`; with `weightNorm` W is a direction and a length for each output.
+    case affine(
+      units: Int, bias: Bool, weight: Initializer, biasValue: Initializer, weightNorm: Bool = false)
     /// A function of each element.
     case activation(Activation)
     /// A function of each element with a number of its own, or composed of others.
@@ -34,6 +35,8 @@ public struct Layer: Hashable, Sendable {
     case slice(axis: Int, start: Int, end: Int?)
     /// Zeros before and after the elements of an axis of a row.
     case pad(axis: Int, before: Int, after: Int)
+    /// A trained row of a table for each number; these are whole, below `count`, and from the samples.
+    case embedding(count: Int, units: Int, weight: Initializer)
     /// Layers that are there several times one after the other, each time with parameters of their own.
     case repeated(times: Int, layers: [Layer])
   }
@@ -141,6 +144,7 @@ public struct Layer: Hashable, Sendable {
     case .concatenate: "concatenate"
     case .slice: "slice"
     case .pad: "pad"
+    case .embedding: "embedding"
     case .repeated: "repeat"
     }
   }

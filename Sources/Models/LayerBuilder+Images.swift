@@ -21,16 +21,20 @@ extension LayerBuilder {
     let output: Graph.Node
     if layer.isTransposed {
       let extents = try transposedExtents(shape, window, name: name)
-      let W = try parameter(
-        "weight", Shape([inputs, outputs / layer.groups] + kernel), layer.weight,
-        .weight)
+      let per = outputs / layer.groups
+      let W = try weight(
+        Shape([inputs, per] + kernel), layer.weight, isNormalized: layer.weightNorm,
+        WeightView(
+          groups: layer.groups, before: inputs / layer.groups, outputs: per,
+          after: kernel.reduce(1, *)))
       output = try graph.add(
         .convolutionInputGradient(convolution, extents: extents), [input, W])
     } else {
       try requireRoom(for: window, in: shape, name: name)
-      let W = try parameter(
-        "weight", Shape([outputs, inputs / layer.groups] + kernel), layer.weight,
-        .weight)
+      let W = try weight(
+        Shape([outputs, inputs / layer.groups] + kernel), layer.weight,
+        isNormalized: layer.weightNorm,
+        WeightView(groups: 1, before: 1, outputs: outputs, after: weightCount / outputs))
       output = try graph.convolution(input, weight: W, convolution)
     }
     let positions = layer.isTransposed ? shape : graph.shape(of: output).resolved(batch: 1)

@@ -15,6 +15,8 @@ struct LayerBuilder {
   private var entry: Wiring.Entry
   /// The names of the parameters that it has asked for, and the indices of these.
   private var requested: [(name: String, index: Int)] = []
+  /// The tables whose rows are named by numbers, and the nodes of these.
+  private(set) var tables: [(layer: String, count: Int, numbers: Graph.Node)] = []
   /// The floating-point operations of its products for one row.
   var flops = 0
 
@@ -74,9 +76,10 @@ struct LayerBuilder {
     of layer: Layer, name: String, _ input: Graph.Node
   ) throws -> Graph.Node {
     switch layer.kind {
-    case .affine(let units, let bias, let weight, let biasValue):
+    case .affine(let units, let bias, let weight, let biasValue, let weightNorm):
       return try affine(
-        input, name: name, units: units, bias: bias, weight: weight, biasValue: biasValue)
+        input, name: name, units: units, bias: bias, weight: weight, biasValue: biasValue,
+        weightNorm: weightNorm)
     case .activation(let activation):
       // Along the last axis of single numbers lie other rows.
       guard !activation.isAlongAxis || graph.shape(of: input).axisCount > 1 else {
@@ -98,6 +101,8 @@ struct LayerBuilder {
     case .localResponse(let size, let alpha, let beta, let k):
       return try localResponse(
         input, name: name, size: size, alpha: alpha, beta: beta, k: k)
+    case .embedding(let count, let units, let weight):
+      return try embedding(input, name: name, count: count, units: units, weight: weight)
     case .slice(let axis, let start, let end):
       return try slice(input, name: name, axis: axis, start: start, end: end)
     case .pad(let axis, let before, let after):
@@ -109,7 +114,7 @@ struct LayerBuilder {
 
   private mutating func affine(
     _ input: Graph.Node, name: String, units: Int, bias: Bool, weight: Initializer,
-    biasValue: Initializer
+    biasValue: Initializer, weightNorm: Bool
   ) throws -> Graph.Node {
     let shape = graph.shape(of: input)
     let inputs = shape.removing(axes: [0]).fixedCount
@@ -121,19 +126,42 @@ struct LayerBuilder {
     }
     flops = 2 * units * inputs
     let flat = try graph.reshape(input, to: [.batch, .fixed(inputs)])
-    let W = try parameter("weight", [units, inputs], weight, .weight)
+    let W = try self.weight(
+      [units, inputs], weight, isNormalized: weightNorm,
+      WeightView(groups: 1, before: 1, outputs: units, after: inputs))
     let b = bias ? try parameter("bias", [units], biasValue, .bias) : nil
     return try graph.affine(flat, weight: W, bias: b)
   }
 
+  /// Adds a row of a table for each number; the numbers are looked at when all layers are there.
+  private mutating func embedding(
+    _ input: Graph.Node, name: String, count: Int, units: Int, weight: Initializer
+  ) throws -> Graph.Node {
+    guard count > 0, units > 0 else {
+      throw ModelError.layer(
+        name, found: "\(count) rows of \(units) units", expected: "at least 1 of each")
+    }
+    let table = try parameter("weight", [count, units], weight, .weight)
+    tables.append((name, count, input))
+    return try graph.add(.embedding, [table, input])
+  }
+
   // MARK: Parameters.
+
+  /// The name of the layer whose nodes are being added.
+  var name: String { entry.name }
+
+  /// The path of a parameter of the layer, or of the layer it shares with.
+  func parameterPath(_ name: String) -> String {
+    (entry.sharedEntry.map { entries[$0].name } ?? entry.name) + "/" + name
+  }
 
   /// Adds a parameter of the layer, or finds that of the layer it shares with.
   mutating func parameter(
     _ name: String, _ shape: Shape, _ initializer: Initializer, _ kind: Network.Parameter.Kind
   ) throws -> Graph.Node {
     guard let owner = entry.sharedEntry.map({ entries[$0].name }) else {
-      let path = "\(entry.name)/\(name)"
+      let path = parameterPath(name)
       let node = try graph.parameter(path, shape: SymbolicShape(shape))
       requested.append((name, parameters.count))
       parameters.append(
@@ -142,7 +170,7 @@ struct LayerBuilder {
           learningRateFactor: entry.learningRateFactor, isFrozen: entry.isFrozen))
       return node
     }
-    guard let index = parameters.firstIndex(where: { $0.name == "\(owner)/\(name)" }) else {
+    guard let index = parameters.firstIndex(where: { $0.name == parameterPath(name) }) else {
       throw ModelError.layer(
         entry.name, found: "no \(name) in '\(owner)', whose parameters it shares",
         expected: "one of shape \(shape)")
@@ -199,7 +227,8 @@ extension Layer.Kind {
     switch self {
     case .add, .multiply, .concatenate: true
     case .affine, .activation, .curve, .convolution, .pooling, .globalAveragePool, .flatten,
-      .reshape, .permute, .normalization, .localResponse, .slice, .pad, .repeated:
+      .reshape, .permute, .normalization, .localResponse, .slice, .pad, .embedding,
+      .repeated:
       false
     }
   }

@@ -78,6 +78,8 @@ public struct Network: Sendable {
   public let gradients: [Graph.Node]
   /// All parameters, in the order of the layers.
   public let parameters: [Parameter]
+  /// The elements of a sample that must be whole numbers, one item per table whose rows they name.
+  public let wholeNumbers: [WholeNumbers]
   /// The layers, in order.
   public let layers: [LayerSummary]
   /// What is minimised.
@@ -98,8 +100,35 @@ public struct Network: Sendable {
   public init(
     layers: [Layer], loss lossKind: LossKind, sampleShape: Shape, targets: Targets
   ) throws(ModelError) {
+    self = try Network.withModelErrors {
+      try Network(building: layers, lossKind, sampleShape, targets)
+    }
+  }
+
+  /// The shape of what the last of some layers gives for one row.
+  ///
+  /// - Parameters:
+  ///   - layers: The layers, in order, at least one.
+  ///   - sampleShape: The shape of one sample.
+  /// - Returns: The shape, without the batch.
+  /// - Throws: ``ModelError``.
+  public static func outputShape(
+    of layers: [Layer], sampleShape: Shape
+  ) throws(ModelError) -> Shape {
+    try withModelErrors {
+      let wiring = try Wiring(layers)
+      let builder = try LayerBuilder(wiring, sampleShape: sampleShape)
+      let output = builder.graph.shape(of: builder.values[wiring.output])
+      return output.removing(axes: [0]).resolved(batch: 1)
+    }
+  }
+
+  /// Does `body`, with its errors as those of models.
+  private static func withModelErrors<Result>(
+    _ body: () throws -> Result
+  ) throws(ModelError) -> Result {
     do {
-      try self.init(building: layers, lossKind, sampleShape, targets)
+      return try body()
     } catch let error as ModelError {
       throw error
     } catch let error as GraphError {
@@ -116,6 +145,7 @@ public struct Network: Sendable {
     var builder = try LayerBuilder(wiring, sampleShape: sampleShape)
     let node = builder.values[wiring.output]
     let outputs = builder.graph.shape(of: node)
+    wholeNumbers = try builder.wholeNumbers(sampleShape: sampleShape)
     builder.graph.layer = "loss"
     let (lossNode, weightNode) = try builder.loss(lossKind, of: node, targets: targets)
     let trainable = builder.parameters.filter { !$0.isFrozen }

@@ -63,7 +63,7 @@ extension TrainingError: ExitStatusProviding {
       .nonfiniteParameters, .environmentChanged, .badAugmentation:
       78
     case .badTop(let key, _, _): key.hasPrefix("--") ? 64 : 78
-    case .splitsDiffer, .dataChanged, .badRecord, .noGoodCheckpoint: 65
+    case .splitsDiffer, .dataChanged, .noTableRow, .badRecord, .noGoodCheckpoint: 65
     }
   }
 }

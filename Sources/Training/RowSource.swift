@@ -86,13 +86,25 @@ public final class RandomRows: RowSource {
   ///   - sampleShape: The shape of a sample.
   ///   - targets: What a row is compared with.
   ///   - classCount: The number of classes that labels are drawn from.
-  public init(_ count: Int, sampleShape: Shape, targets: Network.Targets, classCount: Int) {
+  ///   - wholeNumbers: The elements of a sample that name rows of tables.
+  public init(
+    _ count: Int, sampleShape: Shape, targets: Network.Targets, classCount: Int,
+    wholeNumbers: [Network.WholeNumbers] = []
+  ) {
     rowCount = count
     sampleCount = sampleShape.count
     self.targets = targets
     self.classCount = classCount
     let draws = RandomDraws(seed: 1, stream: randomStream("random rows"))
-    samples = (0..<count * sampleCount).map { draws.uniform(at: $0) }
+    var samples = (0..<count * sampleCount).map { draws.uniform(at: $0) }
+    for row in 0..<count {
+      for numbers in wholeNumbers {
+        for element in numbers.elements {
+          samples[row * sampleCount + element] = Float((row + 7 * element) % numbers.count)
+        }
+      }
+    }
+    self.samples = samples
   }
 
   /// Writes the samples and targets of some rows.

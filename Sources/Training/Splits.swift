@@ -85,18 +85,47 @@ public struct Splits {
       targets: targets, fingerprints: fingerprints, descriptions: descriptions)
   }
 
-  /// Checks that every label is one of the network's classes.
+  /// Checks that every label is one of the network's classes, and that numbers which name rows of tables
+  /// do so.
   ///
-  /// - Throws: `DatasetError` naming the file, the row and the label.
-  func validateLabels(_ network: Network) throws {
-    guard targets == .labels else { return }
-    for rows in [train, validation, test] {
-      try (rows as? DatasetRows)?.dataset.validateLabels(classCount: network.outputCount)
+  /// - Throws: `DatasetError` or ``TrainingError`` naming the file, the row and what is found there.
+  func validate(for network: Network) throws {
+    let datasets = [train, validation, test].compactMap { ($0 as? DatasetRows)?.dataset }
+    for dataset in datasets {
+      if targets == .labels { try dataset.validateLabels(classCount: network.outputCount) }
+      try dataset.validateNumbers(for: network)
     }
   }
 }
 
 extension Dataset {
+  /// Checks that the elements of samples which name rows of tables do so.
+  ///
+  /// - Throws: ``TrainingError/noTableRow(path:row:element:found:layer:count:)``, `DatasetError`.
+  /// - Complexity: O(elements of all rows), nothing for models without tables.
+  func validateNumbers(for network: Network) throws {
+    guard !network.wholeNumbers.isEmpty else { return }
+    let (length, blockLength) = (sampleShape.count, 256)
+    let samples = FloatBuffer(count: length * blockLength)
+    for start in stride(from: 0, to: rowCount, by: blockLength) {
+      let rows = Array(start..<min(start + blockLength, rowCount))
+      try rows.withUnsafeBufferPointer { try readSamples(rows: $0, into: samples.pointer) }
+      for numbers in network.wholeNumbers {
+        for (index, row) in rows.enumerated() {
+          for element in numbers.elements {
+            let found = samples.pointer[index * length + element]
+            guard found < 0 || found >= Float(numbers.count) || found != found.rounded() else {
+              continue
+            }
+            throw TrainingError.noTableRow(
+              path: path, row: row, element: element, found: found, layer: numbers.layer,
+              count: numbers.count)
+          }
+        }
+      }
+    }
+  }
+
   /// The path, rows and shape, on one line.
   var summary: String {
     "\(path), \(rowCount) rows of \(sampleShape), \(matchedRule)"

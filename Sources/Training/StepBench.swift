@@ -165,7 +165,7 @@ package final class BenchSteps {
       communicator: communicator)
     rows = RandomRows(
       4 * batchSize, sampleShape: network.sampleShape, targets: targets,
-      classCount: network.outputCount)
+      classCount: network.outputCount, wholeNumbers: network.wholeNumbers)
     self.batchSize = batchSize
   }
 

@@ -71,6 +71,7 @@ public struct TrainedModel {
         path, "samples of shape \(dataset.sampleShape)", "the data of the checkpoint",
         "\(network.sampleShape)")
     }
+    try dataset.validateNumbers(for: network)
     if needsTargets {
       try dataset.requireTargets()
       let found = try Network.Targets(dataset)

@@ -27,6 +27,8 @@ public enum TrainingError: Error {
   case badTop(key: String, found: Int, classCount: Int?)
   /// Samples cannot be changed as the configuration asks for.
   case badAugmentation(key: String, found: String, expected: String)
+  /// A number of a sample names no row of the table of a layer.
+  case noTableRow(path: String, row: Int, element: Int, found: Float, layer: String, count: Int)
   /// The record of a checkpoint lacks something or holds what cannot be.
   case badRecord(path: String, fault: String)
 }
@@ -69,6 +71,9 @@ extension TrainingError: CustomStringConvertible {
         + (classCount.map { "at most \($0), the number of classes" } ?? "none without class labels")
     case .badAugmentation(let key, let found, let expected):
       "\(key) \(found), expected \(expected)"
+    case .noTableRow(let path, let row, let element, let found, let layer, let count):
+      "\(path): row \(row) of the samples holds \(found) at element \(element), expected a whole "
+        + "number within 0..<\(count), which layer '\(layer)' has"
     case .badRecord(let path, let fault):
       "\(path): \(fault)"
     }

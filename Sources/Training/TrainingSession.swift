@@ -114,8 +114,8 @@ public final class TrainingSession {
       let network = try Network(
         layers: configuration.model, loss: configuration.loss, sampleShape: splits.sampleShape,
         targets: splits.targets)
-      try splits.validateLabels(network)
       try configuration.data.augmentation.requireFit(splits.sampleShape)
+      try splits.validate(for: network)
       try network.requireTop(configuration.evaluationTop, key: "evaluation.top")
       try network.requireMemory(
         for: configuration.optimizer, isSharded: configuration.isSharded,

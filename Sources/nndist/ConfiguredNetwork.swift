@@ -25,11 +25,8 @@ func configuredNetwork(
       layers: configuration.model, loss: configuration.loss, sampleShape: splits.sampleShape,
       targets: splits.targets)
   }
-  // Without data a row has as many responses as the last affine layer has units.
-  var outputs = sampleShape.count
-  for layer in configuration.model {
-    if case .affine(let units, _, _, _) = layer.kind { outputs = units }
-  }
+  // Without data a row has as many responses as the model has outputs.
+  let outputs = try Network.outputShape(of: configuration.model, sampleShape: sampleShape).count
   return try Network(
     layers: configuration.model, loss: configuration.loss, sampleShape: sampleShape,
     targets: responses.map { .responses($0) }

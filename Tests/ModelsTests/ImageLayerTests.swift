@@ -14,6 +14,8 @@ struct LayerReference: Decodable, Sendable, CustomStringConvertible {
   let sample: [Int]
   let losses: [Double]
   let gradients: [Double]
+  /// The mean over the rows of a loss that weighs them.
+  let mean: Double?
   var description: String { name }
 
   static func all() throws -> [LayerReference] {
@@ -74,6 +76,103 @@ private let configurations = [
     - avg_pool1d: 2
     - affine: 3
   """,
+  "residual": """
+  model:
+    - conv2d: { channels: 4, kernel: 3, padding: 1 }
+      name: stem
+    - repeat:
+        times: 2
+        layers:
+          - conv2d: { channels: 4, kernel: 3, padding: 1 }
+          - relu
+          - conv2d: { channels: 4, kernel: 1 }
+          - add:
+            from: [input, conv2d2]
+          - relu
+      name: block
+    - global_avg_pool:
+      from: stem
+    - affine: 4
+    - sigmoid
+    - reshape: [4, 1, 1]
+      name: gate
+    - multiply:
+      from: [block, gate]
+      name: gated
+    - slice: { axis: 0, start: 1, end: 3 }
+      from: block
+    - slice: { axis: 2, end: 4 }
+    - pad: { axis: 2, before: 1, after: 1 }
+    - concatenate:
+      from: [gated, stem, pad1]
+    - global_avg_pool
+    - affine: 3
+  """,
+  "shared": """
+  model:
+    - slice: { end: 2 }
+      name: front
+    - slice: { start: 2 }
+      name: back
+      from: samples
+    - conv2d: { channels: 3, kernel: 3 }
+      name: a
+      from: front
+    - conv2d: { channels: 3, kernel: 3 }
+      name: c
+      from: back
+      share: a
+    - multiply:
+      from: [a, c]
+    - add:
+      from: [multiply1, a]
+    - affine: 5
+    - tanh
+    - affine: 5
+      name: twice
+    - tanh
+    - affine: 5
+      share: twice
+    - affine: 3
+  """,
+  "words": """
+  model:
+    - slice: { end: 3 }
+    - embedding: { count: 7, units: 4 }
+      name: table
+    - permute: [1, 0]
+    - conv1d: { channels: 3, kernel: 2 }
+    - flatten:
+      name: words
+    - slice: { end: 1 }
+      from: samples
+    - embedding: { count: 7, units: 4 }
+      share: table
+    - flatten:
+      name: first
+    - slice: { start: 3 }
+      from: samples
+      name: numbers
+    - concatenate:
+      from: [words, first, numbers]
+    - affine: 3
+  """,
+  "weight_norm": """
+  model:
+    - conv2d: { channels: 4, kernel: 3, padding: 1, groups: 2, weight_norm: true }
+    - relu
+    - conv_transpose2d: { channels: 6, kernel: 2, groups: 2, weight_norm: true }
+    - tanh
+    - affine: { units: 3, weight_norm: true }
+  """,
+]
+
+/// Losses with keys of their own, of four rows or, of responses, three.
+private let losses: [String: LossKind] = [
+  "label_smoothing": .crossEntropy(labelSmoothing: 0.2, classWeights: nil),
+  "class_weights": .crossEntropy(labelSmoothing: 0, classWeights: [0.5, 2, 1.25]),
+  "both": .crossEntropy(labelSmoothing: 0.3, classWeights: [0.5, 2, 1.25]),
+  "huber with delta": .huber(delta: 0.4),
 ]
 
 private func layers(_ text: String) throws -> [Layer] {
@@ -95,11 +194,15 @@ private func numbers(_ shape: Shape, salt: Int, scale: Double = 1) -> Tensor {
 
 @Suite("Layers of images and losses")
 struct ImageLayerTests {
+  private func loss(_ reference: LayerReference) -> LossKind? {
+    LossKind(word: reference.name) ?? losses[reference.name]
+  }
+
   private func network(_ reference: LayerReference) throws -> Network {
-    if let loss = LossKind(word: reference.name) {
+    if let loss = loss(reference) {
       return try Network(
-        layers: [.affine(2)], loss: loss, sampleShape: Shape(reference.sample),
-        targets: .responses(2))
+        layers: [.affine(loss.takesLabels ? 3 : 2)], loss: loss,
+        sampleShape: Shape(reference.sample), targets: loss.takesLabels ? .labels : .responses(2))
     }
     return try Network(
       layers: layers(configurations[reference.name] ?? ""), loss: .softmaxCrossEntropy,
@@ -107,14 +210,23 @@ struct ImageLayerTests {
   }
 
   private func values(_ network: Network, _ reference: LayerReference) -> [String: Tensor] {
-    let isLoss = LossKind(word: reference.name) != nil
+    let loss = loss(reference)
+    let rows = reference.losses.count
     let responses = numbers([3, 2], salt: 6).values.map { ($0 + 1) / 2 }
+    let labels = (0..<rows).map { [0.0, 1, 2, 1][$0] }
     var values = [
       Network.samplesName: numbers(
-        Shape([3] + reference.sample), salt: 5, scale: isLoss ? 4 : 1),
-      Network.targetsName: isLoss
-        ? Tensor(shape: [3, 2], values: responses) : Tensor(shape: [3], values: [0, 1, 2]),
+        Shape([rows] + reference.sample), salt: 5, scale: loss == nil ? 1 : 4),
+      Network.targetsName: loss?.takesLabels == false
+        ? Tensor(shape: [3, 2], values: responses) : Tensor(shape: [rows], values: labels),
     ]
+    if reference.name == "words" {
+      var samples = values[Network.samplesName]?.values ?? []
+      for (row, words) in [[0.0, 6, 3], [3, 3, 5], [2, 0, 3]].enumerated() {
+        samples.replaceSubrange(5 * row..<5 * row + 3, with: words)
+      }
+      values[Network.samplesName] = Tensor(shape: [3, 5], values: samples)
+    }
     for (index, parameter) in network.parameters.enumerated() {
       values[parameter.name] = numbers(parameter.shape, salt: 31 + index, scale: 0.5)
     }
@@ -131,8 +243,16 @@ struct ImageLayerTests {
   func interpreter(_ reference: LayerReference) throws {
     let network = try network(reference)
     try #require(network.parameters.count == reference.gradients.count)
+    let values = values(network, reference)
     let results = try network.graph.evaluate(
-      [network.loss] + network.gradients, with: values(network, reference), batch: 3)
+      [network.loss] + network.gradients, with: values, batch: reference.losses.count)
+    if let mean = reference.mean {
+      let weight =
+        try network.rowWeight.map { try network.graph.evaluate([$0], with: values)[0].values }
+        ?? Array(repeating: 1, count: reference.losses.count)
+      let found = reference.losses.reduce(0, +) / weight.reduce(0, +)
+      #expect(isClose(found, mean, tolerance: 1e-11), "\(found) \(mean)")
+    }
     for (found, expected) in zip(results[0].values, reference.losses) {
       #expect(isClose(found, expected, tolerance: 1e-11), "\(found) \(expected)")
     }
@@ -150,7 +270,7 @@ struct ImageLayerTests {
     let values = values(network, reference)
     let layout = network.layout
     let plan = try Plan(
-      network.graph, batch: 3, values: [network.loss],
+      network.graph, batch: reference.losses.count, values: [network.loss],
       gradients: zip(network.trainableParameters, network.gradients).map { ($0.name, $1) },
       layout: layout,
       arena: Arena())

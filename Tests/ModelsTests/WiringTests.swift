@@ -235,6 +235,25 @@ struct WiringTests {
           + "expected them at the layer it shares with"
       ),
       (
+        "[{affine: 4}, {embedding: {count: 5, units: 2}}, {affine: 2}]",
+        "layer 'embedding1': found numbers that are add of 'affine1', "
+          + "expected those of the samples, at most sliced, permuted or in another shape"
+      ),
+      (
+        "[flatten, {affine: {units: 4, weight: zeros, weight_norm: true}}]",
+        "layer 'affine1': found 'weight_norm' of initial weights 0, "
+          + "expected others, to divide by their norm"
+      ),
+      (
+        "[{affine: 4}, {affine: {units: 4, weight_norm: true}, share: affine1}]",
+        "layer 'affine2': found no weight_direction in 'affine1', whose parameters it shares, "
+          + "expected one of shape [4, 4]"
+      ),
+      (
+        "[{embedding: {units: 2}}]",
+        "run.yaml:1: missing key 'model.0.embedding.count', expected an integer from 1 to 16777216"
+      ),
+      (
         "[{repeat: {times: 2, layers: [{afine: 4}]}}]",
         "run.yaml:1: 'model.0.repeat.layers.0': unknown layer 'afine'; did you mean 'affine'?"
       ),
@@ -250,6 +269,47 @@ struct WiringTests {
     ])
   func refusals(_ model: String, _ message: String) {
     #expect(problem(model) == message)
+  }
+
+  @Test("numbers that name rows of tables are known by their places in a sample")
+  func wholeNumbers() throws {
+    let found = try network(
+      """
+      [{slice: {axis: 2, start: 1, end: 3}}, {permute: [2, 0, 1]}, {slice: {axis: 2, start: 5}}, \
+      {embedding: {count: 9, units: 2}, name: first}, {slice: {start: 1}, from: samples}, flatten, \
+      {slice: {end: 2}}, {embedding: {count: 3, units: 1}}, {flatten: , from: first}, \
+      {flatten: , from: embedding2}, {concatenate: , from: [flatten2, flatten3]}]
+      """)
+    #expect(found.wholeNumbers.map(\.layer) == ["first", "embedding2"])
+    #expect(found.wholeNumbers.map(\.count) == [9, 3])
+    #expect(found.wholeNumbers.map(\.elements) == [[26, 56, 27, 57], [30, 31]])
+    #expect(found.layers.first { $0.name == "first" }?.outputShape == [2, 2, 1, 2])
+    #expect(try network("[{affine: 2}]").wholeNumbers.isEmpty)
+  }
+
+  @Test(
+    "normalised weights begin as they would without", arguments: ["conv2d", "conv_transpose2d"])
+  func weightNorm(kind: String) throws {
+    let found = try network(
+      "[{\(kind): {channels: 6, kernel: 3, groups: 2, weight_norm: true}}, {affine: 2}]")
+    #expect(
+      found.parameters.prefix(3).map { String($0.name.dropFirst(kind.count + 2)) }
+        == ["weight_direction", "weight_scale", "bias"])
+    #expect(found.parameters.prefix(3).map(\.kind) == [.weight, .normalization, .bias])
+    let vector = FloatBuffer(count: found.layout.count)
+    found.writeInitialValues(into: vector, seed: 3)
+    let (v, g) = (found.layout.ranges[0], found.layout.ranges[1])
+    #expect(g.shape == [6])
+    let area = 9
+    for output in 0..<6 {
+      var square = 0.0
+      for index in v.indices {
+        // [out, in / groups, ...] or [in, out / groups, ...]: here each has one input per group.
+        let value = Double(vector.pointer[index])
+        if (index - v.offset) / area == output { square += value * value }
+      }
+      #expect(abs(Double(vector.pointer[g.offset + output]) - square.squareRoot()) < 1e-6)
+    }
   }
 
   @Test("resolved configurations read back as the same layers")

@@ -54,6 +54,26 @@ class Net:
         return function(x, w, self.parameter(channels), **options)
 
 
+    def conv_with_norm(self, x, channels, kernel, **options):
+        groups = options.get("groups", 1)
+        v = self.parameter(channels, x.shape[1] // groups, kernel, kernel)
+        w = torch._weight_norm(v, self.parameter(channels).reshape(-1, 1, 1, 1), 0)
+        return F.conv2d(x, w, self.parameter(channels), **options)
+
+    def affine_with_norm(self, x, units):
+        x = x.flatten(1)
+        v = self.parameter(units, x.shape[1])
+        return F.linear(x, torch._weight_norm(v, self.parameter(units, 1), 0), self.parameter(units))
+
+    def transposed_with_norm(self, x, channels, kernel, groups):
+        """Normalised by output, which for transposed weights is not PyTorch's axis."""
+        v = self.parameter(x.shape[1], channels // groups, kernel, kernel)
+        g = self.parameter(channels).reshape(groups, 1, channels // groups, 1, 1)
+        seen = v.reshape(groups, -1, *v.shape[1:])
+        w = (seen * g / seen.pow(2).sum((1, 3, 4), keepdim=True).sqrt()).reshape(v.shape)
+        return F.conv_transpose2d(x, w, self.parameter(channels), groups=groups)
+
+
 def hard_sigmoid(x):
     """Written out: the gradient of PyTorch's own has 1/6 in 32 bits."""
     return F.relu6(x + 3) / 6
@@ -95,13 +115,58 @@ def signals(net, x):
     return net.affine(x, 3)
 
 
+def residual(net, x):
+    """A stem, two residual blocks, a squeeze-and-excitation gate of the stem, and a skip to the head."""
+    stem = x = net.conv(x, 4, 3, padding=1)
+    for _ in range(2):
+        y = F.relu(net.conv(x, 4, 3, padding=1))
+        y = net.conv(y, 4, 1)
+        x = F.relu(x + y)
+    gate = torch.sigmoid(net.affine(stem.mean((2, 3)), 4))[:, :, None, None]
+    x = torch.cat([x * gate, stem, F.pad(x[:, 1:3, :, :4], (1, 1))], 1)
+    return net.affine(x.mean((2, 3)), 3)
+
+
+def shared(net, x):
+    """One affine layer twice, one convolution on both halves of the channels."""
+    w, b = net.parameter(3, 2, 3, 3), net.parameter(3)
+    a, c = F.conv2d(x[:, :2], w, b), F.conv2d(x[:, 2:], w, b)
+    x = torch.tanh(net.affine(a * c + a, 5))
+    w, b = net.parameter(5, 5), net.parameter(5)
+    x = F.linear(torch.tanh(F.linear(x, w, b)), w, b)
+    return net.affine(x, 3)
+
+
+def words(net, x):
+    """Three words and two numbers a row; the table is used once more for the first word."""
+    index = x[:, :3].long()
+    table = net.parameter(7, 4)
+    words = F.embedding(index, table)
+    words = net.conv(words.permute(0, 2, 1), 3, 2)
+    first = F.embedding(index[:, :1], table).flatten(1)
+    return net.affine(torch.cat([words.flatten(1), first, x[:, 3:]], 1), 3)
+
+
+def weight_norm(net, x):
+    x = F.relu(net.conv_with_norm(x, 4, 3, padding=1, groups=2))
+    x = torch.tanh(net.transposed_with_norm(x, 6, 2, 2))
+    return net.affine_with_norm(x, 3)
+
+
+def word_samples(shape):
+    samples = numbers((3, *shape), 5)
+    samples[:, :3] = torch.tensor([[0, 6, 3], [3, 3, 5], [2, 0, 3]])
+    return samples
+
+
 result = []
 for name, build, shape in [
     ("lenet", lenet, (1, 8, 9)), ("windows", windows, (2, 9, 8)), ("norms", norms, (2, 5, 4)),
-    ("signals", signals, (3, 13)),
+    ("signals", signals, (3, 13)), ("residual", residual, (2, 5, 6)), ("shared", shared, (4, 4, 5)),
+    ("words", words, (5,)), ("weight_norm", weight_norm, (2, 4, 5)),
 ]:
     net = Net()
-    samples = numbers((3, *shape), 5)
+    samples = word_samples(shape) if name == "words" else numbers((3, *shape), 5)
     labels = torch.arange(3) % 3
     losses = F.cross_entropy(build(net, samples), labels, reduction="none")
     losses.sum().backward()
@@ -122,4 +187,27 @@ for name, loss in LOSSES.items():
         "name": name, "sample": [4], "losses": losses.tolist(),
         "gradients": [weighted(p.grad) for p in net.parameters],
     })
+CLASS_LOSSES = {
+    "label_smoothing": {"label_smoothing": 0.2},
+    "class_weights": {"weight": torch.tensor([0.5, 2.0, 1.25])},
+    "both": {"label_smoothing": 0.3, "weight": torch.tensor([0.5, 2.0, 1.25])},
+}
+for name, options in CLASS_LOSSES.items():
+    net = Net()
+    outputs, labels = net.affine(numbers((4, 4), 5, 4), 3), torch.tensor([0, 1, 2, 1])
+    losses = F.cross_entropy(outputs, labels, reduction="none", **options)
+    losses.sum().backward()
+    result.append({
+        "name": name, "sample": [4], "losses": losses.tolist(),
+        "gradients": [weighted(p.grad) for p in net.parameters],
+        "mean": F.cross_entropy(outputs, labels, **options).item(),
+    })
+net = Net()
+samples, targets = numbers((3, 4), 5, 4), (numbers((3, 2), 6) + 1) / 2
+losses = F.huber_loss(net.affine(samples, 2), targets, reduction="none", delta=0.4).mean(1)
+losses.sum().backward()
+result.append({
+    "name": "huber with delta", "sample": [4], "losses": losses.tolist(),
+    "gradients": [weighted(p.grad) for p in net.parameters],
+})
 print(json.dumps(result, indent=1))
