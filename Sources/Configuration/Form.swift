@@ -96,6 +96,20 @@ public struct Form<Value> {
     }
   }
 
+  /// A list of different words out of a few; a single one may stand without brackets.
+  public static func words(_ choices: [String], _ make: @escaping ([String]) -> Value) -> Form {
+    let expected = "a list of words out of \(choices.joined(separator: ", "))"
+    return Form(expected: expected, words: choices, sample: make([])) { found, _ in
+      var words: [String] = []
+      for element in elements(of: found, 0...choices.count) {
+        guard case .string(let word) = element, choices.contains(word), !words.contains(word)
+        else { return nil }
+        words.append(word)
+      }
+      return (make(words), .list(words.map { .string($0) }))
+    }
+  }
+
   /// The path of a file, made absolute: it is relative to the folder of the configuration.
   public static func path(
     expected: String = "the path of a file", _ make: @escaping (String) -> Value

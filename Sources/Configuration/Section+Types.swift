@@ -93,6 +93,15 @@ extension Section {
       default: `default`.map { .string($0.rawValue) }, meaning: meaning)
   }
 
+  /// Reads a list of different words out of a few; a single one may stand without brackets.
+  public func words(
+    _ key: String, _ choices: [String], default: [String]? = nil, meaning: String
+  ) throws(ConfigurationError) -> [String] {
+    try value(
+      key, [.words(choices) { $0 }], default: `default`.map { .list($0.map { .string($0) }) },
+      meaning: meaning)
+  }
+
   /// Reads a list of whole numbers; where one is allowed it may stand without brackets.
   public func integers(
     _ key: String, default: [Int]? = nil, in range: IntegerRange = .any,

@@ -38,22 +38,14 @@ public enum FlatSum {
   /// - Returns: The sum of their squares.
   public static func sumOfSquares(ofBlock a: UnsafePointer<Float>, count: Int) -> Double {
     precondition(count <= blockLength, "block of \(count) elements")
-    var sum = SIMD8<Double>(repeating: 0)
+    var sum = SquareSum()
     var i = 0
     while i &+ laneCount <= count {
-      let x = load(a + i)
-      let (low, high) = (SIMD8<Double>(x.lowHalf), SIMD8<Double>(x.highHalf))
-      sum = (sum + low * low) + high * high
+      sum.add(load(a + i))
       i &+= laneCount
     }
-    if i < count {
-      let x = load(a + i, first: count &- i)
-      let (low, high) = (SIMD8<Double>(x.lowHalf), SIMD8<Double>(x.highHalf))
-      sum = (sum + low * low) + high * high
-    }
-    let four = sum.lowHalf + sum.highHalf
-    let two = four.lowHalf + four.highHalf
-    return two[0] + two[1]
+    if i < count { sum.add(load(a + i, first: count &- i)) }
+    return sum.value
   }
 
   /// Returns the sum of one value per block in the tree of neighbours: left plus right, an odd one
@@ -83,5 +75,22 @@ public enum FlatSum {
       if laneSum(probe) != 0 { return false }
     }
     return true
+  }
+}
+
+/// A sum of squares in `Double`: eight lanes add every eighth element in order and are then added in
+/// halves.
+struct SquareSum {
+  private var lanes = SIMD8<Double>(repeating: 0)
+
+  @inline(__always) mutating func add(_ x: Lanes) {
+    let (low, high) = (SIMD8<Double>(x.lowHalf), SIMD8<Double>(x.highHalf))
+    lanes = (lanes + low * low) + high * high
+  }
+
+  var value: Double {
+    let four = lanes.lowHalf + lanes.highHalf
+    let two = four.lowHalf + four.highHalf
+    return two[0] + two[1]
   }
 }

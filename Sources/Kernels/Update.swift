@@ -1,18 +1,18 @@
 // One step of an optimiser over a range of flat vectors.
 
-import CVectors
 import Numerics
 
 /// Updates of parameters, in one pass over all vectors.
 ///
 /// Formulas and order of operations are PyTorch's, in `Float`, with hyper-parameters rounded to
 /// `Float` once. The gradient comes as a sum over rows; it is multiplied by `gradientScale`, one over
-/// the summed weight, first of all. Elements do not depend on one another, so ranges may be shared
+/// the summed weight, first of all. Then the slopes of penalties are added: `decay·p` of `decay/2·p²`,
+/// `l1·sign(p)` of `l1·|p|`, with 0 at 0. Elements do not depend on one another, so ranges may be shared
 /// out in any way. No allocation.
 public enum Update {
   /// Takes one step of stochastic gradient descent.
   ///
-  /// `g ← scale·g + decay·p`; with momentum `v ← μ·v + g` and `g ← v`, or `g + μ·v` for Nesterov;
+  /// `g ← scale·g + decay·p + l1·sign(p)`; with momentum `v ← μ·v + g` and `g ← v`, or `g + μ·v` for Nesterov;
   /// `p ← p − η·g`. The momentum starts as zeros.
   /// Source: https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html.
   ///
@@ -25,19 +25,34 @@ public enum Update {
   ///   - momentumFactor: The momentum factor `μ`.
   ///   - nesterov: Whether the step looks ahead.
   ///   - weightDecay: The factor of the parameters in the gradient.
+  ///   - l1: The factor of their signs in the gradient.
   ///   - gradientScale: One over the summed weight.
   public static func sgd(
     parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
     momentum: UnsafeMutablePointer<Float>?, count: Int, learningRate: Double,
-    momentumFactor: Double, nesterov: Bool, weightDecay: Double, gradientScale: Double
+    momentumFactor: Double, nesterov: Bool, weightDecay: Double, l1: Double = 0,
+    gradientScale: Double
+  ) {
+    @inline(__always) func run(_ penalties: some Penalties) {
+      sgd(
+        parameters, gradient, momentum, count: count, learningRate: learningRate,
+        momentumFactor: momentumFactor, nesterov: nesterov, penalties)
+    }
+    let decay = Decay(scale: gradientScale, decay: weightDecay)
+    if l1 == 0 { run(decay) } else { run(DecayAndSign(decay, l1: l1)) }
+  }
+
+  @inline(__always)
+  private static func sgd(
+    _ parameters: UnsafeMutablePointer<Float>, _ gradient: UnsafePointer<Float>,
+    _ momentum: UnsafeMutablePointer<Float>?, count: Int, learningRate: Double,
+    momentumFactor: Double, nesterov: Bool, _ penalties: some Penalties
   ) {
     let rate = Lanes(repeating: Float(learningRate))
     let mu = Lanes(repeating: Float(momentumFactor))
-    let decay = Lanes(repeating: Float(weightDecay))
-    let scale = Lanes(repeating: Float(gradientScale))
     guard let momentum else {
       forEachLanes(parameters, gradient, into: parameters, count: count) { p, g in
-        p - rate * (g * scale + decay * p)
+        p - rate * penalties.gradient(g, p)
       }
       return
     }
@@ -46,22 +61,18 @@ public enum Update {
     let ofMomentum = Lanes(repeating: nesterov ? Float(momentumFactor) : 1)
     @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
       let p = access.load(parameters + i)
-      let g = access.load(gradient + i) * scale + decay * p
+      let g = penalties.gradient(access.load(gradient + i), p)
       let v = mu * access.load(momentum + i) + g
       access.store(v, momentum + i)
       access.store(p - rate * (ofGradient * g + ofMomentum * v), parameters + i)
     }
-    var i = 0
-    while i &+ laneCount <= count {
-      update(i, AllLanes())
-      i &+= laneCount
-    }
-    if i < count { update(i, FirstLanes(count: count &- i)) }
+    forEachIndex(count, update, update)
   }
 
   /// Takes one step of Adam, or of AdamW.
   ///
   /// `g ← scale·g`; then `p ← p − η·decay·p` if decoupled (AdamW), else `g ← g + decay·p` (Adam);
+  /// `g ← g + l1·sign(p)`;
   /// `m ← m + (1 − β₁)·(g − m)`; `v ← β₂·v + (1 − β₂)·g²`;
   /// `p ← p − η/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε)`. Both moments start as zeros.
   /// Source: https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html and AdamW.html.
@@ -79,42 +90,30 @@ public enum Update {
   ///   - epsilon: What keeps the divisor from zero.
   ///   - weightDecay: The factor of the parameters.
   ///   - decoupled: Whether the decay leaves the gradient alone.
+  ///   - l1: The factor of the parameters' signs in the gradient.
   ///   - gradientScale: One over the summed weight.
   public static func adam(
     parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
     first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>, count: Int, step: Int,
     learningRate: Double, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double,
-    decoupled: Bool, gradientScale: Double
+    decoupled: Bool, l1: Double = 0, gradientScale: Double
   ) {
-    precondition(step >= 1, "steps of Adam are counted from 1, not \(step)")
-    let correction1 = 1 - power(beta1, step)
-    let correction2 = (1 - power(beta2, step)).squareRoot()
-    let scale = Lanes(repeating: Float(gradientScale))
+    let moments = Moments(step: step, beta1: beta1, beta2: beta2, epsilon: epsilon)
     let keep = Lanes(repeating: decoupled ? Float(1 - learningRate * weightDecay) : 1)
-    let decay = Lanes(repeating: decoupled ? 0 : Float(weightDecay))
-    let gain1 = Lanes(repeating: Float(1 - beta1))
-    let factor2 = Lanes(repeating: Float(beta2))
-    let gain2 = Lanes(repeating: Float(1 - beta2))
-    let root2 = Lanes(repeating: Float(correction2))
-    let small = Lanes(repeating: Float(epsilon))
-    let rate = Lanes(repeating: Float(learningRate / correction1))
-    @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
-      let p = access.load(parameters + i) * keep
-      let g = access.load(gradient + i) * scale + decay * p
-      let oldFirst = access.load(first + i)
-      let m = oldFirst + gain1 * (g - oldFirst)
-      let v = access.load(second + i) * factor2 + gain2 * (g * g)
-      access.store(m, first + i)
-      access.store(v, second + i)
-      let divisor = cvectors_sqrt(v) / root2 + small
-      access.store(p - (rate * m) / divisor, parameters + i)
+    let rate = Lanes(repeating: Float(learningRate / moments.correction1))
+    @inline(__always) func run(_ penalties: some Penalties) {
+      @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
+        let p = access.load(parameters + i) * keep
+        let g = penalties.gradient(access.load(gradient + i), p)
+        let (m, v) = moments.advanced(access.load(first + i), access.load(second + i), by: g)
+        access.store(m, first + i)
+        access.store(v, second + i)
+        access.store(p - (rate * m) / moments.divisor(v), parameters + i)
+      }
+      forEachIndex(count, update, update)
     }
-    var i = 0
-    while i &+ laneCount <= count {
-      update(i, AllLanes())
-      i &+= laneCount
-    }
-    if i < count { update(i, FirstLanes(count: count &- i)) }
+    let decay = Decay(scale: gradientScale, decay: decoupled ? 0 : weightDecay)
+    if l1 == 0 { run(decay) } else { run(DecayAndSign(decay, l1: l1)) }
   }
 
   /// The power `baseⁿ` by repeated squaring, for `n ≥ 0`: the same bits everywhere.
@@ -126,28 +125,5 @@ public enum Update {
       rest >>= 1
     }
     return result
-  }
-}
-
-/// How sixteen elements, or the fewer that are left, are read and written.
-private protocol Access {
-  func load(_ p: UnsafePointer<Float>) -> Lanes
-  func store(_ x: Lanes, _ p: UnsafeMutablePointer<Float>)
-}
-
-private struct AllLanes: Access {
-  @inline(__always) func load(_ p: UnsafePointer<Float>) -> Lanes { Kernels.load(p) }
-  @inline(__always) func store(_ x: Lanes, _ p: UnsafeMutablePointer<Float>) {
-    Kernels.store(x, p)
-  }
-}
-
-private struct FirstLanes: Access {
-  let count: Int
-  @inline(__always) func load(_ p: UnsafePointer<Float>) -> Lanes {
-    Kernels.load(p, first: count)
-  }
-  @inline(__always) func store(_ x: Lanes, _ p: UnsafeMutablePointer<Float>) {
-    Kernels.store(x, p, first: count)
   }
 }

@@ -1,10 +1,10 @@
-import Tensors
+public import Tensors
 
 /// Which rank adds and updates which elements of the flat vectors.
 ///
 /// The vectors are cut into buckets, which are summed one after another, from the end to the beginning:
 /// the order in which a backward pass ends with them. Every rank owns a range of each bucket, on borders
-/// of cache lines; the ranges of a group's ranks are neighbours. It decides who works, never what the
+/// of cache lines or of blocks; the ranges of a group's ranks are neighbours. It decides who works, never what the
 /// answer is.
 public struct ElementDivision: Sendable {
   /// The ranks, by the groups that share memory.
@@ -13,6 +13,8 @@ public struct ElementDivision: Sendable {
   public let count: Int
   /// The ranges that are summed one after another, the last elements first.
   public let buckets: [Range<Int>]
+  /// What the index of the first element of each range that a rank owns is a multiple of.
+  public let alignment: Int
   /// The group and the place in it of each rank.
   private let places: [(group: Int, place: Int, inOrder: Int)]
 
@@ -21,12 +23,16 @@ public struct ElementDivision: Sendable {
   /// - Parameters:
   ///   - groups: The ranks, by the groups that share memory.
   ///   - count: The elements of a flat vector.
-  ///   - bucketLength: The most elements of a bucket; nil for one bucket.
-  public init(groups: [[Int]], count: Int, bucketLength: Int? = nil) {
+  ///   - bucketLength: The most elements of a bucket, rounded up; nil for one bucket.
+  ///   - alignment: What borders between buckets and ranks are multiples of: cache lines, or blocks of
+  ///     elements that are not to be cut.
+  public init(
+    groups: [[Int]], count: Int, bucketLength: Int? = nil, alignment: Int = FlatLayout.alignment
+  ) {
     self.groups = groups
     self.count = count
-    let length = max(bucketLength ?? count, FlatLayout.alignment)
-    let alignment = FlatLayout.alignment
+    self.alignment = alignment
+    let length = max(bucketLength ?? count, alignment)
     let rounded = (length + alignment - 1) / alignment * alignment
     var starts = Array(stride(from: 0, to: max(count, 1), by: rounded))
     starts.append(count)
@@ -82,7 +88,6 @@ public struct ElementDivision: Sendable {
   }
 
   private func share(of range: Range<Int>, owner: Int, owners: Int) -> Range<Int> {
-    let alignment = FlatLayout.alignment
     let lines = (range.count + alignment - 1) / alignment
     let share = evenShare(of: lines, owner: owner, owners: owners)
     func element(_ line: Int) -> Int {

@@ -252,16 +252,17 @@ final class GradientSum {
   /// - Parameters:
   ///   - elements: Within the owned range of the bucket; no two threads the same.
   ///   - bucket: The bucket.
+  ///   - isAdded: Whether they have been added in this step, so that the sums are there.
   ///   - receive: Gets successive ranges and where their sums are: the sum of element i at index i.
   /// - Complexity: One pass over the pieces; no allocation.
   func sum(
-    _ elements: Range<Int>, in bucket: Int,
+    _ elements: Range<Int>, in bucket: Int, isAdded: Bool = false,
     receive: (Range<Int>, UnsafeMutablePointer<Float>) -> Void
   ) {
     guard let slot = whole.slot else { return }
     for part in buckets[bucket].parts where part.elements.overlaps(elements) {
       let range = part.elements.clamped(to: elements)
-      var start = range.lowerBound
+      var start = isAdded ? range.upperBound : range.lowerBound
       while start < range.upperBound {
         let count = min(GradientSum.blockLength, range.upperBound - start)
         if staging.format == .bf16 {

@@ -8,14 +8,14 @@ extension Network {
   /// Memory that is asked for beyond it ends a process without a word, or all of the host with it.
   ///
   /// - Parameters:
-  ///   - rule: Says how many vectors the optimiser has, besides parameters and gradient.
+  ///   - optimizer: Says how many vectors there are besides parameters and gradient.
   ///   - isSharded: Whether the ranks of a host share parameters and state.
   ///   - rankCount: The ranks on this host.
   /// - Throws: ``TrainingError/tooLarge(parameterCount:byteCount:rankCount:memory:)``.
   public func requireMemory(
-    for rule: OptimizerRule, isSharded: Bool = true, rankCount: Int
+    for optimizer: OptimizerSettings, isSharded: Bool = true, rankCount: Int
   ) throws(TrainingError) {
-    let vectorCount = (1 + rule.slotNames.count) * (isSharded ? 1 : rankCount) + rankCount
+    let vectorCount = (1 + optimizer.vectorCount) * (isSharded ? 1 : rankCount) + rankCount
     let (byteCount, isBeyondCount) = (vectorCount * MemoryLayout<Float>.stride)
       .multipliedReportingOverflow(by: layout.count)
     let memory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))

@@ -1,37 +1,60 @@
+import Communication
 import Kernels
-import Numerics
 public import Tensors
 
-/// A rule that changes parameters from their gradient; formulas and defaults are PyTorch's.
-public enum OptimizerRule: Hashable, Sendable {
-  /// Stochastic gradient descent: `g += λp`, `v = μv + g`, `p −= η(g + μv)` with Nesterov's form and
-  /// `p −= ηv` without. Source: `torch.optim.SGD`.
-  case sgd(momentum: Double, nesterov: Bool, weightDecay: Double)
-  /// Adam, with `g += λp`. Source: `torch.optim.Adam`.
-  case adam(beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double)
-  /// Adam with `p −= ηλp` apart from the gradient. Source: `torch.optim.AdamW`.
-  case adamW(beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double)
+/// A rule with its state: one flat vector per slot, of the layout of the parameters.
+///
+/// A step is one pass over the elements, or, where norms are needed first, several: each is done for
+/// all elements by whoever owns them, then ``PieceSums`` go to all ranks, then comes the next.
+public final class Optimizer {
+  /// One pass over the elements in a step.
+  enum Pass: Hashable {
+    /// Adds up the squares of gradients, and of parameters.
+    case measureGradient
+    /// Advances the moments of LAMB and adds up the squares of its direction, and of parameters.
+    case measureDirection
+    /// Changes the parameters.
+    case change
 
-  /// The names of the vectors that the rule carries from step to step.
-  public var slotNames: [String] {
-    switch self {
-    case .sgd(momentum: 0, _, _): []
-    case .sgd: ["momentum"]
-    case .adam, .adamW: ["first_moment", "second_moment"]
+    /// The number of the sums that it makes.
+    var round: Int { self == .measureDirection ? 1 : 0 }
+  }
+
+  /// The numbers of one step.
+  struct Step {
+    /// One over the summed weight: what a sum over rows is multiplied by to be the mean.
+    let scale: Double
+    /// What the sum of gradients is multiplied by: `scale`, times what clipping makes of it.
+    var gradientScale: Double
+    /// The number of the step, from 1.
+    let number: Int
+    /// What the step size is multiplied by in this step.
+    let rateFactor: Double
+
+    init(scale: Double, number: Int, rateFactor: Double = 1) {
+      self.scale = scale
+      gradientScale = scale
+      self.number = number
+      self.rateFactor = rateFactor
     }
   }
-}
 
-/// A rule with its state: one flat vector per slot, of the layout of the parameters.
-public final class Optimizer {
+  /// How parameters change.
+  public let settings: OptimizerSettings
   /// What is done with the gradient.
-  public let rule: OptimizerRule
-  /// The step size before its schedule, η.
-  public let learningRate: Double
+  public var rule: OptimizerRule { settings.rule }
   /// What happens to which elements.
   public let ranges: UpdateRanges
   /// The state, in the order of ``OptimizerRule/slotNames``; zero before the first step.
   public let slots: [FloatBuffer]
+  /// The passes of a step, in order.
+  let passes: [Pass]
+  /// Sums over elements; nil where none are needed.
+  let sums: PieceSums?
+  /// The arrays with a trust ratio, and whether they decay.
+  private let adaptedArrays: [(array: Int, isDecayed: Bool)]
+  /// What the step size of each array is multiplied by in this step.
+  private let trustRatios: UnsafeMutablePointer<Double>
 
   /// Creates the state for flat vectors, of which all elements follow the rule.
   ///
@@ -39,83 +62,168 @@ public final class Optimizer {
   ///   - rule: What is done with the gradient.
   ///   - learningRate: The step size before its schedule.
   ///   - count: The elements of a flat vector.
-  public convenience init(_ rule: OptimizerRule, learningRate: Double, count: Int) {
-    self.init(rule, learningRate: learningRate, ranges: UpdateRanges(count: count))
+  /// - Throws: Never.
+  package convenience init(
+    _ rule: OptimizerRule, learningRate: Double, count: Int
+  ) throws {
+    try self.init(
+      OptimizerSettings(rule, learningRate: learningRate), ranges: UpdateRanges(count: count))
   }
 
-  /// Creates the state for flat vectors.
+  /// Creates the state for flat vectors of which one hand updates all elements.
   ///
-  /// - Parameters:
-  ///   - rule: What is done with the gradient.
-  ///   - learningRate: The step size before its schedule.
-  ///   - ranges: What happens to which elements.
-  public convenience init(_ rule: OptimizerRule, learningRate: Double, ranges: UpdateRanges) {
-    self.init(
-      rule, learningRate: learningRate, ranges: ranges,
-      slots: rule.slotNames.map { _ in FloatBuffer(count: ranges.count) })
+  /// - Throws: Never.
+  package convenience init(_ settings: OptimizerSettings, ranges: UpdateRanges) throws {
+    try self.init(
+      settings, ranges: ranges,
+      slots: settings.rule.slotNames.map { _ in FloatBuffer(count: ranges.count) }, hands: nil)
   }
 
   /// Takes over state, one vector per slot name of the rule.
+  ///
+  /// Collective where there are hands.
+  ///
+  /// - Parameters:
+  ///   - settings: How parameters change.
+  ///   - ranges: What happens to which elements.
+  ///   - slots: The state.
+  ///   - hands: Who shares out the elements; nil if every rank updates all of them.
+  /// - Throws: `CommunicationError`.
   init(
-    _ rule: OptimizerRule, learningRate: Double, ranges: UpdateRanges, slots: [FloatBuffer]
-  ) {
-    self.rule = rule
-    self.learningRate = learningRate
+    _ settings: OptimizerSettings, ranges: UpdateRanges, slots: [FloatBuffer],
+    hands: PieceSums.Hands?
+  ) throws(CommunicationError) {
+    self.settings = settings
     self.ranges = ranges
     self.slots = slots
+    var passes: [Pass] = []
+    if settings.needsNorms {
+      sums = try PieceSums(ranges.learnedArrays, hands: hands)
+      var measuresGradient = false
+      if case .norm = settings.clipping { measuresGradient = true }
+      if case .lars = settings.rule { measuresGradient = true }
+      if measuresGradient { passes.append(.measureGradient) }
+      if case .lamb = settings.rule { passes.append(.measureDirection) }
+    } else {
+      sums = nil
+    }
+    self.passes = passes + [.change]
+    adaptedArrays = ranges.arrays.compactMap { array in
+      guard case .learn(_, let isDecayed, let number?) = array.action else { return nil }
+      return (number, isDecayed)
+    }
+    trustRatios = .allocate(capacity: max(ranges.arrays.count, 1))
+    trustRatios.initialize(repeating: 1, count: max(ranges.arrays.count, 1))
   }
 
-  /// Applies one step to a range of elements, in one pass over the flat vectors.
+  deinit { trustRatios.deallocate() }
+
+  /// Takes a whole step by one hand.
   ///
   /// - Parameters:
   ///   - parameters: The flat parameters, changed in place.
-  ///   - gradient: The flat sum of the gradients of all rows.
-  ///   - elements: The range; each element changes by itself, so ranges may run at the same time.
+  ///   - gradient: The flat sum of the gradients of all rows; changed where elements are clipped.
   ///   - scale: What the sum is multiplied by to be the mean: one over the summed weight.
   ///   - step: The number of this step, from 1.
   ///   - rateFactor: What the step size is multiplied by in this step.
-  /// - Complexity: O(elements), memory-bound; no allocation.
-  public func update(
-    _ parameters: FloatBuffer, gradient: UnsafePointer<Float>, elements: Range<Int>, scale: Double,
-    step: Int, rateFactor: Double = 1
+  /// - Returns: The norm of the mean gradient where it is clipped by norm.
+  @discardableResult
+  package func takeStep(
+    _ parameters: FloatBuffer, gradient: UnsafeMutablePointer<Float>, scale: Double, step: Int,
+    rateFactor: Double = 1
+  ) -> Double? {
+    var step = begin(Step(scale: scale, number: step, rateFactor: rateFactor))
+    let elements = 0..<ranges.count
+    clipValues(of: gradient, step, elements)
+    var norm: Double?
+    for pass in passes {
+      run(pass, step, parameters, gradient: gradient, elements: elements)
+      norm = conclude(pass, &step) ?? norm
+    }
+    return norm
+  }
+
+  /// The step as the first pass takes it.
+  func begin(_ step: Step) -> Step {
+    var step = step
+    // Elements that are bounded are multiplied by the scale before.
+    if case .value = settings.clipping { step.gradientScale = 1 }
+    return step
+  }
+
+  /// Bounds the elements of a gradient where that is asked for.
+  func clipValues(
+    of gradient: UnsafeMutablePointer<Float>, _ step: Step, _ elements: Range<Int>
   ) {
-    let learningRate = learningRate * rateFactor
+    guard case .value(let limit) = settings.clipping else { return }
     ranges.forEach(in: elements) { action, range in
-      switch action {
-      case .keep: break
-      case .learn(let factor, let isDecayed):
-        learn(
-          parameters, gradient, range, scale: scale, step: step,
-          learningRate: learningRate * factor, isDecayed: isDecayed)
+      guard case .learn = action else { return }
+      Update.clamp(
+        gradient: gradient + range.lowerBound, count: range.count, scale: step.scale, limit: limit)
+    }
+  }
+
+  /// Does one pass over a range of elements.
+  ///
+  /// - Parameters:
+  ///   - pass: The pass.
+  ///   - step: The step.
+  ///   - parameters: The flat parameters, changed in place by the last pass.
+  ///   - gradient: The sum of the gradients, of element i at index i.
+  ///   - elements: The range, of whole blocks where norms are needed; no two threads the same.
+  /// - Complexity: O(elements), memory-bound; no allocation.
+  func run(
+    _ pass: Pass, _ step: Step, _ parameters: FloatBuffer, gradient: UnsafePointer<Float>,
+    elements: Range<Int>
+  ) {
+    switch pass {
+    case .measureGradient: measureGradient(parameters, gradient, elements)
+    case .measureDirection: measureDirection(step, parameters, gradient, elements)
+    case .change:
+      ranges.forEach(in: elements) { action, range in
+        switch action {
+        case .keep: break
+        case .learn(let factor, let isDecayed, let array):
+          let ratio = array.map { trustRatios[$0] } ?? 1
+          learn(
+            parameters, gradient, range, step,
+            learningRate: settings.learningRate * step.rateFactor * factor * ratio,
+            isDecayed: isDecayed)
+        }
       }
     }
   }
 
-  private func learn(
-    _ parameters: FloatBuffer, _ gradient: UnsafePointer<Float>, _ elements: Range<Int>,
-    scale: Double, step: Int, learningRate: Double, isDecayed: Bool
-  ) {
-    let (start, count) = (elements.lowerBound, elements.count)
-    let (p, g) = (parameters.pointer + start, gradient + start)
-    func adam(
-      _ beta1: Double, _ beta2: Double, _ epsilon: Double, _ weightDecay: Double, isDecoupled: Bool
-    ) {
-      Update.adam(
-        parameters: p, gradient: g, first: slots[0].pointer + start,
-        second: slots[1].pointer + start, count: count, step: step, learningRate: learningRate,
-        beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: isDecayed ? weightDecay : 0,
-        decoupled: isDecoupled, gradientScale: scale)
+  /// Takes note of a pass that has been done for all elements.
+  ///
+  /// - Parameters:
+  ///   - pass: The pass; all ranks know its sums.
+  ///   - step: The step, whose gradient is scaled down by clipping.
+  /// - Returns: The norm of the mean gradient, where it is clipped by norm and was measured now.
+  func conclude(_ pass: Pass, _ step: inout Step) -> Double? {
+    guard let sums else { return nil }
+    var norm: Double?
+    if pass == .measureGradient, case .norm(let limit) = settings.clipping {
+      let found = step.scale * sums.sum(quantity: 0, round: pass.round).squareRoot()
+      step.gradientScale = step.scale * min(1, limit / (found + 1e-6))
+      norm = found
     }
-    switch rule {
-    case .sgd(let momentum, let nesterov, let weightDecay):
-      Update.sgd(
-        parameters: p, gradient: g, momentum: slots.first.map { $0.pointer + start },
-        count: count, learningRate: learningRate, momentumFactor: momentum, nesterov: nesterov,
-        weightDecay: isDecayed ? weightDecay : 0, gradientScale: scale)
-    case .adam(let beta1, let beta2, let epsilon, let weightDecay):
-      adam(beta1, beta2, epsilon, weightDecay, isDecoupled: false)
-    case .adamW(let beta1, let beta2, let epsilon, let weightDecay):
-      adam(beta1, beta2, epsilon, weightDecay, isDecoupled: true)
+    if pass == .measureGradient, case .lars(_, let trust, let weightDecay) = rule {
+      for (array, isDecayed) in adaptedArrays {
+        let g =
+          step.gradientScale * sums.sum(ofArray: array, quantity: 0, round: pass.round).squareRoot()
+        let p = sums.sum(ofArray: array, quantity: 1, round: pass.round).squareRoot()
+        let decay = isDecayed ? weightDecay : 0
+        trustRatios[array] = g > 0 && p > 0 ? trust * p / (g + decay * p) : 1
+      }
     }
+    if pass == .measureDirection {
+      for (array, _) in adaptedArrays {
+        let r = sums.sum(ofArray: array, quantity: 0, round: pass.round).squareRoot()
+        let p = sums.sum(ofArray: array, quantity: 1, round: pass.round).squareRoot()
+        trustRatios[array] = r > 0 && p > 0 ? p / r : 1
+      }
+    }
+    return norm
   }
 }

@@ -27,10 +27,12 @@ public struct ReductionBench: Sendable {
   ) throws(CommunicationError) -> ReductionBench {
     let size = communicator.size
     let group = try RankGroup(communicator, limit: sharedMemoryLimit)
+    let layout = FlatLayout([("vector", [count])])
     let replica = try Replica(
-      layout: FlatLayout([("vector", [count])]),
-      rule: .sgd(momentum: 0, nesterov: false, weightDecay: 0), learningRate: 0, isSharded: true,
-      group: group, communicator: communicator)
+      layout: layout, ranges: UpdateRanges(count: layout.count),
+      settings: OptimizerSettings(
+        .sgd(momentum: 0, nesterov: false, weightDecay: 0), learningRate: 0),
+      isSharded: true, group: group, communicator: communicator)
     let length = replica.layout.count
     let memory = try group.allocate(byteCount: max(length, 1) * MemoryLayout<Float>.stride)
     let vectors = memory.segments.map { $0.pointer(at: 0, to: Float.self, count: length) }

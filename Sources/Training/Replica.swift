@@ -10,26 +10,21 @@ public import Tensors
 /// groups, owners send what they updated. Where the optimiser is not sharded, every rank has a copy of
 /// parameters and state of its own and updates all of it: the same bits, more memory.
 public final class Replica {
-  /// One step of the optimiser.
-  struct Update {
-    /// What the sum of gradients is multiplied by to be the mean: one over the summed weight.
-    let scale: Double
-    /// The number of the step, from 1.
-    let step: Int
-    /// What the step size is multiplied by in this step.
-    let rateFactor: Double
-  }
-
   /// The flat parameters.
   public let parameters: FloatBuffer
   /// Where each parameter lies in them.
   public let layout: FlatLayout
   /// The rule that changes them, with its state.
   public let optimizer: Optimizer
+  /// The moving average of the parameters, if there is one; of each element on the rank that owns it,
+  /// and on all ranks after ``shareAverage()``.
+  public let average: FloatBuffer?
   /// The steps taken.
   public internal(set) var step = 0
   /// The loss of the last step.
   public internal(set) var lastLoss = Double.nan
+  /// The norm of the mean gradient of the last step, where gradients are clipped by norm.
+  public internal(set) var lastGradientNorm: Double?
   /// The best evaluation so far, and the step it is of.
   public internal(set) var best: (step: Int, evaluation: Evaluation)?
 
@@ -50,16 +45,15 @@ public final class Replica {
   ///
   /// - Parameters:
   ///   - layout: Where each parameter lies.
-  ///   - ranges: What a step does to which elements; nil for the rule to all of them.
-  ///   - rule: How they change.
-  ///   - learningRate: The step size.
+  ///   - ranges: What a step does to which elements.
+  ///   - settings: How they change.
   ///   - isSharded: Whether each rank updates only what it owns.
   ///   - group: The ranks that share memory.
   ///   - communicator: The ranks.
   /// - Throws: `CommunicationError`, also as an agreed failure where memory is short.
   init(
-    layout: FlatLayout, ranges: UpdateRanges? = nil, rule: OptimizerRule, learningRate: Double,
-    isSharded: Bool, group: RankGroup, communicator: any Communicator
+    layout: FlatLayout, ranges: UpdateRanges, settings: OptimizerSettings, isSharded: Bool,
+    group: RankGroup, communicator: any Communicator
   ) throws(CommunicationError) {
     self.layout = layout
     self.group = group
@@ -70,14 +64,15 @@ public final class Replica {
     let bucketLength = try BucketChoice.measure(
       count: count, group: group, communicator: communicator)
     let elements = ElementDivision(
-      groups: group.groups, count: count, bucketLength: bucketLength)
+      groups: group.groups, count: count, bucketLength: bucketLength,
+      alignment: settings.needsNorms ? FlatSum.blockLength : FlatLayout.alignment)
     self.elements = elements
-    let slotNames = rule.slotNames
-    let ranges = ranges ?? UpdateRanges(count: count)
+    let slotIndices = settings.rule.slotNames.indices
+    let slots: [FloatBuffer]
     if self.isSharded {
       let size = max(count, 1) * MemoryLayout<Float>.stride
       let memory = try group.allocate(
-        byteCount: group.isLeader ? size * (1 + slotNames.count) : 0)
+        byteCount: group.isLeader ? size * (1 + settings.vectorCount) : 0)
       self.memory = memory
       func vector(_ index: Int) -> FloatBuffer {
         FloatBuffer(
@@ -85,14 +80,18 @@ public final class Replica {
           count: count, owner: memory)
       }
       parameters = vector(0)
-      optimizer = Optimizer(
-        rule, learningRate: learningRate, ranges: ranges,
-        slots: slotNames.indices.map { vector(1 + $0) })
+      slots = slotIndices.map { vector(1 + $0) }
+      average = settings.average.map { _ in vector(1 + slots.count) }
     } else {
       memory = nil
       parameters = FloatBuffer(count: count)
-      optimizer = Optimizer(rule, learningRate: learningRate, ranges: ranges)
+      slots = slotIndices.map { _ in FloatBuffer(count: count) }
+      average = settings.average.map { _ in FloatBuffer(count: count) }
     }
+    optimizer = try Optimizer(
+      settings, ranges: ranges, slots: slots,
+      hands: self.isSharded
+        ? PieceSums.Hands(elements: elements, group: group, communicator: communicator) : nil)
     (sharing, collecting) = try Replica.prepare(elements, communicator)
   }
 
@@ -135,24 +134,47 @@ public final class Replica {
   /// The memory of parameters and state that this rank adds to its host, in bytes.
   var byteCount: Int {
     let vectors = parameters.count * MemoryLayout<Float>.stride
-    guard isSharded else { return vectors * (1 + optimizer.slots.count) }
-    return vectors / group.members.count + vectors * optimizer.slots.count / communicator.size
+    let sums = optimizer.sums?.byteCount ?? 0
+    guard isSharded else { return vectors * (1 + optimizer.settings.vectorCount) + sums }
+    // Groups have the whole average where they evaluate it.
+    let copies = vectors * (average == nil ? 1 : 2) / group.members.count
+    return copies + vectors * optimizer.slots.count / communicator.size + sums
   }
 
   // MARK: A step.
 
-  /// Applies one step of the optimiser to some elements.
+  /// Does one pass of the optimiser over some elements; after the last one the average follows.
   ///
   /// - Parameters:
-  ///   - update: The step.
+  ///   - pass: The pass.
+  ///   - step: The numbers of the step.
   ///   - gradient: The sum of the gradients of element i at index i.
   ///   - elements: Which elements; no two threads the same.
-  func apply(
-    _ update: Update, gradient: UnsafePointer<Float>, elements: Range<Int>
+  func run(
+    _ pass: Optimizer.Pass, _ step: Optimizer.Step, gradient: UnsafePointer<Float>,
+    elements: Range<Int>
   ) {
-    optimizer.update(
-      parameters, gradient: gradient, elements: elements, scale: update.scale,
-      step: update.step, rateFactor: update.rateFactor)
+    optimizer.run(pass, step, parameters, gradient: gradient, elements: elements)
+    guard pass == .change, let average, let settings = optimizer.settings.average else { return }
+    let start = elements.lowerBound
+    if step.number <= settings.start {
+      Elementwise.copy(
+        parameters.pointer + start, into: average.pointer + start, count: elements.count)
+    } else {
+      Update.average(
+        average.pointer + start, parameters: parameters.pointer + start, count: elements.count,
+        decay: settings.decay)
+    }
+  }
+
+  /// Gives all ranks the whole average.
+  ///
+  /// Collective.
+  func shareAverage() throws(CommunicationError) {
+    guard let average, isSharded, !sharing.isEmpty else { return }
+    for bucket in elements.buckets.indices { try startSharing(bucket, of: average) }
+    try finishSharing()
+    group.barrier()
   }
 
   /// Begins to send what this rank owns of a bucket of a vector to the other groups.
@@ -168,6 +190,19 @@ public final class Replica {
 
   // MARK: Beginning.
 
+  /// Lets the average begin with the parameters, which are there.
+  func beginAverage() {
+    guard let average else { return }
+    for range in isSharded ? owned : [0..<average.count] {
+      Elementwise.copy(
+        parameters.pointer + range.lowerBound, into: average.pointer + range.lowerBound,
+        count: range.count)
+    }
+  }
+
+  /// The vectors of which each rank keeps what it owns: the optimiser's state, and the average.
+  private var ownedVectors: [FloatBuffer] { optimizer.slots + (average.map { [$0] } ?? []) }
+
   /// Whether this rank is the one that writes the parameters of all that share them at the beginning.
   var isWriter: Bool { !isSharded || group.isLeader }
 
@@ -179,7 +214,7 @@ public final class Replica {
     guard communicator.size > 1, !(isSharded && group.isWholeJob) else { return }
     let pieceLength = 1 << 18
     let isBesideRoot = isSharded && group.members.contains(communicator.root)
-    for (index, vector) in ([parameters] + optimizer.slots).enumerated() {
+    for (index, vector) in ([parameters] + ownedVectors).enumerated() {
       for start in stride(from: 0, to: vector.count, by: pieceLength) {
         let piece = start..<min(start + pieceLength, vector.count)
         var bytes =
@@ -232,41 +267,41 @@ public final class Replica {
   func digest() -> String? {
     guard isWriter else { return nil }
     var hash = SHA256()
-    for buffer in [parameters] + (isSharded ? [] : optimizer.slots) {
+    for buffer in [parameters] + (isSharded ? [] : ownedVectors) {
       hash.update(UnsafeRawBufferPointer(raw(buffer)))
     }
     return hash.finalizeHex()
   }
 
-  /// Whether every parameter and all optimiser state that this rank owns are finite numbers.
+  /// Whether every parameter, all optimiser state and the average that this rank owns are finite.
   var isFinite: Bool {
     let ranges = isSharded ? owned : [0..<parameters.count]
-    return ([parameters] + optimizer.slots).allSatisfy { vector in
+    return ([parameters] + ownedVectors).allSatisfy { vector in
       ranges.allSatisfy { FlatSum.isFinite(vector.pointer + $0.lowerBound, count: $0.count) }
     }
   }
 
-  /// Brings all optimiser state to root, does `body`, and lets go of it again.
+  /// Brings all optimiser state and the average to root, does `body`, and lets go of it again.
   ///
   /// Collective.
   func withWholeState(
     _ body: () throws(CommunicationError) -> Void
   ) throws(CommunicationError) {
     guard isSharded, !collecting.isEmpty else { return try body() }
-    for slot in optimizer.slots {
+    for vector in ownedVectors {
       for exchange in collecting {
-        try communicator.start(exchange, from: slot.elements, into: slot.elements)
+        try communicator.start(exchange, from: vector.elements, into: vector.elements)
         try communicator.finish(exchange)
       }
     }
     try body()
     guard communicator.isRoot, let memory else { return }
     let rootGroup = group.index
-    for slot in optimizer.slots {
+    for vector in ownedVectors {
       for bucket in elements.buckets {
         for other in elements.groups.indices where other != rootGroup {
           let range = byteRange(elements.elements(ofGroup: other, in: bucket))
-          memory.release(UnsafeMutableRawBufferPointer(rebasing: raw(slot)[range]))
+          memory.release(UnsafeMutableRawBufferPointer(rebasing: raw(vector)[range]))
         }
       }
     }

@@ -115,6 +115,9 @@ final class OpenedRun {
     for (name, slot) in zip(replica.optimizer.rule.slotNames, replica.optimizer.slots) {
       try checkpoint.read("optimizer/\(name)", replica.layout, into: slot.elements)
     }
+    if let average = replica.average {
+      try checkpoint.read("average", replica.layout, into: average.elements)
+    }
     step = record.step
     checkpointPath = checkpoint.path
     if let evaluation = Evaluation(state: record.state),

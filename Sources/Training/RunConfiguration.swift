@@ -54,9 +54,7 @@ public struct RunConfiguration: Sendable {
   /// What is minimised.
   public var loss: LossKind
   /// How parameters change.
-  public var optimizer: OptimizerRule
-  /// The step size.
-  public var learningRate: Double
+  public var optimizer: OptimizerSettings
   /// How the step size changes over the run.
   public var schedule: LearningRateSchedule
   /// The rows of a step, over all ranks.
@@ -111,7 +109,7 @@ public struct RunConfiguration: Sendable {
     data = try Data(root.section("data"))
     model = try Layer.read(from: root)
     loss = try LossKind.read(from: root)
-    (optimizer, learningRate) = try OptimizerRule.read(from: root)
+    optimizer = try OptimizerSettings.read(from: root)
     isSharded = try root.section("optimizer", shorthand: "rule").boolean(
       "sharded", default: true,
       meaning:

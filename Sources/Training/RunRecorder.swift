@@ -39,9 +39,21 @@ final class RunRecorder {
   }
 
   /// Records a step; nothing in the record depends on time, ranks or workers.
-  func recordStep(_ step: Int, epoch: Int, loss: Double) throws(RunError) {
-    try metrics.append(
-      "step", [("step", .integer(step)), ("epoch", .integer(epoch)), ("loss", .double(loss))])
+  ///
+  /// - Parameters:
+  ///   - step: The number of the step.
+  ///   - epoch: The epoch it is of, from 1.
+  ///   - loss: The mean loss of its rows.
+  ///   - gradientNorm: The norm of its mean gradient, where it is known.
+  /// - Throws: `RunError`.
+  func recordStep(
+    _ step: Int, epoch: Int, loss: Double, gradientNorm: Double?
+  ) throws(RunError) {
+    var fields: [(key: String, value: JSONValue)] = [
+      ("step", .integer(step)), ("epoch", .integer(epoch)), ("loss", .double(loss)),
+    ]
+    if let gradientNorm { fields.append(("gradient_norm", .double(gradientNorm))) }
+    try metrics.append("step", fields)
   }
 
   /// Lets the status follow the replica, at most once a second.
@@ -94,6 +106,7 @@ final class RunRecorder {
     for (name, vector) in zip(replica.optimizer.rule.slotNames, replica.optimizer.slots) {
       content.add("optimizer/\(name)", replica.layout, from: vector)
     }
+    if let average = replica.average { content.add("average", replica.layout, from: average) }
     let entry = try checkpoints.write(content)
     lastCheckpointPath = entry.path
     if let best = replica.best, best.step == replica.step {

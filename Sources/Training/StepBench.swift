@@ -65,16 +65,16 @@ public struct StepBench: Sendable {
     let workers = configuration.workers ?? 1
     let steps = try BenchSteps(
       network, targets: targets, optimizer: configuration.optimizer,
-      learningRate: configuration.learningRate, batchSize: batchSize, microbatches: microbatches,
-      workers: workers, isSharded: configuration.isSharded,
+      batchSize: batchSize, microbatches: microbatches, workers: workers,
+      isSharded: configuration.isSharded,
       sharedMemoryLimit: configuration.sharedMemoryLimit, seed: configuration.seed,
       timelineCapacity: isProfiled || tracePath != nil ? 1 << 18 : 0, communicator: communicator)
     let free =
       comparesFreeOrder
       ? try BenchSteps(
         network, targets: targets, optimizer: configuration.optimizer,
-        learningRate: configuration.learningRate, batchSize: batchSize,
-        microbatches: communicator.size, isSharded: false, seed: configuration.seed,
+        batchSize: batchSize, microbatches: communicator.size, isSharded: false,
+        seed: configuration.seed,
         communicator: communicator) : nil
     let clock = ContinuousClock()
     // The first steps touch the memory for the first time.
@@ -150,15 +150,18 @@ package final class BenchSteps {
   ///
   /// Collective.
   package init(
-    _ network: Network, targets: Network.Targets, optimizer: OptimizerRule, learningRate: Double,
+    _ network: Network, targets: Network.Targets, optimizer: OptimizerSettings,
     batchSize: Int, microbatches: Int, workers: Int = 1, isSharded: Bool = true,
     sharedMemoryLimit: Int? = nil, seed: UInt64, timelineCapacity: Int = 0,
     communicator: any Communicator
   ) throws {
     replica = try Replica(
-      layout: network.layout, rule: optimizer, learningRate: learningRate, isSharded: isSharded,
-      group: RankGroup(communicator, limit: sharedMemoryLimit), communicator: communicator)
+      layout: network.layout, ranges: UpdateRanges(network, optimizer), settings: optimizer,
+      isSharded: isSharded, group: RankGroup(communicator, limit: sharedMemoryLimit),
+      communicator: communicator)
     if replica.isWriter { network.writeInitialValues(into: replica.parameters, seed: seed) }
+    replica.group.barrier()
+    replica.beginAverage()
     engine = try StepEngine(
       network, rowCounts: [batchSize], microbatches: microbatches, workers: workers,
       replica: replica, stopwatch: Stopwatch(), timelineCapacity: timelineCapacity,
@@ -173,7 +176,7 @@ package final class BenchSteps {
   ///
   /// Collective.
   package func step() throws {
-    try engine.update(rowCount: batchSize, try compute())
+    _ = try engine.update(rowCount: batchSize, try compute())
   }
 
   /// Takes one step with gradients added in MPI's own order.
@@ -206,12 +209,11 @@ package final class BenchSteps {
       engine.timelines[0], engine.callLists, stepCount: stepCount, wall: wall)
   }
 
-  private func compute() throws -> Replica.Update {
+  private func compute() throws -> Optimizer.Step {
     let start = replica.step % 4 * batchSize
     let outcome = try engine.computeMicrobatches(
       rowCount: batchSize, of: rows, row: { start + $0 }, stopIsRequested: false, failure: nil)
-    return Replica.Update(
-      scale: 1 / outcome.sums.weight, step: replica.step + 1, rateFactor: 1)
+    return Optimizer.Step(scale: 1 / outcome.sums.weight, number: replica.step + 1)
   }
 
   /// The parameters.

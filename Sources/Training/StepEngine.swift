@@ -90,8 +90,7 @@ final class StepEngine {
   private let programs: [Int: Program]
   private let segments: [Segment]
   private let memory: SharedMemory
-  /// Where the whole sum of each element goes where every rank updates all of them.
-  private let sumVector: FloatBuffer
+  private let updater: StepUpdater
   /// Of all ranks, where they are not all in one group.
   private let records: UnsafeMutableRawBufferPointer
   private let terms: UnsafeMutableBufferPointer<MicrobatchSums>
@@ -168,7 +167,10 @@ final class StepEngine {
       memory.segments[place].pointer(
         at: segments[place].slotOffset(worker, slot), to: Float.self, count: count)
     }
-    sumVector = FloatBuffer(at: vector(0, 0, 0), count: count, owner: memory)
+    updater = StepUpdater(
+      replica, pool: pool,
+      sumVector: FloatBuffer(at: vector(0, 0, 0), count: count, owner: memory),
+      stopwatch: stopwatch)
     let sizes = Set(cuts.flatMap(\.sizes))
     let arenas = (0..<workerCount).map { _ in Arena() }
     let workers = try communicator.together {
@@ -297,58 +299,15 @@ final class StepEngine {
   ///
   /// - Parameters:
   ///   - rowCount: The number of rows of the step.
-  ///   - update: How the sum of gradients changes the parameters.
+  ///   - step: How the sum of gradients changes the parameters.
+  /// - Returns: The norm of the mean gradient where it is clipped by norm; if that is no finite number,
+  ///   nothing was changed.
   /// - Throws: `CommunicationError`.
   func update(
-    rowCount: Int, _ update: Replica.Update
-  ) throws(CommunicationError) {
-    let sum = program(for: rowCount).sum
-    let isSharded = replica.isSharded
-    for bucket in 0..<sum.bucketCount {
-      try sum.finish(bucket)
-      stopwatch.lap(.reduction)
-      let owned = sum.owned(bucket)
-      pool.runOnRanges(of: owned.count) { index, share in
-        let share = owned.lowerBound + share.lowerBound..<owned.lowerBound + share.upperBound
-        var start = share.lowerBound
-        while start < share.upperBound {
-          let end = min(start + StepEngine.chunkLength, share.upperBound)
-          sum.sum(start..<end, in: bucket) { range, gradient in
-            if index == 0 { stopwatch.lap(.reduction) }
-            if isSharded {
-              replica.apply(update, gradient: gradient, elements: range)
-              if index == 0 { stopwatch.lap(.optimizer) }
-            } else if gradient != sumVector.pointer {
-              Elementwise.copy(
-                gradient + range.lowerBound, into: sumVector.pointer + range.lowerBound,
-                count: range.count)
-            }
-          }
-          start = end
-        }
-      }
-      stopwatch.lap(.waiting)
-      try replica.startSharing(bucket, of: isSharded ? replica.parameters : sumVector)
-    }
-    stopwatch.lap(.reduction)
-    try replica.finishSharing()
-    stopwatch.lap(.reduction)
-    group.barrier()
-    stopwatch.lap(.waiting)
-    if !isSharded {
-      pool.runOnRanges(of: replica.layout.count) { _, range in
-        replica.apply(update, gradient: sumVector.pointer, elements: range)
-      }
-      stopwatch.lap(.optimizer)
-      // The sum lies where the next step computes.
-      group.barrier()
-      stopwatch.lap(.waiting)
-    }
-    replica.step = update.step
+    rowCount: Int, _ step: Optimizer.Step
+  ) throws(CommunicationError) -> Double? {
+    try updater.update(program(for: rowCount).sum, step)
   }
-
-  /// The elements that are added and updated before the next ones, so that they stay in the cache.
-  private static let chunkLength = 32768
 
   /// Adds gradients by MPI_Allreduce in its own order and updates all parameters on every rank.
   ///
@@ -356,7 +315,7 @@ final class StepEngine {
   ///
   /// Collective; for ranks of one worker and a replica that is not sharded.
   func updateInFreeOrder(
-    rowCount: Int, _ update: Replica.Update
+    rowCount: Int, _ step: Optimizer.Step
   ) throws(CommunicationError) {
     let gradient = workers[0].slots[0]
     let subtrees = program(for: rowCount).tree.maximalNodes(
@@ -369,10 +328,9 @@ final class StepEngine {
     try communicator.sumInFreeOrder(gradient.elements)
     stopwatch.lap(.reduction)
     flushingDenormals {
-      replica.apply(update, gradient: gradient.pointer, elements: 0..<replica.layout.count)
+      replica.optimizer.clipValues(of: gradient.pointer, step, 0..<gradient.count)
     }
-    stopwatch.lap(.optimizer)
-    replica.step = update.step
+    _ = updater.updateAll(from: gradient.pointer, step)
   }
 
   private func program(for rowCount: Int) -> Program {

@@ -12,15 +12,20 @@ public struct TrainedModel {
   public let network: Network
   /// Its parameters, of the network's layout.
   public let parameters: FloatBuffer
+  /// Whether these are the moving average.
+  public let isAverage: Bool
   /// The steps it was trained for.
   public let step: Int
 
   /// Reads a checkpoint, which holds all that is needed to rebuild the model.
   ///
-  /// - Parameter path: The file.
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - isRaw: Whether to take the parameters as the last step left them where there is a moving average
+  ///     too.
   /// - Throws: `CheckpointError`, `ConfigurationError`, `ModelError`; ``TrainingError`` if the record
   ///   lacks something.
-  public init(checkpoint path: String) throws {
+  public init(checkpoint path: String, isRaw: Bool = false) throws {
     let checkpoint = try Checkpoint(path)
     let record = try checkpoint.record()
     let reader = ConfigurationReader(
@@ -42,9 +47,11 @@ public struct TrainedModel {
       layers: configuration.model, loss: configuration.loss, sampleShape: Shape(extents),
       targets: targets)
     // What the file holds is known to fit before memory is taken for it.
-    try checkpoint.requireMatch("parameters", network.layout)
+    isAverage = !isRaw && checkpoint.contains("average")
+    let group = isAverage ? "average" : "parameters"
+    try checkpoint.requireMatch(group, network.layout)
     parameters = FloatBuffer(count: network.layout.count)
-    try checkpoint.read("parameters", network.layout, into: parameters.elements)
+    try checkpoint.read(group, network.layout, into: parameters.elements)
     step = record.step
   }
 

@@ -78,7 +78,8 @@ final class Trainer {
       : try Evaluator(
         plan.network, rowCounts: evaluated.map(\.rows.rowCount),
         blockSize: plan.configuration.evaluationBlock, workers: workers,
-        parameters: replica.parameters, top: plan.configuration.evaluationTop,
+        parameters: replica.average ?? replica.parameters,
+        top: plan.configuration.evaluationTop,
         communicator: communicator)
   }
 
@@ -185,10 +186,17 @@ final class Trainer {
     }
     let rateFactor = plan.configuration.schedule.factor(
       step: step, stepsPerEpoch: plan.stepsPerEpoch)
-    try engine.update(
+    let norm = try engine.update(
       rowCount: rowCount,
-      Replica.Update(scale: 1 / outcome.sums.weight, step: step, rateFactor: rateFactor))
+      Optimizer.Step(scale: 1 / outcome.sums.weight, number: step, rateFactor: rateFactor))
+    if let norm, !norm.isFinite {
+      switch plan.configuration.onNonfinite {
+      case .stop:
+        try communicator.together { throw TrainingError.nonfiniteGradient(step: step, norm: norm) }
+      }
+    }
     replica.lastLoss = loss
+    replica.lastGradientNorm = norm
     self.rowCount += rowCount
     return outcome.stopWasRequested
   }
@@ -197,7 +205,10 @@ final class Trainer {
   private func finishStep(epoch: Int) throws {
     let step = replica.step
     if step % plan.configuration.metricsInterval == 0 {
-      record { try $0.recordStep(step, epoch: epoch + 1, loss: replica.lastLoss) }
+      record {
+        try $0.recordStep(
+          step, epoch: epoch + 1, loss: replica.lastLoss, gradientNorm: replica.lastGradientNorm)
+      }
     }
     record { try $0.follow(replica) }
     report(.step(step, of: plan.stepCount, epoch: epoch + 1, loss: replica.lastLoss))
@@ -216,6 +227,7 @@ final class Trainer {
   private func evaluate(epoch: Int) throws {
     guard let evaluator else { return }
     stopwatch.lap(.other)
+    try replica.shareAverage()
     lastEvaluations = []
     for (split, rows) in splits.evaluated {
       let evaluation = try evaluator.evaluate(rows)

@@ -13,6 +13,8 @@ public enum TrainingError: Error {
   case nonfiniteLoss(step: Int, loss: Double)
   /// The loss of an evaluation is not a finite number.
   case nonfiniteEvaluation(split: String, step: Int, loss: Double)
+  /// The norm of the gradient of a step is not a finite number.
+  case nonfiniteGradient(step: Int, norm: Double)
   /// A parameter is not a finite number.
   case nonfiniteParameters(step: Int)
   /// The data of a run is not what it was when the run began.
@@ -52,6 +54,9 @@ extension TrainingError: CustomStringConvertible {
     case .nonfiniteEvaluation(let split, let step, let loss):
       "loss on \(split) after step \(step) is \(plain(loss)), expected a finite number; a "
         + "smaller learning_rate may help; checkpoints before it are kept"
+    case .nonfiniteGradient(let step, let norm):
+      "norm of the gradient of step \(step) is \(plain(norm)), expected a finite number; "
+        + "parameters are as after the step before, and checkpoints before it are kept"
     case .nonfiniteParameters(let step):
       "parameters after step \(step) are not all finite; no checkpoint of them is written; a "
         + "smaller learning_rate may help"

@@ -124,9 +124,9 @@ public final class TrainingSession {
     }
     let group = try RankGroup(communicator, limit: configuration.sharedMemoryLimit)
     let replica = try Replica(
-      layout: network.layout, rule: configuration.optimizer,
-      learningRate: configuration.learningRate, isSharded: configuration.isSharded,
-      group: group, communicator: communicator)
+      layout: network.layout, ranges: UpdateRanges(network, configuration.optimizer),
+      settings: configuration.optimizer, isSharded: configuration.isSharded, group: group,
+      communicator: communicator)
     self.replica = replica
 
     // Root looks for what there is to go on with; the others hear of it.
@@ -202,6 +202,7 @@ public final class TrainingSession {
       }
       group.barrier()
     }
+    if header.checkpointPath == nil { replica.beginAverage() }
     replica.best = opened?.best
 
     guard startStep < plan.stepCount || (startStep == 0 && header.checkpointPath == nil) else {

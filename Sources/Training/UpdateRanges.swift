@@ -1,14 +1,16 @@
+public import Models
 public import Tensors
 
 /// What one step does to which elements of the flat vectors.
 ///
 /// Ranges lie one after another without gaps, padding included; neighbours to which the same happens
 /// are one range, so a plain model has a single one.
-public struct UpdateRanges: Hashable, Sendable {
+public struct UpdateRanges: Equatable, Sendable {
   /// What happens to the elements of a range.
   public enum Action: Hashable, Sendable {
-    /// They follow the optimiser's rule, with its step size times `rateFactor`.
-    case learn(rateFactor: Double = 1, isDecayed: Bool = true)
+    /// They follow the optimiser's rule, with its step size times `rateFactor`; penalties only where
+    /// `isDecayed`, and with the trust ratio of the array of that number if there is one.
+    case learn(rateFactor: Double = 1, isDecayed: Bool = true, adaptedArray: Int? = nil)
     /// They never change.
     case keep
   }
@@ -19,35 +21,64 @@ public struct UpdateRanges: Hashable, Sendable {
   private let actions: [Action]
   /// The elements of a flat vector.
   public let count: Int
+  /// The elements of each array of the layout and what happens to them.
+  let arrays: [(elements: Range<Int>, action: Action)]
 
-  /// Lets the same happen to all of `count` elements.
+  /// Lets the same happen to all of `count` elements, as one array.
   public init(count: Int, action: Action = .learn()) {
-    self.init(count: count, [(0, action)])
+    self.init(count: count, [(0..<count, action)])
   }
 
   /// Lets something happen to each array of a layout.
   ///
   /// - Parameters:
   ///   - layout: Where the arrays lie.
-  ///   - action: What happens to one of them.
-  public init(_ layout: FlatLayout, action: (FlatLayout.Range) -> Action) {
-    self.init(count: layout.count, layout.ranges.map { ($0.offset, action($0)) })
+  ///   - action: What happens to the array of some number.
+  public init(_ layout: FlatLayout, action: (_ number: Int, FlatLayout.Range) -> Action) {
+    self.init(
+      count: layout.count,
+      layout.ranges.enumerated().map { ($0.element.indices, action($0.offset, $0.element)) })
   }
 
-  private init(count: Int, _ ranges: [(start: Int, action: Action)]) {
+  /// Lets a model's parameters change as they and the optimiser say.
+  public init(_ network: Network, _ optimizer: OptimizerSettings) {
+    let parameters = Dictionary(uniqueKeysWithValues: network.parameters.map { ($0.name, $0) })
+    self.init(network.layout) { number, array in
+      guard let parameter = parameters[array.name], !parameter.isFrozen else { return .keep }
+      let isAdapted =
+        optimizer.rule.isAdaptive && !optimizer.unadaptedKinds.contains(parameter.kind)
+      return .learn(
+        rateFactor: parameter.learningRateFactor,
+        isDecayed: !optimizer.undecayedKinds.contains(parameter.kind),
+        adaptedArray: isAdapted ? number : nil)
+    }
+  }
+
+  private init(count: Int, _ arrays: [(elements: Range<Int>, action: Action)]) {
     var starts: [Int] = []
     var actions: [Action] = []
-    for range in ranges where range.start < count && range.action != actions.last {
-      starts.append(range.start)
-      actions.append(range.action)
+    for array in arrays where array.elements.lowerBound < count && array.action != actions.last {
+      starts.append(array.elements.lowerBound)
+      actions.append(array.action)
     }
     self.starts = starts
     self.actions = actions
     self.count = count
+    self.arrays = arrays
   }
 
   /// The number of ranges.
   public var rangeCount: Int { starts.count }
+
+  /// The elements of each array, none of those that keep what they are.
+  var learnedArrays: [Range<Int>] {
+    arrays.map { array in
+      switch array.action {
+      case .learn: array.elements
+      case .keep: array.elements.lowerBound..<array.elements.lowerBound
+      }
+    }
+  }
 
   /// Calls `body` with what happens to each part of `elements`, in order.
   ///
@@ -78,5 +109,10 @@ public struct UpdateRanges: Hashable, Sendable {
       if starts[middle] <= element { low = middle } else { high = middle }
     }
     return low
+  }
+
+  /// Whether the same happens to the same elements.
+  public static func == (lhs: UpdateRanges, rhs: UpdateRanges) -> Bool {
+    lhs.count == rhs.count && lhs.starts == rhs.starts && lhs.actions == rhs.actions
   }
 }

@@ -56,19 +56,22 @@ final class WorkerPool {
 }
 
 extension WorkerPool {
-  /// Runs `body` on parts of `0 ..< count`, on borders of cache lines, and returns when all are done.
+  /// Runs `body` on parts of `0 ..< count` and returns when all are done.
   ///
   /// The calling thread does all of it where that is faster than to share it.
   ///
   /// - Parameters:
   ///   - count: The number of elements.
+  ///   - alignment: What the borders of the parts are multiples of.
   ///   - body: Gets the number of the worker and a range of elements; different ranges at the same
   ///     time.
-  func runOnRanges(of count: Int, _ body: (_ worker: Int, Range<Int>) -> Void) {
+  func runOnRanges(
+    of count: Int, alignment: Int = FlatLayout.alignment,
+    _ body: (_ worker: Int, Range<Int>) -> Void
+  ) {
     guard self.count > 1, count >= 32768 else {
       return flushingDenormals { body(0, 0..<count) }
     }
-    let alignment = FlatLayout.alignment
     let lines = (count + alignment - 1) / alignment
     run { worker in
       let share = evenShare(of: lines, owner: worker, owners: self.count)

@@ -12,6 +12,11 @@ struct DatasetNameOptions: ParsableArguments {
   var samples: String?
   @Option(name: .customLong("targets"), help: "The name of the dataset of labels or responses.")
   var targets: String?
+  @Option(
+    help: """
+      Which parameters of the checkpoint to use: 'average', the moving average where there is one, \
+      or 'raw', as the last step left them.
+      """) var parameters = ParameterChoice.average
 
   /// Opens a checkpoint and a data file that fits it, the same on all ranks, ready to be evaluated.
   ///
@@ -30,7 +35,7 @@ struct DatasetNameOptions: ParsableArguments {
     _ communicator: any Communicator
   ) throws(CommunicationError) -> (TrainedModel, DatasetRows, Evaluator) {
     let (model, rows) = try communicator.together {
-      let model = try TrainedModel(checkpoint: checkpoint)
+      let model = try TrainedModel(checkpoint: checkpoint, isRaw: parameters == .raw)
       try model.network.requireTop(top, key: "--top")
       let rows = try model.open(
         data, samples: samples, targets: targets, needsTargets: needsTargets)
@@ -90,4 +95,9 @@ extension Dataset {
   var classNames: [String]? {
     if case .labels(let names) = targets { names } else { nil }
   }
+}
+
+/// A value of `--parameters`.
+enum ParameterChoice: String, CaseIterable, ExpressibleByArgument {
+  case average, raw
 }

@@ -103,8 +103,9 @@ func check() throws -> Int32 {
     }
     let steps = try BenchSteps(
       network, targets: item.targets,
-      optimizer: .sgd(momentum: 0.9, nesterov: true, weightDecay: 0),
-      learningRate: 0.01, batchSize: item.batch, microbatches: item.microbatches, seed: 1,
+      optimizer: OptimizerSettings(
+        .sgd(momentum: 0.9, nesterov: true, weightDecay: 0), learningRate: 0.01),
+      batchSize: item.batch, microbatches: item.microbatches, seed: 1,
       communicator: SoloCommunicator())
     total += try allocations(of: "\(item.name), step") { try steps.step() }
   }

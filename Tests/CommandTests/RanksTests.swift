@@ -85,6 +85,45 @@ struct RanksTests {
     }
   }
 
+  @Test(
+    "norms over elements, whoever adds which of them",
+    arguments: [
+      ["optimizer={lamb: 0.01}", "average=0.9"],
+      ["optimizer={lars: {learning_rate: 5, no_adaptation: []}}", "train.clip.norm=0.5"],
+      ["optimizer={adamw: 0.01}", "train.clip.norm=0.2", "average={decay: 0.9, start: 4}"],
+      ["optimizer={lamb: {learning_rate: 0.01, l1: 1e-4}}", "train.clip.value=0.001"],
+    ])
+  func norms(values: [String]) throws {
+    let place = try Workplace()
+    // Arrays of several blocks, which ranks and workers share.
+    try place.write(
+      """
+      data:
+        train: \(Workplace.bundled("digits"))
+        test: \(Workplace.bundled("digits-test"))
+      model: [affine: 300, relu, affine: 150, relu, affine: 10]
+      batch_size: 256
+      microbatches: 6
+      epochs: 1
+
+      """, to: "digits.yaml")
+    let hands: [(ranks: Int, group: String, isSharded: Bool, workers: Int)] = [
+      (1, "auto", true, 1), (1, "auto", true, 3), (2, "auto", true, 2), (2, "false", true, 1),
+      (3, "2", true, 2), (3, "2", false, 1), (4, "auto", false, 1), (8, "3", true, 1),
+    ]
+    for (index, hand) in hands.enumerated() {
+      try place.succeed(
+        [
+          "train", "digits.yaml", "--output", "run-\(index)", "--set",
+          "run.workers=\(hand.workers)", "--set", "run.shared_memory=\(hand.group)", "--set",
+          "optimizer.sharded=\(hand.isSharded)",
+        ] + overrides(values), ranks: hand.ranks)
+      #expect(
+        try place.digest("run-\(index)", step: 6) == place.digest("run-0", step: 6), "\(hand)")
+      #expect(try place.records("run-\(index)") == place.records("run-0"), "\(hand)")
+    }
+  }
+
   @Test("goes on with other ranks, groups and workers after every stop")
   func chain() throws {
     let place = try Workplace()
@@ -92,11 +131,12 @@ struct RanksTests {
       (3, ["run.shared_memory=2"]), (1, ["run.workers=2"]), (2, ["optimizer.sharded=false"]),
       (4, ["run.shared_memory=false"]), (5, ["run.shared_memory=3", "run.workers=2"]),
     ]
-    try place.succeed("train", "iris.yaml", "--output", "whole", "--set", "epochs=10")
+    let same = overrides(["optimizer={lamb: 0.01}", "train.clip.norm=0.5", "average=0.9"])
+    try place.succeed(["train", "iris.yaml", "--output", "whole", "--set", "epochs=10"] + same)
     for (index, link) in chain.enumerated() {
       try place.succeed(
         ["train", "iris.yaml", "--output", "run", "--set", "epochs=\(2 * (index + 1))"]
-          + overrides(link.values), ranks: link.ranks)
+          + overrides(link.values) + same, ranks: link.ranks)
     }
     #expect(try place.digest("run", step: 60) == place.digest("whole", step: 60))
   }

@@ -27,8 +27,8 @@ struct RunConfigurationTests {
     #expect(configuration.data.validation == .none)
     #expect(configuration.data.isShuffled)
     #expect(configuration.loss == .softmaxCrossEntropy)
-    #expect(configuration.optimizer == .sgd(momentum: 0.9, nesterov: false, weightDecay: 0))
-    #expect(configuration.learningRate == 0.1)
+    #expect(configuration.optimizer.rule == .sgd(momentum: 0.9, nesterov: false, weightDecay: 0))
+    #expect(configuration.optimizer.learningRate == 0.1)
     #expect(configuration.batchSize == 256)
     #expect(configuration.microbatches == nil)
     #expect(configuration.epochs == 10)
@@ -55,7 +55,7 @@ struct RunConfigurationTests {
     #expect(try read(RunConfigurationTests.least + "optimizer: adam\n").0.isSharded)
     let (configuration, _) = try read(RunConfigurationTests.least, ["optimizer.sharded=false"])
     #expect(!configuration.isSharded)
-    #expect(configuration.optimizer == .sgd(momentum: 0.9, nesterov: false, weightDecay: 0))
+    #expect(configuration.optimizer.rule == .sgd(momentum: 0.9, nesterov: false, weightDecay: 0))
     #expect(configuration.sharedMemoryLimit == nil)
     for (value, limit) in [("auto", nil), ("false", 1), ("3", 3)] as [(String, Int?)] {
       let overrides = ["run.shared_memory=\(value)"]

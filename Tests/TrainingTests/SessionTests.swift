@@ -4,6 +4,7 @@ import Checkpoints
 import Communication
 import Datasets
 import Foundation
+import Models
 import Runs
 import Tensors
 import TestSupport
@@ -108,16 +109,100 @@ struct SessionTests {
   func stopEverywhere() throws {
     let folder = try RunFolder()
     let path = try folder.write(iris)
-    for optimizer in [
-      "{sgd: {learning_rate: 0.1, momentum: 0}}", "{sgd: {learning_rate: 0.1, nesterov: true}}",
-      "{adamw: {learning_rate: 0.01}}",
+    for overrides in [
+      ["optimizer={sgd: {learning_rate: 0.1, momentum: 0, l1: 0.001}}", "train.clip.value=0.02"],
+      ["optimizer={sgd: {learning_rate: 0.1, nesterov: true}}", "train.clip.norm=0.3"],
+      ["optimizer={adamw: {learning_rate: 0.01, no_decay: bias}}", "average=0.9"],
+      ["optimizer={lars: {learning_rate: 10}}", "average={decay: 0.8, start: 5}"],
+      ["optimizer={lamb: {learning_rate: 0.01}}", "train.clip.norm=0.3"],
     ] {
-      let overrides = ["optimizer=\(optimizer)"]
       try folder.train(path, overrides, to: "whole", isFresh: true)
       try folder.train(path, overrides, isFresh: true, stopAfter: 1)
       while try folder.train(path, overrides, stopAfter: 1).ending == .stopped {}
-      #expect(try folder.digest() == folder.digest("whole"), "\(optimizer)")
-      #expect(try folder.records() == folder.records("whole"), "\(optimizer)")
+      #expect(try folder.digest() == folder.digest("whole"), "\(overrides)")
+      #expect(try folder.records() == folder.records("whole"), "\(overrides)")
+    }
+  }
+
+  @Test("records the norm of the gradient where it is clipped by norm")
+  func gradientNorms() throws {
+    let folder = try RunFolder()
+    let path = try folder.write(iris)
+    func steps(_ output: String) throws -> [String] {
+      try folder.records(output).filter { $0.contains("\"kind\":\"step\"") }
+    }
+    try folder.train(path, to: "plain")
+    #expect(try steps("plain").allSatisfy { !$0.contains("gradient_norm") })
+    // A norm that is never reached: the same bits.
+    try folder.train(path, ["train.clip.norm=1e9"], to: "large")
+    #expect(try steps("large").allSatisfy { $0.contains("\"gradient_norm\":") })
+    #expect(try folder.digest("large") == folder.digest("plain"))
+    try folder.train(path, ["train.clip.norm=0.1"], to: "small")
+    #expect(try folder.digest("small") != folder.digest("plain"))
+  }
+
+  @Test("evaluates the average of the parameters, which a checkpoint holds beside them")
+  func average() throws {
+    let folder = try RunFolder()
+    let path = try folder.write(iris)
+    try folder.train(path, ["checkpoint={every: 1, keep: 99}", "epochs=2"], to: "plain")
+    let (session, _) = try folder.train(
+      path, ["checkpoint={every: 1, keep: 99}", "epochs=2", "average={decay: 0.75, start: 3}"])
+    var average: [Float] = []
+    for step in 1...8 {
+      let name = "checkpoints/step-000000000\(step).h5"
+      let plain = try TrainedModel(checkpoint: folder.path("plain/\(name)"))
+      let raw = try TrainedModel(checkpoint: folder.path("run/\(name)"), isRaw: true)
+      let found = try TrainedModel(checkpoint: folder.path("run/\(name)"))
+      // Averaging changes no parameter.
+      #expect(plain.parameters.elements.elementsEqual(raw.parameters.elements))
+      #expect(!plain.isAverage && !raw.isAverage && found.isAverage)
+      let p = raw.parameters.elements
+      average = step <= 3 ? Array(p) : zip(average, p).map { $0 + 0.25 * ($1 - $0) }
+      #expect(found.parameters.elements.elementsEqual(average), "step \(step)")
+    }
+    let model = try TrainedModel(
+      checkpoint: folder.path("run/checkpoints/step-0000000008.h5"))
+    let rows = try model.open(RunFolder.bundled("iris-test"), needsTargets: true)
+    let evaluation = try Evaluator(
+      model.network, rowCounts: [30], blockSize: 256, parameters: model.parameters,
+      communicator: SoloCommunicator()
+    ).evaluate(rows)
+    #expect(evaluation == session.evaluations.first?.evaluation)
+  }
+
+  @Test("keeps a frozen layer as it was, and lets one learn at a rate of its own")
+  func ratesOfLayers() throws {
+    let folder = try RunFolder()
+    let path = try folder.write(iris)
+    func parameters(_ output: String, _ step: Int) throws -> (FlatLayout, [Float]) {
+      let model = try TrainedModel(
+        checkpoint: folder.path("\(output)/checkpoints/step-000000000\(step).h5"))
+      return (model.network.layout, Array(model.parameters.elements))
+    }
+    for factor in ["1", "0.5"] {
+      try folder.train(
+        path,
+        [
+          "model=[{affine: 8, frozen: true}, tanh, {affine: 5, learning_rate: \(factor)}, tanh, affine: 3]",
+          "checkpoint={every: 1, keep: 99, at_start: true}", "epochs=1", "train.clip.norm=0.05",
+          "optimizer={sgd: {learning_rate: 0.1, weight_decay: 0.1}}",
+        ], to: factor)
+    }
+    let (layout, before) = try parameters("1", 0)
+    let (_, after) = try parameters("1", 4)
+    for array in layout.ranges {
+      let isSame = before[array.indices] == after[array.indices]
+      #expect(isSame == array.name.hasPrefix("affine1/"), "\(array.name)")
+    }
+    let (_, whole) = try parameters("1", 1)
+    let (_, half) = try parameters("0.5", 1)
+    for array in layout.ranges {
+      for i in array.indices {
+        let change =
+          array.name.hasPrefix("affine2/") ? 0.5 * (whole[i] - before[i]) : whole[i] - before[i]
+        #expect(abs(half[i] - before[i] - change) < 1e-6, "\(array.name)")
+      }
     }
   }
 

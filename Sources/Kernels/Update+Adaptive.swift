@@ -1,0 +1,161 @@
+// Steps whose length follows the norms of each parameter, and the average of parameters.
+
+import Numerics
+
+extension Update {
+  /// Takes one step of LARS.
+  ///
+  /// `g ← scale·g + decay·p + l1·sign(p)`; `v ← μ·v + η·g`; `p ← p − v`. The momentum starts as zeros.
+  /// Source: You, Gitman and Ginsburg (2017), algorithm 1, https://arxiv.org/abs/1708.03888.
+  ///
+  /// - Parameters:
+  ///   - parameters: The parameters `p`, changed in place.
+  ///   - gradient: The sum of gradients.
+  ///   - momentum: The momentum `v`, changed in place.
+  ///   - count: The number of elements.
+  ///   - learningRate: The learning rate `η` of these parameters, trust ratio included.
+  ///   - momentumFactor: The momentum factor `μ`.
+  ///   - weightDecay: The factor of the parameters in the gradient.
+  ///   - l1: The factor of their signs in the gradient.
+  ///   - gradientScale: One over the summed weight.
+  public static func lars(
+    parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
+    momentum: UnsafeMutablePointer<Float>, count: Int, learningRate: Double,
+    momentumFactor: Double, weightDecay: Double, l1: Double, gradientScale: Double
+  ) {
+    let rate = Lanes(repeating: Float(learningRate))
+    let mu = Lanes(repeating: Float(momentumFactor))
+    @inline(__always) func run(_ penalties: some Penalties) {
+      @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
+        let p = access.load(parameters + i)
+        let g = penalties.gradient(access.load(gradient + i), p)
+        let v = mu * access.load(momentum + i) + rate * g
+        access.store(v, momentum + i)
+        access.store(p - v, parameters + i)
+      }
+      forEachIndex(count, update, update)
+    }
+    let decay = Decay(scale: gradientScale, decay: weightDecay)
+    if l1 == 0 { run(decay) } else { run(DecayAndSign(decay, l1: l1)) }
+  }
+
+  /// Advances the moments of LAMB over a piece, and returns the sums of squares of its direction
+  /// `r` and of its parameters `p`.
+  ///
+  /// `g ← scale·g + l1·sign(p)`; `m ← m + (1 − β₁)·(g − m)`; `v ← β₂·v + (1 − β₂)·g²`;
+  /// `r = m/(1 − β₁ᵗ) / (√v/√(1 − β₂ᵗ) + ε) + decay·p`. Squares are added as
+  /// ``FlatSum/sumOfSquares(ofBlock:count:)`` does. Both moments start as zeros.
+  /// Source: You et al. (2020), algorithm 2, https://arxiv.org/abs/1904.00962.
+  ///
+  /// - Parameters:
+  ///   - parameters: The parameters `p`.
+  ///   - gradient: The sum of gradients.
+  ///   - first: The first moment `m`, changed in place.
+  ///   - second: The second moment `v`, changed in place.
+  ///   - count: The number of elements.
+  ///   - direction: The numbers of the step.
+  ///   - l1: The factor of the parameters' signs in the gradient.
+  ///   - gradientScale: One over the summed weight.
+  /// - Returns: The sums of squares of the direction and of the parameters.
+  public static func lambMoments(
+    parameters: UnsafePointer<Float>, gradient: UnsafePointer<Float>,
+    first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>, count: Int,
+    direction: LAMBDirection, l1: Double, gradientScale: Double
+  ) -> (direction: Double, parameters: Double) {
+    var (ofDirection, ofParameters) = (SquareSum(), SquareSum())
+    @inline(__always) func run(_ penalties: some Penalties) {
+      @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
+        let p = access.load(parameters + i)
+        let g = penalties.gradient(access.load(gradient + i), p)
+        let (m, v) = direction.moments.advanced(
+          access.load(first + i), access.load(second + i), by: g)
+        access.store(m, first + i)
+        access.store(v, second + i)
+        ofDirection.add(direction.lanes(m, v, p))
+        ofParameters.add(p)
+      }
+      forEachIndex(count, update, update)
+    }
+    let decay = Decay(scale: gradientScale, decay: 0)
+    if l1 == 0 { run(decay) } else { run(DecayAndSign(decay, l1: l1)) }
+    return (ofDirection.value, ofParameters.value)
+  }
+
+  /// Moves parameters along the direction that ``lambMoments(parameters:gradient:first:second:count:direction:l1:gradientScale:)``
+  /// has measured: `p ← p − η·r`.
+  ///
+  /// - Parameters:
+  ///   - parameters: The parameters `p`, changed in place.
+  ///   - first: The first moment.
+  ///   - second: The second moment.
+  ///   - count: The number of elements.
+  ///   - direction: The numbers of the step.
+  ///   - learningRate: The learning rate `η` of these parameters, trust ratio included.
+  public static func lamb(
+    parameters: UnsafeMutablePointer<Float>, first: UnsafePointer<Float>,
+    second: UnsafePointer<Float>, count: Int, direction: LAMBDirection, learningRate: Double
+  ) {
+    let rate = Lanes(repeating: Float(learningRate))
+    @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
+      let p = access.load(parameters + i)
+      let r = direction.lanes(access.load(first + i), access.load(second + i), p)
+      access.store(p - rate * r, parameters + i)
+    }
+    forEachIndex(count, update, update)
+  }
+
+  /// Bounds the mean of gradients: `g ← min(max(scale·g, −limit), limit)`; what is not a number stays so.
+  public static func clamp(
+    gradient: UnsafeMutablePointer<Float>, count: Int, scale: Double, limit: Double
+  ) {
+    let scale = Lanes(repeating: Float(scale))
+    let limit = Lanes(repeating: Float(limit))
+    @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
+      let g = access.load(gradient + i) * scale
+      let bounded = g.replacing(with: limit, where: g .> limit)
+        .replacing(with: -limit, where: g .< -limit)
+      access.store(bounded, gradient + i)
+    }
+    forEachIndex(count, update, update)
+  }
+
+  /// Moves an average towards the parameters: `a ← a + (1 − decay)·(p − a)`.
+  ///
+  /// Source: `torch.optim.swa_utils.get_ema_multi_avg_fn`.
+  public static func average(
+    _ average: UnsafeMutablePointer<Float>, parameters: UnsafePointer<Float>, count: Int,
+    decay: Double
+  ) {
+    let gain = Lanes(repeating: Float(1 - decay))
+    @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
+      let a = access.load(average + i)
+      access.store(a + gain * (access.load(parameters + i) - a), average + i)
+    }
+    forEachIndex(count, update, update)
+  }
+}
+
+/// The direction of LAMB in one step, as a function of moments and parameters.
+public struct LAMBDirection: Sendable {
+  let moments: Moments
+  private let correction1: Lanes
+  private let decay: Lanes
+
+  /// Prepares the direction of a step.
+  ///
+  /// - Parameters:
+  ///   - step: The number `t` of the step, from 1.
+  ///   - beta1: The factor `β₁` of the first moment.
+  ///   - beta2: The factor `β₂` of the second moment.
+  ///   - epsilon: What keeps the divisor from zero.
+  ///   - weightDecay: The factor of the parameters in the direction.
+  public init(step: Int, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double) {
+    moments = Moments(step: step, beta1: beta1, beta2: beta2, epsilon: epsilon)
+    correction1 = Lanes(repeating: Float(1 / moments.correction1))
+    decay = Lanes(repeating: Float(weightDecay))
+  }
+
+  @inline(__always) func lanes(_ m: Lanes, _ v: Lanes, _ p: Lanes) -> Lanes {
+    (correction1 * m) / moments.divisor(v) + decay * p
+  }
+}
