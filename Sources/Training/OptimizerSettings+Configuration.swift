@@ -24,7 +24,7 @@ extension OptimizerSettings {
           "lamb", primary: "learning_rate", meaning: "Adam with a trust ratio per parameter"
         ) { (section) throws(ConfigurationError) in try readLAMB(section) },
       ], default: "sgd", keysBeside: ["sharded"], meaning: "how parameters change")
-    settings.clipping = try readClipping(root.section("train").section("clip"))
+    settings.clipping = try readClipping(root.section("train").section("clip", shorthand: "norm"))
     settings.average = try readAverage(root.section("average", shorthand: "decay"))
     return settings
   }

@@ -28,6 +28,9 @@ public final class Replica {
   /// The best evaluation so far, and the step it is of.
   public internal(set) var best: (step: Int, evaluation: Evaluation)?
 
+  /// What the run remembers of its evaluations; the same on all ranks.
+  var progress = Progress()
+
   let group: RankGroup
   let elements: ElementDivision
   /// Whether each rank updates only what it owns.

@@ -20,6 +20,7 @@ final class OpenedRun {
   private(set) var step = 0
   private(set) var checkpointPath: String?
   private(set) var best: (step: Int, evaluation: Evaluation)?
+  private(set) var progress = Progress()
   private(set) var notices: [String] = []
 
   /// Opens the run directory of a request and reads the newest good checkpoint into a replica.
@@ -30,7 +31,7 @@ final class OpenedRun {
     _ request: TrainingRequest, configuration: RunConfiguration, resolved: ResolvedConfiguration,
     splits: Splits, replica: Replica
   ) throws {
-    kind = try OpenedRun.kind(of: request, resolved)
+    kind = try OpenedRun.kind(of: request, configuration, resolved)
     if let output = request.output {
       run = try Run(output)
     } else if !request.isFresh,
@@ -58,7 +59,7 @@ final class OpenedRun {
     }
     do {
       try comparable.requireSame(
-        as: begun, source: run.configurationPath, except: RunConfiguration.changeableKeys,
+        as: begun, source: run.configurationPath, except: configuration.changeableKeys,
         ignoring: RunConfiguration.keysWithoutEffect)
     } catch {
       throw TrainingError.otherConfiguration(error)
@@ -78,11 +79,12 @@ final class OpenedRun {
   /// The kind of a request with a digest of all keys that may not change, so that a run chosen by number
   /// is one that can go on.
   private static func kind(
-    of request: TrainingRequest, _ resolved: ResolvedConfiguration
+    of request: TrainingRequest, _ configuration: RunConfiguration,
+    _ resolved: ResolvedConfiguration
   ) throws -> String {
     let keys = resolved.differences(
       from: try ResolvedConfiguration(yaml: "{}", source: "nothing"),
-      ignoring: RunConfiguration.changeableKeys + RunConfiguration.keysWithoutEffect)
+      ignoring: configuration.changeableKeys + RunConfiguration.keysWithoutEffect)
     var hash = SHA256()
     hash.update(keys.map { "\($0.path): \($0.lhs ?? "")\n" }.joined())
     return "\(request.kind) \(hash.finalizeHex().prefix(16))"
@@ -125,17 +127,19 @@ final class OpenedRun {
     {
       best = (bestStep, evaluation)
     }
+    progress = Progress(state: record.state)
     if case .number(let loss) = record.state["last_loss"] { replica.lastLoss = loss }
   }
 
   /// Lets go of a run in which nothing was begun, so that nothing is left behind.
   func discard() { run.discard() }
 
-  /// Notes that a run that goes no further is finished.
-  func noteFinished() throws(RunError) {
+  /// Notes that a run that goes no further is finished, and why if that was early.
+  func noteFinished(_ message: String?) throws(RunError) {
     guard var status = run.status, status.state != .finished else { return }
     status.state = .finished
     status.step = step
+    status.message = message
     try run.update(status, isDurable: true)
   }
 
@@ -156,6 +160,7 @@ struct ResumeHeader: Codable {
   var step: Int
   var runPath: String?
   var checkpointPath: String?
+  var progress: Progress
   var notices: [String]
 
   init(microbatches: Int, opened: OpenedRun?) {
@@ -163,6 +168,7 @@ struct ResumeHeader: Codable {
     step = opened?.step ?? 0
     runPath = opened?.run.path
     checkpointPath = opened?.checkpointPath
+    progress = opened?.progress ?? Progress()
     notices = opened?.notices ?? []
   }
 }

@@ -57,6 +57,8 @@ public struct RunConfiguration: Sendable {
   public var optimizer: OptimizerSettings
   /// How the step size changes over the run.
   public var schedule: LearningRateSchedule
+  /// When evaluations end the run before its last epoch; nil for never.
+  public var earlyStopping: EarlyStopping?
   /// The rows of a step, over all ranks.
   public var batchSize: Int
   /// The parts a step is cut into; nil for a fixed function of model and batch.
@@ -96,8 +98,12 @@ public struct RunConfiguration: Sendable {
   /// The longest a rank waits for those of other hosts, in seconds; 0 for ever.
   public var peerTimeout: Double
 
-  /// The keys that may change when a run goes on.
-  public static let changeableKeys = ["epochs", "checkpoint", "evaluation", "metrics", "run"]
+  /// The keys that may change when a run goes on; not when to evaluate where evaluations decide how it
+  /// goes on.
+  public var changeableKeys: [String] {
+    let isWatched = schedule.plateau != nil || earlyStopping != nil
+    return ["epochs", "checkpoint"] + (isWatched ? [] : ["evaluation"]) + ["metrics", "run"]
+  }
   /// Keys elsewhere that change no bit of the answer.
   static let keysWithoutEffect = ["optimizer.sharded"]
 
@@ -116,6 +122,7 @@ public struct RunConfiguration: Sendable {
         "whether each rank updates, and keeps optimiser state of, its share of elements alone"
     )
     schedule = try LearningRateSchedule.read(from: root)
+    earlyStopping = try EarlyStopping.read(from: root)
     batchSize = try root.integer(
       "batch_size", default: 256, in: .positive, meaning: "rows of a step, over all ranks")
     microbatches = try root.optionalInteger(
@@ -172,6 +179,31 @@ public struct RunConfiguration: Sendable {
     peerTimeout = try run.number(
       "peer_timeout", default: 600, in: .nonNegative,
       meaning: "seconds to wait for ranks of other hosts before the job ends; 0 for ever")
+    try requireEvaluations(root)
+  }
+}
+
+extension RunConfiguration {
+  /// Refuses keys that watch evaluations of which there are none.
+  private func requireEvaluations(_ root: Section) throws(ConfigurationError) {
+    guard !root.isListing else { return }
+    for (key, quantity) in [
+      ("schedule", schedule.plateau?.quantity), ("early_stopping", earlyStopping?.quantity),
+    ] {
+      guard let quantity else { continue }
+      if data.test == nil, data.validation == .none {
+        throw root.unusable(
+          key, found: "nothing to evaluate", expected: "data.validation or data.test")
+      }
+      if evaluationInterval == .never {
+        throw root.unusable(
+          key, found: "evaluation.every never", expected: "an epoch or a number of steps")
+      }
+      if quantity == .accuracy, !loss.takesLabels {
+        throw root.unusable(
+          key, found: "watch: accuracy with a loss of responses", expected: "watch: loss")
+      }
+    }
   }
 }
 

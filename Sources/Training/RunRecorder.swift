@@ -120,10 +120,12 @@ final class RunRecorder {
     return entry.path
   }
 
-  /// Notes how the run ended.
-  func close(_ state: RunStatus.State, replica: Replica) throws(RunError) {
+  /// Notes how the run ended, and why if that was early.
+  func close(
+    _ state: RunStatus.State, replica: Replica, message: String?
+  ) throws(RunError) {
     try metrics.sync()
-    try updateStatus(state, replica)
+    try updateStatus(state, replica, message: message)
   }
 
   /// Notes why the run ended early; what fails here has been reported already.
@@ -165,6 +167,7 @@ final class RunRecorder {
     ]
     record.state = replica.best?.evaluation.state ?? [:]
     if let best = replica.best { record.state["best_step"] = .integer(best.step) }
+    record.state.merge(replica.progress.state) { _, new in new }
     if replica.lastLoss.isFinite { record.state["last_loss"] = .number(replica.lastLoss) }
     record.state["sample_shape"] = .text(
       splits.sampleShape.extents.map(String.init).joined(separator: ","))

@@ -9,7 +9,7 @@ import Models
 final class Trainer {
   /// How the loop ended.
   enum Ending {
-    /// After the last step of the last epoch.
+    /// After the last step of the last epoch, or because evaluations no longer improve.
     case finished
     /// On request, after a checkpoint.
     case stopped
@@ -120,14 +120,14 @@ final class Trainer {
     if replica.step == 0, plan.configuration.checkpointAtStart { try save() }
     var rows = rows(ofEpoch: 0)
     var rowsEpoch = 0
-    while replica.step < plan.stepCount {
+    while replica.step < plan.stepCount, !replica.progress.isStopped {
       let epoch = replica.step / plan.stepsPerEpoch
       if epoch != rowsEpoch { (rows, rowsEpoch) = (self.rows(ofEpoch: epoch), epoch) }
       let started = stopwatch.now
       let wasAskedToStop = try takeStep(rows)
       try finishStep(epoch: epoch)
       try followTrace(from: started)
-      let isLast = replica.step == plan.stepCount
+      let isLast = replica.step == plan.stepCount || replica.progress.isStopped
       let isDue = plan.configuration.checkpointInterval.isDue(
         after: replica.step, stepsPerEpoch: plan.stepsPerEpoch)
       if isDue || isLast || wasAskedToStop { try save() }
@@ -184,8 +184,9 @@ final class Trainer {
         try communicator.together { throw TrainingError.nonfiniteLoss(step: step, loss: loss) }
       }
     }
-    let rateFactor = plan.configuration.schedule.factor(
-      step: step, stepsPerEpoch: plan.stepsPerEpoch)
+    let rateFactor =
+      replica.progress.rateFactor
+      * plan.configuration.schedule.factor(step: step, stepsPerEpoch: plan.stepsPerEpoch)
     let norm = try engine.update(
       rowCount: rowCount,
       Optimizer.Step(scale: 1 / outcome.sums.weight, number: step, rateFactor: rateFactor))
@@ -215,6 +216,7 @@ final class Trainer {
     let isDue = plan.configuration.evaluationInterval.isDue(
       after: step, stepsPerEpoch: plan.stepsPerEpoch)
     if isDue || step == plan.stepCount { try evaluate(epoch: epoch + 1) }
+    if isDue, let first = lastEvaluations.first { noteProgress(first.evaluation, epoch: epoch + 1) }
     if step % plan.stepsPerEpoch == 0 {
       stopwatch.lap(.other)
       record {
@@ -222,6 +224,15 @@ final class Trainer {
       }
     }
     stopwatch.lap(.other)
+  }
+
+  /// Lets an evaluation of the first split slow the run down or end it, on all ranks alike.
+  private func noteProgress(_ evaluation: Evaluation, epoch: Int) {
+    let before = replica.progress.rateFactor
+    replica.progress.note(
+      evaluation, plan.configuration.schedule.plateau, plan.configuration.earlyStopping)
+    let factor = replica.progress.rateFactor
+    if factor != before { report(.slowed(step: replica.step, epoch: epoch, factor: factor)) }
   }
 
   private func evaluate(epoch: Int) throws {

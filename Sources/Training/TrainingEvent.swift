@@ -4,6 +4,9 @@ public enum TrainingEvent {
   case step(_ step: Int, of: Int, epoch: Int, loss: Double)
   /// A split was evaluated.
   case evaluated(split: String, step: Int, epoch: Int, Evaluation)
+  /// Evaluations have not improved for a while, and the learning rate is multiplied by `factor` from now
+  /// on, all in all.
+  case slowed(step: Int, epoch: Int, factor: Double)
   /// A checkpoint was written; on root only.
   case saved(path: String, step: Int)
 }

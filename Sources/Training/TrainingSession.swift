@@ -54,7 +54,7 @@ public struct TrainingRequest: Sendable {
 public final class TrainingSession {
   /// How a run ended.
   public enum Ending: Sendable {
-    /// All epochs are done.
+    /// All epochs are done, or evaluations no longer improve.
     case finished
     /// It was finished before; nothing was done.
     case wasFinished
@@ -180,6 +180,7 @@ public final class TrainingSession {
     runPath = header.runPath
     resumedFrom = header.checkpointPath
     replica.step = header.step
+    replica.progress = header.progress
 
     if header.checkpointPath != nil {
       try replica.distribute()
@@ -205,12 +206,16 @@ public final class TrainingSession {
     if header.checkpointPath == nil { replica.beginAverage() }
     replica.best = opened?.best
 
-    guard startStep < plan.stepCount || (startStep == 0 && header.checkpointPath == nil) else {
+    let hasSteps = startStep < plan.stepCount && !replica.progress.isStopped
+    guard hasSteps || (startStep == 0 && header.checkpointPath == nil) else {
       recorder = nil
       trainer = nil
       // It may have been killed between its last checkpoint and the note that it is finished.
       // One that is past the last epoch of this command goes on with more epochs.
-      if startStep == plan.stepCount { try communicator.together { try opened?.noteFinished() } }
+      if startStep == plan.stepCount || replica.progress.isStopped {
+        let reason = earlyEnd
+        try communicator.together { try opened?.noteFinished(reason) }
+      }
       return
     }
     let plan = plan
@@ -248,6 +253,15 @@ public final class TrainingSession {
   /// The steps taken so far.
   public var step: Int { replica.step }
 
+  /// Why the run has ended before its last epoch, if evaluations have ended it.
+  public var earlyEnd: String? {
+    guard replica.progress.isStopped, let stopping = plan.configuration.earlyStopping else {
+      return nil
+    }
+    return stopping.reason(
+      replica.progress, step: replica.step, split: splits.evaluated.first?.split ?? "")
+  }
+
   /// Trains until the last epoch, or until a rank is asked to stop.
   ///
   /// Collective.
@@ -259,7 +273,8 @@ public final class TrainingSession {
     do {
       let ending = try trainer.run()
       try communicator.together {
-        try recorder?.close(ending == .finished ? .finished : .stopped, replica: replica)
+        try recorder?.close(
+          ending == .finished ? .finished : .stopped, replica: replica, message: earlyEnd)
       }
       trainer.countSaving()
       return ending == .finished ? .finished : .stopped

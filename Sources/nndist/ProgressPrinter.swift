@@ -30,6 +30,10 @@ final class ProgressPrinter {
       showStep(step, count, epoch, loss)
     case .evaluated(let split, let step, let epoch, let evaluation):
       printLine("epoch \(epoch)  step \(step)  \(split) \(evaluation.text)")
+    case .slowed(let step, let epoch, let factor):
+      printLine(
+        "epoch \(epoch)  step \(step)  no improvement: learning rate times "
+          + formatted(factor, digits: 6))
     case .saved: break
     }
   }

@@ -52,6 +52,10 @@ struct RunSummary {
   func printEnd(_ ending: TrainingSession.Ending, _ printer: ProgressPrinter) {
     switch ending {
     case .wasFinished:
+      if let reason = session.earlyEnd {
+        printer.printLine("finished before: \(reason); start over with --fresh")
+        return
+      }
       printer.printLine(
         "finished before: \(counted(session.startStep, "step")) of \(session.plan.stepCount); "
           + "raise epochs to go on, or start over with --fresh")
@@ -60,6 +64,7 @@ struct RunSummary {
       printer.printLine(
         "stopped on request after step \(session.step); the same command goes on from here")
     case .finished:
+      if let reason = session.earlyEnd { printer.printLine(reason) }
       for named in session.evaluations {
         printer.printLine("final \(named.split) \(named.evaluation.text)")
       }

@@ -111,6 +111,24 @@ struct RunConfigurationTests {
         "'optimizer.sgd.learning_rate': found nan, expected a number of 0 or more"
       ),
       (
+        "optimizer.sgd.no_decay=[bias, biass]",
+        "'optimizer.sgd.no_decay': found [bias, biass], expected a list of words out of weight, bias, "
+          + "normalization"
+      ),
+      (
+        "train.clip={norm: 1, value: 2}",
+        "'train.clip.value': found 2.0, expected nothing beside norm"
+      ),
+      ("average.start=3", "'average.start': found 3, expected a decay beside it"),
+      (
+        "early_stopping=3",
+        "'early_stopping': found nothing to evaluate, expected data.validation or data.test"
+      ),
+      (
+        "schedule=plateau",
+        "'schedule': found nothing to evaluate, expected data.validation or data.test"
+      ),
+      (
         "optimizer.sgd.momentum=1",
         "'optimizer.sgd.momentum': found 1, expected a number from 0 to below 1"
       ),

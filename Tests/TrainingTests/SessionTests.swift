@@ -124,6 +124,113 @@ struct SessionTests {
     }
   }
 
+  @Test("ends in the same bits when stopped after every step, with every schedule")
+  func stopEverywhereOnSchedule() throws {
+    let folder = try RunFolder()
+    let path = try folder.write(iris)
+    for overrides in [
+      ["schedule={one_cycle: 4}"], ["schedule={polynomial: {epochs: 3, power: 2, warmup: 1}}"],
+      ["schedule={exponential: 0.5}"], ["schedule={multi_step: [1, 2.5]}"],
+      [
+        "schedule={plateau: {patience: 0, factor: 0.3, threshold: 0.2}}", "evaluation=2",
+        "early_stopping={patience: 4, minimum_change: 0.2}",
+      ],
+    ] {
+      try folder.train(path, overrides, to: "whole", isFresh: true)
+      try folder.train(path, overrides, isFresh: true, stopAfter: 1)
+      while try folder.train(path, overrides, stopAfter: 1).ending == .stopped {}
+      #expect(try folder.digest() == folder.digest("whole"), "\(overrides)")
+      #expect(try folder.records() == folder.records("whole"), "\(overrides)")
+    }
+  }
+
+  @Test("is slowed down by evaluations that do not improve, from the next step on")
+  func plateau() throws {
+    let folder = try RunFolder()
+    let path = try folder.write(iris)
+    var slowed: [(step: Int, factor: Double)] = []
+    try folder.train(
+      path,
+      [
+        "schedule={plateau: {patience: 1, factor: 0, threshold: 0.99}}",
+        "checkpoint={every: 1, keep: 99}",
+      ]
+    ) { event in
+      if case .slowed(let step, _, let factor) = event { slowed.append((step, factor)) }
+    }
+    // Evaluated after 3, 6, 9, …; the third is the second in a row that is no better.
+    #expect(slowed.map(\.step) == [9] && slowed.map(\.factor) == [0])
+    func parameters(_ step: Int) throws -> [Float] {
+      let name = String(format: "run/checkpoints/step-%010d.h5", step)
+      return try folder.parameters(name).elements
+    }
+    #expect(try parameters(8) != parameters(9))
+    #expect(try parameters(9) == parameters(10))
+  }
+
+  @Test("ends early when evaluations no longer improve, and is finished then")
+  func earlyStopping() throws {
+    let folder = try RunFolder()
+    let path = try folder.write(iris)
+    let overrides = ["early_stopping={patience: 2, minimum_change: 10}"]
+    /// A session holds its run directory, so it ends here.
+    func train(_ more: [String] = [], to output: String = "run", stopAfter: Int? = nil) throws
+      -> (TrainingSession.Ending, step: Int, reason: String?)
+    {
+      let (session, ending) = try folder.train(
+        path, overrides + more, to: output, stopAfter: stopAfter)
+      return (ending, session.step, session.earlyEnd)
+    }
+    let (ending, step, reason) = try train()
+    #expect(ending == .finished && step == 9)
+    let start =
+      "stopped early after step 9: loss on test has not fallen by more than 10.0 in 2 evaluations; "
+      + "its best is "
+    #expect(reason?.hasPrefix(start) == true)
+    #expect(try folder.checkpointSteps() == [5, 9])
+    let status = folder.path("run/status.json")
+    #expect(try RunStatus.read(status)?.state == .finished)
+    #expect(try RunStatus.read(status)?.message == reason)
+    // The same again, also when it was killed before it could say so, and with more epochs.
+    let text = String(decoding: try contents(of: status), as: UTF8.self)
+      .replacingOccurrences(of: "finished", with: "running")
+    try Data(text.utf8).write(to: URL(fileURLWithPath: status))
+    for more in [[], ["epochs=9"]] {
+      #expect(try train(more) == (.wasFinished, 9, reason))
+      #expect(try RunStatus.read(status)?.state == .finished)
+      #expect(try RunStatus.read(status)?.message == reason)
+    }
+    #expect(try train(to: "other", stopAfter: 5) == (.stopped, 5, nil))
+    #expect(try train(to: "other") == (.finished, 9, reason))
+    #expect(try folder.records("other") == folder.records())
+  }
+
+  @Test("counts evaluations that are due, so that more epochs are as if asked for at once")
+  func moreEpochsOfWatchedRun() throws {
+    let folder = try RunFolder()
+    let path = try folder.write(iris)
+    let overrides = [
+      "schedule={plateau: {patience: 0, factor: 0.5, threshold: 0.3}}", "evaluation=5",
+    ]
+    try folder.train(path, overrides + ["epochs=6"], to: "whole")
+    try folder.train(path, overrides + ["epochs=2"])
+    try folder.train(path, overrides + ["epochs=6"])
+    #expect(try folder.digest() == folder.digest("whole"))
+  }
+
+  @Test("may evaluate at other times when it goes on, but not where evaluations decide how")
+  func otherEvaluations() throws {
+    let folder = try RunFolder()
+    let path = try folder.write(iris)
+    try folder.train(path, ["epochs=1"], to: "plain")
+    try folder.train(path, ["epochs=2", "evaluation=2"], to: "plain")
+    try folder.train(path, ["epochs=1", "schedule=plateau"])
+    let text = message {
+      try folder.train(path, ["epochs=2", "schedule=plateau", "evaluation=2"])
+    }
+    #expect(text.contains("'evaluation.every'"))
+  }
+
   @Test("records the norm of the gradient where it is clipped by norm")
   func gradientNorms() throws {
     let folder = try RunFolder()
@@ -151,18 +258,15 @@ struct SessionTests {
     var average: [Float] = []
     for step in 1...8 {
       let name = "checkpoints/step-000000000\(step).h5"
-      let plain = try TrainedModel(checkpoint: folder.path("plain/\(name)"))
-      let raw = try TrainedModel(checkpoint: folder.path("run/\(name)"), isRaw: true)
-      let found = try TrainedModel(checkpoint: folder.path("run/\(name)"))
+      let p = try folder.parameters("run/\(name)", isRaw: true).elements
       // Averaging changes no parameter.
-      #expect(plain.parameters.elements.elementsEqual(raw.parameters.elements))
-      #expect(!plain.isAverage && !raw.isAverage && found.isAverage)
-      let p = raw.parameters.elements
-      average = step <= 3 ? Array(p) : zip(average, p).map { $0 + 0.25 * ($1 - $0) }
-      #expect(found.parameters.elements.elementsEqual(average), "step \(step)")
+      #expect(try folder.parameters("plain/\(name)").elements == p)
+      average = step <= 3 ? p : zip(average, p).map { $0 + 0.25 * ($1 - $0) }
+      #expect(try folder.parameters("run/\(name)").elements == average, "step \(step)")
     }
     let model = try TrainedModel(
       checkpoint: folder.path("run/checkpoints/step-0000000008.h5"))
+    #expect(model.isAverage)
     let rows = try model.open(RunFolder.bundled("iris-test"), needsTargets: true)
     let evaluation = try Evaluator(
       model.network, rowCounts: [30], blockSize: 256, parameters: model.parameters,
@@ -175,10 +279,8 @@ struct SessionTests {
   func ratesOfLayers() throws {
     let folder = try RunFolder()
     let path = try folder.write(iris)
-    func parameters(_ output: String, _ step: Int) throws -> (FlatLayout, [Float]) {
-      let model = try TrainedModel(
-        checkpoint: folder.path("\(output)/checkpoints/step-000000000\(step).h5"))
-      return (model.network.layout, Array(model.parameters.elements))
+    func parameters(_ output: String, _ step: Int) throws -> (layout: FlatLayout, [Float]) {
+      try folder.parameters("\(output)/checkpoints/step-000000000\(step).h5")
     }
     for factor in ["1", "0.5"] {
       try folder.train(

@@ -4,6 +4,8 @@ import Checkpoints
 import Communication
 import Datasets
 import Foundation
+import Models
+import Tensors
 import TestSupport
 import Testing
 import Training
@@ -52,6 +54,16 @@ struct RunFolder {
   func digest(_ output: String = "run") throws -> String {
     let (checkpoint, _) = try CheckpointFolder(path("\(output)/checkpoints")).newestGood()
     return try #require(checkpoint).digest()
+  }
+
+  /// The parameters of a checkpoint and where each lies, the average where there is one.
+  func parameters(
+    _ checkpoint: String, isRaw: Bool = false
+  ) throws -> (layout: FlatLayout, elements: [Float]) {
+    let model = try TrainedModel(checkpoint: path(checkpoint), isRaw: isRaw)
+    return withExtendedLifetime(model) {
+      (model.network.layout, Array(model.parameters.elements))
+    }
   }
 
   /// The steps of the checkpoints of a run.
