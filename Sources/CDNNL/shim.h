@@ -21,18 +21,19 @@ static inline void *cdnnl_no_memory(void) { return DNNL_MEMORY_NONE; }
 
 /// Describes a matrix; Swift would see the extents as a tuple of twelve.
 static inline dnnl_status_t cdnnl_describe_matrix(
-    dnnl_memory_desc_t *description, dnnl_dim_t rows, dnnl_dim_t columns, dnnl_format_tag_t tag) {
+    dnnl_memory_desc_t *description, dnnl_dim_t rows, dnnl_dim_t columns, dnnl_data_type_t type,
+    dnnl_format_tag_t tag) {
   dnnl_dims_t extents = {rows, columns};
-  return dnnl_memory_desc_init_by_tag(description, 2, extents, dnnl_f32, tag);
+  return dnnl_memory_desc_init_by_tag(description, 2, extents, type, tag);
 }
 
 /// Describes a tensor of any number of axes.
 static inline dnnl_status_t cdnnl_describe_tensor(
     dnnl_memory_desc_t *description, int axis_count, const dnnl_dim_t *extents,
-    dnnl_format_tag_t tag) {
+    dnnl_data_type_t type, dnnl_format_tag_t tag) {
   dnnl_dims_t all = {0};
   for (int axis = 0; axis < axis_count; ++axis) all[axis] = extents[axis];
-  return dnnl_memory_desc_init_by_tag(description, axis_count, all, dnnl_f32, tag);
+  return dnnl_memory_desc_init_by_tag(description, axis_count, all, type, tag);
 }
 
 /// The numbers of a window over two axes: stride, dilation less 1, padding before and after.

@@ -32,10 +32,12 @@ public final class ImageConvolution {
   ///   - x: The shape of the images.
   ///   - y: The shape of the images at the window's positions.
   ///   - activation: What follows y, of the forward kind only.
+  ///   - operands: How the elements of those images that are operands are stored; weights, their cotangents
+  ///     and the result are `Float`.
   /// - Throws: ``OneDNNError`` if the library refuses the shape or is out of memory.
   public init(
     _ kind: Kind, _ window: Window, groups: Int, x: Shape, y: Shape,
-    activation: Matmul.Activation = .none
+    activation: Matmul.Activation = .none, operands: NumberFormat = .float
   ) throws(OneDNNError) {
     prepareThread()
     self.kind = kind
@@ -58,7 +60,7 @@ public final class ImageConvolution {
         batch: x[0], inputs: inputs, outputs: outputs, groups: groups,
         axes: ImageConvolution.axes(
           window, x: Array(x.extents.dropFirst().dropLast()),
-          y: Array(y.extents.dropFirst().dropLast()))))
+          y: Array(y.extents.dropFirst().dropLast()))), operands: operands)
   }
 
   /// A window over one or two axes as one over two.
@@ -79,14 +81,14 @@ public final class ImageConvolution {
 
   /// Computes one of the three from the other two; see ``ConvolutionPrimitive``.
   public func run(
-    x: UnsafeMutablePointer<Float>, w: UnsafeMutablePointer<Float>,
-    y: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>?
+    x: UnsafeMutableRawPointer, w: UnsafeMutableRawPointer, y: UnsafeMutableRawPointer,
+    bias: UnsafePointer<Float>?
   ) {
     let result =
       switch kind {
-      case .forward: y
-      case .inputGradient: x
-      case .weightGradient: w
+      case .forward: y.assumingMemoryBound(to: Float.self)
+      case .inputGradient: x.assumingMemoryBound(to: Float.self)
+      case .weightGradient: w.assumingMemoryBound(to: Float.self)
       }
     guard let primitive else {
       result.update(repeating: 0, count: resultCount)

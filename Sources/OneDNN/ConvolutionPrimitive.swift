@@ -91,18 +91,27 @@ public final class ConvolutionPrimitive {
   /// - Parameters:
   ///   - kind: What is computed.
   ///   - geometry: The extents, all 1 or more.
+  ///   - operands: How the elements of those images that are operands are stored. Weights are `Float` whatever
+  ///     this is; what brings them into the preferred layout rounds them too.
   /// - Throws: ``OneDNNError`` if the library refuses the shape or is out of memory.
   /// - Complexity: up to milliseconds, when code is generated.
-  public init(_ kind: Kind, _ geometry: Geometry) throws(OneDNNError) {
+  public init(
+    _ kind: Kind, _ geometry: Geometry, operands: NumberFormat = .float
+  ) throws(OneDNNError) {
     let context = try Context()
     let subject =
       "convolution of \(geometry.batch) images \(geometry.axes.map(\.input)) by \(geometry.weightExtents)"
     let isGrouped = geometry.groups > 1
+    let isForward = kind == .forward(bias: true) || kind == .forward(bias: false)
     var x = try tensor(
-      [geometry.batch, geometry.inputs] + geometry.axes.map(\.input), dnnl_nhwc, subject)
+      [geometry.batch, geometry.inputs] + geometry.axes.map(\.input), dnnl_nhwc, subject,
+      kind == .inputGradient ? .float : operands)
     var y = try tensor(
-      [geometry.batch, geometry.outputs] + geometry.axes.map(\.output), dnnl_nhwc, subject)
-    var w = try tensor(geometry.weightExtents, dnnl_format_tag_any, subject)
+      [geometry.batch, geometry.outputs] + geometry.axes.map(\.output), dnnl_nhwc, subject,
+      isForward ? .float : operands)
+    var w = try tensor(
+      geometry.weightExtents, dnnl_format_tag_any, subject,
+      kind == .weightGradient ? .float : operands)
     let plain = try tensor(geometry.weightExtents, isGrouped ? dnnl_goihw : dnnl_oihw, subject)
     var b = try tensor([geometry.outputs], dnnl_a, subject)
     func numbers(_ part: (Geometry.Axis) -> Int) -> [dnnl_dim_t] {
@@ -112,16 +121,23 @@ public final class ConvolutionPrimitive {
       numbers(\.stride), numbers { $0.dilation - 1 }, numbers(\.before),
       numbers(\.after))
 
-    var forward = dnnl_convolution_desc_t()
     let hasBias = kind == .forward(bias: true)
+    // A backward pass is described with a forward one as a hint, whose operands are all of one format.
+    var (hintX, hintW, hintY) = (x, w, y)
+    if !isForward {
+      hintX.data_type = operands.dataType
+      hintW.data_type = operands.dataType
+      hintY.data_type = operands.dataType
+    }
+    var forward = dnnl_convolution_desc_t()
     try check(
       hasBias
-        ? cdnnl_convolution_forward(&forward, &x, &w, &b, &y, &window)
-        : cdnnl_convolution_forward(&forward, &x, &w, nil, &y, &window),
+        ? cdnnl_convolution_forward(&forward, &hintX, &hintW, &b, &hintY, &window)
+        : cdnnl_convolution_forward(&forward, &hintX, &hintW, nil, &hintY, &window),
       "dnnl_convolution_forward_desc_init", subject)
     var description = try describe(&forward, hint: nil, context, subject)
     defer { dnnl_primitive_desc_destroy(description) }
-    if kind == .inputGradient || kind == .weightGradient {
+    if !isForward {
       var backward = dnnl_convolution_desc_t()
       try check(
         kind == .inputGradient
@@ -234,7 +250,7 @@ public final class ConvolutionPrimitive {
   ///   - addend: The bias, given exactly if announced.
   /// - Complexity: 2 · batch · out · positions · in / groups · kernel operations; no allocation of ours.
   public func run(
-    x: UnsafePointer<Float>, w: UnsafePointer<Float>, y: UnsafePointer<Float>,
+    x: UnsafeRawPointer, w: UnsafeRawPointer, y: UnsafeRawPointer,
     bias addend: UnsafePointer<Float>? = nil
   ) {
     images.x.point(to: x)
@@ -255,13 +271,15 @@ public final class ConvolutionPrimitive {
   }
 }
 
-/// The layout of a tensor of `Float`.
+/// The layout of a tensor.
 func tensor(
-  _ extents: [Int], _ tag: dnnl_format_tag_t, _ subject: String
+  _ extents: [Int], _ tag: dnnl_format_tag_t, _ subject: String, _ format: NumberFormat = .float
 ) throws(OneDNNError) -> dnnl_memory_desc_t {
   var description = dnnl_memory_desc_t()
   try check(
-    cdnnl_describe_tensor(&description, Int32(extents.count), extents.map { dnnl_dim_t($0) }, tag),
+    cdnnl_describe_tensor(
+      &description, Int32(extents.count), extents.map { dnnl_dim_t($0) }, format.dataType,
+      tag),
     "dnnl_memory_desc_init_by_tag", subject)
   return description
 }

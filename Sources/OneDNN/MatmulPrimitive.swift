@@ -37,15 +37,16 @@ public final class MatmulPrimitive {
   ///   - transposeRHS: Whether `B` is stored `[n, k]`.
   ///   - hasBias: Whether `b` is added.
   ///   - activation: What follows the sum.
+  ///   - operands: How the elements of `A` and `B` are stored; `b` and `C` are `Float`.
   /// - Throws: ``OneDNNError`` if the library refuses the shape or is out of memory.
   /// - Complexity: up to milliseconds, when code is generated.
   public init(
     rows m: Int, columns n: Int, depth k: Int, transposeLHS: Bool, transposeRHS: Bool,
-    bias hasBias: Bool, activation: Activation
+    bias hasBias: Bool, activation: Activation, operands: NumberFormat = .float
   ) throws(OneDNNError) {
     let context = try Context()
-    var lhs = try matrix(rows: m, columns: k, isTransposed: transposeLHS)
-    var rhs = try matrix(rows: k, columns: n, isTransposed: transposeRHS)
+    var lhs = try matrix(rows: m, columns: k, isTransposed: transposeLHS, operands)
+    var rhs = try matrix(rows: k, columns: n, isTransposed: transposeRHS, operands)
     var bias = try matrix(rows: 1, columns: n, isTransposed: false)
     var destination = try matrix(rows: m, columns: n, isTransposed: false)
     let subject = "product [\(m), \(k)] · [\(k), \(n)]"
@@ -105,13 +106,13 @@ public final class MatmulPrimitive {
   /// Computes the product.
   ///
   /// - Parameters:
-  ///   - a: The elements of `A`.
-  ///   - b: The elements of `B`.
+  ///   - a: The elements of `A`, in the format of operands.
+  ///   - b: The elements of `B`, in the format of operands.
   ///   - addend: The elements of `b`, given exactly if the primitive has a bias.
   ///   - c: Where `C` goes; overlaps no operand.
   /// - Complexity: 2·m·n·k operations and 0.2 µs; no allocation of ours.
   public func run(
-    lhs a: UnsafePointer<Float>, rhs b: UnsafePointer<Float>, bias addend: UnsafePointer<Float>?,
+    lhs a: UnsafeRawPointer, rhs b: UnsafeRawPointer, bias addend: UnsafePointer<Float>?,
     into c: UnsafeMutablePointer<Float>
   ) {
     lhs.point(to: a)

@@ -27,14 +27,15 @@ final class Memory {
   }
 }
 
-/// The layout of a matrix of `Float`, row by row or, transposed, column by column.
+/// The layout of a matrix, row by row or, transposed, column by column.
 func matrix(
-  rows: Int, columns: Int, isTransposed: Bool
+  rows: Int, columns: Int, isTransposed: Bool, _ format: NumberFormat = .float
 ) throws(OneDNNError) -> dnnl_memory_desc_t {
   var description = dnnl_memory_desc_t()
   try check(
     cdnnl_describe_matrix(
-      &description, dnnl_dim_t(rows), dnnl_dim_t(columns), isTransposed ? dnnl_ba : dnnl_ab),
+      &description, dnnl_dim_t(rows), dnnl_dim_t(columns), format.dataType,
+      isTransposed ? dnnl_ba : dnnl_ab),
     "dnnl_memory_desc_init_by_tag", "matrix [\(rows), \(columns)]")
   return description
 }

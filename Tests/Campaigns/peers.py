@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""usage: Tests/Campaigns/peers.py [--python PYTHON] [--program NNDIST] [--core N] [--rounds N] [CASE…]
+"""usage: Tests/Campaigns/peers.py [--python PYTHON] [--program NNDIST] [--core N] [--rounds N] [--least] [CASE…]
 
 Times the training steps of the configurations in Tests/Campaigns/steps beside those of PyTorch (eager, and by
 torch.compile) and of JAX (jit): the same layers, batch and momentum SGD, Float, on one core, with one and with
 eight microbatches. All take turns in every round; prints the medians of the rounds and the ratios ours to peer as
-a Markdown table. PYTHON, or the variable PEERS_PYTHON, is the interpreter of a virtual environment with torch and
-jax; without it this interpreter is asked. Takes some ten minutes.
+a Markdown table; with --least the times of the fastest steps, for a machine that has other work. PYTHON, or the
+variable PEERS_PYTHON, is the interpreter of a virtual environment with torch and jax; without it this
+interpreter is asked. Takes some ten minutes.
 
 The peers get what is good for them: weights updated by the fused optimiser, images with channels last where these
 are faster, compiled steps without Python in between, and slices of the rows in place of copies.
@@ -238,7 +239,7 @@ def serve(peer, name, microbatches):
         times, end = [], time.perf_counter() + SECONDS
         while len(times) < 2 or time.perf_counter() < end:
             times.append(timed(step))
-        print(statistics.median(times), flush=True)
+        print(statistics.median(times), min(times), flush=True)
 
 
 class Peer:
@@ -256,7 +257,7 @@ class Peer:
     def seconds(self):
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
-        return float(self.process.stdout.readline())
+        return [float(seconds) for seconds in self.process.stdout.readline().split()]
 
     def end(self):
         self.process.stdin.close()
@@ -269,7 +270,7 @@ def ours(program, case, microbatches):
          f"--{case.targets}", str(case.count), "--set", f"microbatches={microbatches}", "--set",
          "run.workers=1", "--no-floor", "--rounds", "3"],
         check=True, capture_output=True, text=True).stdout
-    return json.loads(line)["step_ms"] / 1000
+    return [json.loads(line)[key] / 1000 for key in ["step_ms", "step_ms_min"]]
 
 
 def measure(options, case, microbatches, note):
@@ -286,7 +287,9 @@ def measure(options, case, microbatches, note):
             times[name].append(peer.seconds())
     for peer in peers.values():
         peer.end()
-    return {name: statistics.median(values) for name, values in times.items()}
+    if options.least:
+        return {name: min(least for _, least in values) for name, values in times.items()}
+    return {name: statistics.median(median for median, _ in values) for name, values in times.items()}
 
 
 def main():
@@ -296,6 +299,7 @@ def main():
         "--program", default=os.environ.get("PROGRAM", str(ROOT / ".build/release/nndist")))
     parser.add_argument("--core", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--least", action="store_true")
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("cases", nargs="*")
     options = parser.parse_args()

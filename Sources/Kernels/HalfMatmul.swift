@@ -1,0 +1,58 @@
+// Matrix products of operands rounded to bfloat16, and what follows them.
+
+public import OneDNN
+
+/// A matrix product of one shape of bfloat16 operands, added up in `Float`, with bias and activation.
+///
+/// Otherwise as ``Matmul``: `C = f(op(A)·op(B) + b)`, all row by row. A final class with one owner, used by one
+/// thread at a time, after ``prepareThread()`` on each thread that does.
+public final class HalfMatmul {
+  private let primitive: MatmulPrimitive
+  private let activation: Matmul.Activation
+  private let count: Int
+
+  /// Prepares the product of one shape.
+  ///
+  /// - Parameters:
+  ///   - m: Rows of `C`, at least 1.
+  ///   - n: Columns of `C`, at least 1.
+  ///   - k: Terms of each sum, at least 1.
+  ///   - transposeLHS: Whether `A` is stored `[k, m]`.
+  ///   - transposeRHS: Whether `B` is stored `[n, k]`.
+  ///   - bias: Whether ``run(lhs:rhs:bias:into:)`` will be given `b`.
+  ///   - activation: What follows the sum.
+  /// - Throws: ``OneDNNError`` if the library refuses the shape or the format.
+  /// - Complexity: up to milliseconds, when code is generated.
+  public init(
+    rows m: Int, columns n: Int, depth k: Int, transposeLHS: Bool, transposeRHS: Bool,
+    bias: Bool, activation: Matmul.Activation
+  ) throws(OneDNNError) {
+    prepareThread()
+    count = m * n
+    self.activation = activation
+    primitive = try MatmulPrimitive(
+      rows: m, columns: n, depth: k, transposeLHS: transposeLHS, transposeRHS: transposeRHS,
+      bias: bias, activation: .none, operands: .bfloat16)
+  }
+
+  /// Computes the product.
+  ///
+  /// - Parameters:
+  ///   - a: The elements of `A`.
+  ///   - b: The elements of `B`.
+  ///   - bias: The elements of `b`, given exactly if announced.
+  ///   - c: Where `C` goes; overlaps no operand.
+  /// - Complexity: 2·m·n·k operations; allocates nothing.
+  public func run(
+    lhs a: UnsafePointer<UInt16>, rhs b: UnsafePointer<UInt16>, bias: UnsafePointer<Float>?,
+    into c: UnsafeMutablePointer<Float>
+  ) {
+    primitive.run(lhs: a, rhs: b, bias: bias, into: c)
+    switch activation {
+    case .none: break
+    case .relu: Elementwise.relu(c, into: c, count: count)
+    case .tanh: Elementwise.tanh(c, into: c, count: count)
+    case .sigmoid: Elementwise.sigmoid(c, into: c, count: count)
+    }
+  }
+}

@@ -1,0 +1,114 @@
+// Products of bfloat16 operands: the same as those in Float of numbers that were rounded before.
+
+import Kernels
+import OneDNN
+import Tensors
+import Testing
+
+@Suite("Bfloat16")
+struct HalfTests {
+  @Test("rounds to nearest, ties to even, and keeps what is no number", arguments: [0, 3, 16])
+  func rounding(offset: Int) {
+    let cases: [(Float, UInt16)] = [
+      (0, 0), (-0.0, 0x8000), (1, 0x3f80), (Float(bitPattern: 0x3f80_8000), 0x3f80),
+      (Float(bitPattern: 0x3f81_8000), 0x3f82), (Float(bitPattern: 0x3f80_8001), 0x3f81),
+      (Float(bitPattern: 0x3f80_7fff), 0x3f80), (.greatestFiniteMagnitude, 0x7f80),
+      (.infinity, 0x7f80), (-.infinity, 0xff80), (.nan, 0x7fc0),
+      (Float(bitPattern: 0x7fff_ffff), 0x7fc0), (Float(bitPattern: 0xffff_ffff), 0x7fc0),
+      (.leastNonzeroMagnitude, 0),
+    ]
+    var values = [Float](repeating: 3, count: offset) + cases.map(\.0)
+    values += [Float](repeating: 5, count: 5)
+    var rounded = [UInt16](repeating: 1, count: values.count + 1)
+    BFloat16.round(values, into: &rounded, count: values.count)
+    for (index, (value, expected)) in cases.enumerated() {
+      #expect(rounded[offset + index] == expected, "\(value)")
+    }
+    #expect(rounded[values.count - 1] == 0x40a0)
+    #expect(rounded[values.count] == 1)
+  }
+
+  @Test(
+    "products are those of rounded operands, with bias and activation",
+    .enabled(if: NumberFormat.bfloat16.isSupported),
+    arguments: [(1, 1, 1), (3, 5, 7), (17, 10, 33), (64, 48, 100)], [false, true])
+  func products(extents: (m: Int, n: Int, k: Int), isTransposed: Bool) throws {
+    let (m, n, k) = extents
+    let (a, b, bias) = (Rounded(m * k, 1), Rounded(k * n, 2), Rounded(n, 3))
+    let (half, whole) = (FloatBuffer(count: m * n), FloatBuffer(count: m * n))
+    try HalfMatmul(
+      rows: m, columns: n, depth: k, transposeLHS: isTransposed, transposeRHS: !isTransposed,
+      bias: true, activation: .relu
+    ).run(lhs: a.halves, rhs: b.halves, bias: bias.floats.pointer, into: half.pointer)
+    try Matmul(
+      rows: m, columns: n, depth: k, transposeLHS: isTransposed, transposeRHS: !isTransposed,
+      bias: true, activation: .relu
+    ).run(
+      lhs: a.floats.pointer, rhs: b.floats.pointer, bias: bias.floats.pointer, into: whole.pointer)
+    expectClose(half, whole)
+  }
+
+  @Test(
+    "convolutions and their gradients are those of rounded operands",
+    .enabled(if: NumberFormat.bfloat16.isSupported),
+    arguments: [(1, 1, 1), (3, 20, 1), (8, 16, 2)])
+  func convolutions(inputs: Int, outputs: Int, groups: Int) throws {
+    let window = Window([
+      .init(kernel: 3, padding: (1, 1)), .init(kernel: 2, stride: 2, padding: (0, 1)),
+    ])
+    let (x, y) = (Shape([3, 7, 9, inputs]), Shape([3, 7, 5, outputs]))
+    let (rx, ry) = (Rounded(x.count, 1), Rounded(y.count, 2))
+    let rw = Rounded(outputs * inputs / groups * 6, 3)
+    for kind in [ImageConvolution.Kind.forward(bias: false), .inputGradient, .weightGradient] {
+      let half = try ImageConvolution(
+        kind, window, groups: groups, x: x, y: y, operands: .bfloat16)
+      let whole = try ImageConvolution(kind, window, groups: groups, x: x, y: y)
+      let count =
+        switch kind {
+        case .forward: y.count
+        case .inputGradient: x.count
+        case .weightGradient: rw.floats.count
+        }
+      let (a, b) = (FloatBuffer(count: count), FloatBuffer(count: count))
+      switch kind {
+      case .forward:
+        half.run(x: rx.halves, w: rw.floats.pointer, y: a.pointer, bias: nil)
+        whole.run(x: rx.floats.pointer, w: rw.floats.pointer, y: b.pointer, bias: nil)
+      case .inputGradient:
+        half.run(x: a.pointer, w: rw.floats.pointer, y: ry.halves, bias: nil)
+        whole.run(x: b.pointer, w: rw.floats.pointer, y: ry.floats.pointer, bias: nil)
+      case .weightGradient:
+        half.run(x: rx.halves, w: a.pointer, y: ry.halves, bias: nil)
+        whole.run(x: rx.floats.pointer, w: b.pointer, y: ry.floats.pointer, bias: nil)
+      }
+      expectClose(a, b)
+    }
+  }
+
+  private func expectClose(_ half: FloatBuffer, _ whole: FloatBuffer) {
+    let scale = whole.elements.reduce(Float(1e-3)) { max($0, abs($1)) }
+    let error = zip(half.elements, whole.elements).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
+    #expect(error <= 2e-6 * scale)
+  }
+}
+
+/// Numbers that are whole bfloat16, in both formats.
+private final class Rounded {
+  let floats: FloatBuffer
+  let halves: UnsafeMutablePointer<UInt16>
+
+  init(_ count: Int, _ seed: Int) {
+    floats = FloatBuffer(count: count)
+    halves = .allocate(capacity: count)
+    for index in 0..<count {
+      let value = Float((index &* 7919 &+ seed &* 104_729) % 2003) / 1001.5 - 1
+      floats.pointer[index] = value
+    }
+    BFloat16.round(floats.pointer, into: halves, count: count)
+    for index in 0..<count {
+      floats.pointer[index] = Float(bitPattern: UInt32(halves[index]) << 16)
+    }
+  }
+
+  deinit { halves.deallocate() }
+}
