@@ -11,11 +11,13 @@ extension PlanBuilder {
     Call(label: label(of: node), body: try body(of: node, into: target))
   }
 
-  private func label(of node: Graph.Node) -> String {
+  func label(of node: Graph.Node) -> String {
     let record = graph[node]
     var parts = [record.operation.label]
+    if hasHalfOperands(node) { parts = ["bf16 " + parts[0]] }
     if let chain = chain(endingAt: node) {
       parts = [graph[chain.product].operation.label]
+      if hasHalfOperands(chain.product) { parts = ["bf16 " + parts[0]] }
       if chain.bias != nil { parts.append("bias") }
       if chain.activation != .none { parts.append(record.operation.label) }
     }
@@ -290,6 +292,9 @@ extension PlanBuilder {
     guard case .matmul(let transposeLHS, let transposeRHS) = record.operation else {
       preconditionFailure("node \(node.index) is no product")
     }
+    if let half = try halfProduct(node, bias: bias, activation: activation, into: target) {
+      return half
+    }
     let (a, b) = (location(of: record.inputs[0]), location(of: record.inputs[1]))
     let result = shape(of: node)
     let matmul: Matmul
@@ -333,9 +338,13 @@ extension PlanBuilder {
     let kernel: ImageConvolution
     do {
       kernel = try ImageConvolution(
-        kind, convolution.window, groups: convolution.groups, x: x, y: y, activation: activation)
+        kind, convolution.window, groups: convolution.groups, x: x, y: y, activation: activation,
+        hasHalfOperands: halves != nil)
     } catch {
       throw .kernel(node: label(of: node), reason: "\(error)")
+    }
+    if let halves {
+      return halfConvolution(node, kind, kernel, bias: bias, into: target, halves)
     }
     switch kind {
     case .forward:

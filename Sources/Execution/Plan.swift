@@ -35,11 +35,14 @@ public final class Plan {
   ///     Ranges of the layout without such a node are not written.
   ///   - layout: Where parameters and gradients lie; holds every parameter of the graph.
   ///   - arena: The memory for everything in between.
+  ///   - halves: Given, matrix products and convolutions take operands rounded to bfloat16 and add up in
+  ///     `Float`; whoever runs the plan calls ``Halves/round(_:)`` first.
   /// - Throws: ``PlanError``.
   /// - Complexity: O(n²) in the nodes that are needed.
   public init(
     _ graph: Graph, batch: Int, values: [Graph.Node],
-    gradients: [(parameter: String, node: Graph.Node)] = [], layout: FlatLayout, arena: Arena
+    gradients: [(parameter: String, node: Graph.Node)] = [], layout: FlatLayout, arena: Arena,
+    halves: Halves? = nil
   ) throws(PlanError) {
     precondition(batch > 0, "a plan for \(batch) rows")
     precondition(
@@ -53,7 +56,7 @@ public final class Plan {
       builder = PlanBuilder(
         graph: legal.graph, batch: batch, values: read,
         gradients: zip(gradients, legal.kept[values.count...]).map { ($0.parameter, $1) },
-        layout: layout)
+        layout: layout, halves: halves)
     } catch {
       throw .graph(error)
     }

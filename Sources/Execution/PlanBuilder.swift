@@ -9,6 +9,8 @@ struct PlanBuilder {
   let layout: FlatLayout
   let gradients: [(parameter: String, node: Graph.Node)]
   let values: [Graph.Node]
+  /// What rounds the operands of products; nil where they are taken as they are.
+  let halves: Halves?
 
   private(set) var calls: [Call] = []
   /// The statistics of values that several nodes normalise.
@@ -32,9 +34,10 @@ struct PlanBuilder {
 
   init(
     graph: Graph, batch: Int, values: [Graph.Node],
-    gradients: [(parameter: String, node: Graph.Node)], layout: FlatLayout
+    gradients: [(parameter: String, node: Graph.Node)], layout: FlatLayout, halves: Halves? = nil
   ) {
     self.graph = graph
+    self.halves = halves
     self.batch = batch
     self.values = values
     self.gradients = gradients

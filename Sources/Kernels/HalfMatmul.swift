@@ -7,6 +7,9 @@ public import OneDNN
 /// Otherwise as ``Matmul``: `C = f(op(A)·op(B) + b)`, all row by row. A final class with one owner, used by one
 /// thread at a time, after ``prepareThread()`` on each thread that does.
 public final class HalfMatmul {
+  /// Whether this CPU and the library have such products, and convolutions alike.
+  public static var isSupported: Bool { NumberFormat.bfloat16.isSupported }
+
   private let primitive: MatmulPrimitive
   private let activation: Matmul.Activation
   private let count: Int

@@ -32,12 +32,12 @@ public final class ImageConvolution {
   ///   - x: The shape of the images.
   ///   - y: The shape of the images at the window's positions.
   ///   - activation: What follows y, of the forward kind only.
-  ///   - operands: How the elements of those images that are operands are stored; weights, their cotangents
-  ///     and the result are `Float`.
+  ///   - hasHalfOperands: Whether those images that are operands are given in bfloat16; weights, their
+  ///     cotangents and the result are `Float`, and the kernel rounds weights that are an operand.
   /// - Throws: ``OneDNNError`` if the library refuses the shape or is out of memory.
   public init(
     _ kind: Kind, _ window: Window, groups: Int, x: Shape, y: Shape,
-    activation: Matmul.Activation = .none, operands: NumberFormat = .float
+    activation: Matmul.Activation = .none, hasHalfOperands: Bool = false
   ) throws(OneDNNError) {
     prepareThread()
     self.kind = kind
@@ -60,7 +60,8 @@ public final class ImageConvolution {
         batch: x[0], inputs: inputs, outputs: outputs, groups: groups,
         axes: ImageConvolution.axes(
           window, x: Array(x.extents.dropFirst().dropLast()),
-          y: Array(y.extents.dropFirst().dropLast()))), operands: operands)
+          y: Array(y.extents.dropFirst().dropLast()))),
+      operands: hasHalfOperands ? .bfloat16 : .float)
   }
 
   /// A window over one or two axes as one over two.

@@ -60,7 +60,8 @@ extension TrainingError: ExitStatusProviding {
   public var exitStatus: Int32 {
     switch self {
     case .batchTooLarge, .tooLarge, .otherConfiguration, .nonfiniteLoss, .nonfiniteGradient,
-      .nonfiniteEvaluation, .nonfiniteParameters, .environmentChanged, .badAugmentation:
+      .nonfiniteEvaluation, .nonfiniteParameters, .environmentChanged, .badAugmentation,
+      .precisionUnsupported:
       78
     case .badTop(let key, _, _): key.hasPrefix("--") ? 64 : 78
     case .splitsDiffer, .dataChanged, .noTableRow, .badRecord, .noGoodCheckpoint: 65

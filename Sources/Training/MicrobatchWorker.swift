@@ -45,6 +45,9 @@ final class MicrobatchWorker {
   private let purpose: Purpose
   private let parameters: FloatBuffer
   private let plans: [Int: Plan]
+  /// Rounds what products take; nil where they take it as it is.
+  private let halves: Halves?
+  private var halvesAreOld = true
   let stopwatch: Stopwatch?
   /// Where each call is noted; nil where nobody looks.
   var timeline: Timeline?
@@ -52,13 +55,16 @@ final class MicrobatchWorker {
 
   /// Compiles a plan for each number of rows in `sizes`, over one shared arena.
   ///
-  /// Where a stopwatch is given, it is told where the time goes.
+  /// Where a stopwatch is given, it is told where the time goes. Products take operands of the precision
+  /// given.
   ///
   /// - Throws: `PlanError`.
   init(
     _ network: Network, sizes: Set<Int>, purpose: Purpose, parameters: FloatBuffer, arena: Arena,
-    stopwatch: Stopwatch? = nil
+    precision: RunConfiguration.Precision = .float, stopwatch: Stopwatch? = nil
   ) throws(PlanError) {
+    let halves = precision == .bf16 ? Halves(layout: network.layout) : nil
+    self.halves = halves
     self.stopwatch = stopwatch
     self.network = network
     self.purpose = purpose
@@ -75,7 +81,7 @@ final class MicrobatchWorker {
         ? zip(network.trainableParameters, network.gradients).map { ($0.name, $1) } : []
       plans[size] = try Plan(
         network.graph, batch: size, values: values, gradients: gradients, layout: layout,
-        arena: arena)
+        arena: arena, halves: halves)
     }
     self.plans = plans
     rows = .allocate(capacity: max(sizes.max() ?? 0, 1))
@@ -83,6 +89,9 @@ final class MicrobatchWorker {
   }
 
   deinit { rows.deallocate() }
+
+  /// Says that the parameters are others than at the last microbatch.
+  func parametersHaveChanged() { halvesAreOld = true }
 
   /// Computes one microbatch.
   ///
@@ -170,6 +179,11 @@ final class MicrobatchWorker {
     stopwatch?.lap(.other)
     try fill(plan, from: source)
     stopwatch?.lap(.data)
+    if let halves, halvesAreOld {
+      halves.round(parameters.pointer)
+      halvesAreOld = false
+      stopwatch?.lap(.forward)
+    }
     return plan
   }
 

@@ -1,4 +1,5 @@
 public import Configuration
+import Execution
 public import Models
 
 /// Everything that decides a run, as plain values.
@@ -47,6 +48,14 @@ public struct RunConfiguration: Sendable {
     case stop
   }
 
+  /// What matrix products and convolutions of training take.
+  public enum Precision: String, CaseIterable, Sendable {
+    /// Their operands as they are.
+    case float
+    /// Their operands rounded to bfloat16; they add up in `Float`, and everything else is `Float`.
+    case bf16
+  }
+
   /// Where the rows are.
   public var data: Data
   /// The layers, in order.
@@ -89,6 +98,8 @@ public struct RunConfiguration: Sendable {
   public var isSharded: Bool
   /// The most ranks of a host that share memory; nil for all.
   public var sharedMemoryLimit: Int?
+  /// What matrix products and convolutions of training take.
+  public var precision: Precision
   /// How sums of gradients are sent between hosts.
   public var gradientFormat: GradientFormat
   /// The threads of a rank that compute microbatches; nil to choose.
@@ -157,6 +168,11 @@ public struct RunConfiguration: Sendable {
     let train = try root.section("train")
     onNonfinite = try train.choice(
       "on_nonfinite", default: .stop, meaning: "what to do when the loss is not a finite number")
+    precision = try train.choice(
+      "precision", default: .float,
+      meaning:
+        "operands of matrix products and convolutions in training; bf16 rounds them, on CPUs "
+        + "with AVX-512 BF16 or AMX")
     gradientFormat = try train.choice(
       "gradient_exchange", default: .float,
       meaning:
@@ -265,4 +281,15 @@ public func readConfiguration(
   let reader = ConfigurationReader(try ConfigurationTree(path: path, overrides: overrides))
   let configuration = try RunConfiguration(reader.root)
   return (configuration, try reader.finish())
+}
+
+extension RunConfiguration.Precision {
+  /// Refuses what this CPU or the library has no products for.
+  ///
+  /// - Throws: ``TrainingError/precisionUnsupported(isa:)``.
+  func requireSupport() throws {
+    guard self == .float || Halves.isSupported else {
+      throw TrainingError.precisionUnsupported(isa: Environment.current.isa)
+    }
+  }
 }

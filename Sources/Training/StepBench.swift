@@ -57,6 +57,7 @@ public struct StepBench: Sendable {
     rounds: Int = 15, communicator: any Communicator
   ) throws -> StepBench {
     try communicator.together {
+      try configuration.precision.requireSupport()
       if let tracePath { try TraceRequest(path: tracePath, stepCount: 1).validate() }
     }
     let batchSize = configuration.batchSize
@@ -68,6 +69,7 @@ public struct StepBench: Sendable {
       batchSize: batchSize, microbatches: microbatches, workers: workers,
       isSharded: configuration.isSharded,
       sharedMemoryLimit: configuration.sharedMemoryLimit, seed: configuration.seed,
+      precision: configuration.precision,
       timelineCapacity: isProfiled || tracePath != nil ? 1 << 18 : 0, communicator: communicator)
     let free =
       comparesFreeOrder
@@ -152,7 +154,8 @@ package final class BenchSteps {
   package init(
     _ network: Network, targets: Network.Targets, optimizer: OptimizerSettings,
     batchSize: Int, microbatches: Int, workers: Int = 1, isSharded: Bool = true,
-    sharedMemoryLimit: Int? = nil, seed: UInt64, timelineCapacity: Int = 0,
+    sharedMemoryLimit: Int? = nil, seed: UInt64, precision: RunConfiguration.Precision = .float,
+    timelineCapacity: Int = 0,
     communicator: any Communicator
   ) throws {
     replica = try Replica(
@@ -164,7 +167,8 @@ package final class BenchSteps {
     replica.beginAverage()
     engine = try StepEngine(
       network, rowCounts: [batchSize], microbatches: microbatches, workers: workers,
-      replica: replica, stopwatch: Stopwatch(), timelineCapacity: timelineCapacity,
+      replica: replica, precision: precision, stopwatch: Stopwatch(),
+      timelineCapacity: timelineCapacity,
       communicator: communicator)
     rows = RandomRows(
       4 * batchSize, sampleShape: network.sampleShape, targets: targets,

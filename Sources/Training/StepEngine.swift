@@ -119,6 +119,7 @@ final class StepEngine {
   ///   - microbatches: The number of microbatches of each step.
   ///   - workerCount: The number of threads of this rank; ranks may differ.
   ///   - replica: What is updated.
+  ///   - precision: What products take.
   ///   - gradientFormat: How sums of gradients are sent between groups of ranks.
   ///   - stopwatch: Told where the time goes.
   ///   - timelineCapacity: How many stretches of time of each worker can be noted; the same on all ranks.
@@ -126,7 +127,8 @@ final class StepEngine {
   /// - Throws: `PlanError` as an agreed failure, `CommunicationError`.
   init(
     _ network: Network, rowCounts: Set<Int>, microbatches: Int, workers workerCount: Int,
-    replica: Replica, gradientFormat: GradientFormat = .float, stopwatch: Stopwatch,
+    replica: Replica, precision: RunConfiguration.Precision = .float,
+    gradientFormat: GradientFormat = .float, stopwatch: Stopwatch,
     timelineCapacity: Int = 0, communicator: any Communicator
   ) throws(CommunicationError) {
     self.communicator = communicator
@@ -178,7 +180,7 @@ final class StepEngine {
         Worker(
           try MicrobatchWorker(
             network, sizes: sizes, purpose: .training, parameters: replica.parameters,
-            arena: arena,
+            arena: arena, precision: precision,
             stopwatch: index == 0 ? stopwatch : timelineCapacity > 0 ? Stopwatch() : nil),
           slots: (0..<own.slotCounts[index]).map {
             FloatBuffer(at: vector(group.place, index, $0), count: count, owner: memory)
@@ -260,6 +262,7 @@ final class StepEngine {
     stepNumber += 1
     begunBuckets = 0
     let started = stopwatch.now
+    for worker in workers { worker.microbatches.parametersHaveChanged() }
     pool.run { index in
       compute(program, worker: index, of: source, row: row)
     }

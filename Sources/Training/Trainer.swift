@@ -65,7 +65,7 @@ final class Trainer {
     self.trace = trace
     engine = try StepEngine(
       plan.network, rowCounts: plan.stepRowCounts, microbatches: plan.microbatches,
-      workers: workers, replica: replica,
+      workers: workers, replica: replica, precision: plan.configuration.precision,
       gradientFormat: plan.configuration.gradientFormat, stopwatch: stopwatch,
       timelineCapacity: trace == nil ? 0 : TraceRequest.eventCount,
       communicator: communicator)

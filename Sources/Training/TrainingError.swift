@@ -31,6 +31,8 @@ public enum TrainingError: Error {
   case badAugmentation(key: String, found: String, expected: String)
   /// A number of a sample names no row of the table of a layer.
   case noTableRow(path: String, row: Int, element: Int, found: Float, layer: String, count: Int)
+  /// Products of rounded operands are asked for on a CPU without.
+  case precisionUnsupported(isa: String)
   /// The record of a checkpoint lacks something or holds what cannot be.
   case badRecord(path: String, fault: String)
 }
@@ -79,6 +81,9 @@ extension TrainingError: CustomStringConvertible {
     case .noTableRow(let path, let row, let element, let found, let layer, let count):
       "\(path): row \(row) of the samples holds \(found) at element \(element), expected a whole "
         + "number within 0..<\(count), which layer '\(layer)' has"
+    case .precisionUnsupported(let isa):
+      "train.precision is bf16, which needs avx512_core_bf16 or avx512_core_amx; found \(isa), "
+        + "expected float"
     case .badRecord(let path, let fault):
       "\(path): \(fault)"
     }

@@ -105,6 +105,7 @@ public final class TrainingSession {
     try communicator.requireSame(request.programDigest, named: "program")
     try communicator.requireSame(Environment.current.description, named: "CPU or library")
     try communicator.requireSame(resolved.yaml, named: "configuration")
+    try communicator.together { try configuration.precision.requireSupport() }
     let splits = try communicator.together { try Splits.open(configuration) }
     for (split, fingerprint) in splits.fingerprints {
       try communicator.requireSame(fingerprint, named: "content of \(split) data")

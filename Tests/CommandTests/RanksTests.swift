@@ -201,6 +201,42 @@ struct RanksTests {
     #expect(!place.exists("other"))
   }
 
+  @Test(
+    "parameters of rounded operands, alone or as ranks and workers, or refuses them by name")
+  func precision() throws {
+    let place = try Workplace()
+    try place.write(
+      """
+      data: { train: \(Workplace.bundled("digits")), test: \(Workplace.bundled("digits-test")) }
+      model: [conv2d: { channels: 16, kernel: 3 }, relu, affine: 64, tanh, affine: 10]
+      batch_size: 100
+      microbatches: 6
+      epochs: 2
+      train: { precision: bf16 }
+
+      """, to: "run.yaml")
+    let refused = try run(
+      "nndist", arguments: ["train", "run.yaml", "--output", "refused"],
+      environment: ["DNNL_MAX_CPU_ISA": "AVX512_CORE"], directory: place.url)
+    #expect(refused.status == 78)
+    #expect(
+      refused.error == "nndist: train.precision is bf16, which needs avx512_core_bf16 or "
+        + "avx512_core_amx; found avx512_core, expected float\n")
+    guard try run("nndist", "env").output.contains("avx512_core_bf16") else { return }
+    var digests: Set<String> = []
+    for (ranks, workers) in [(1, 1), (1, 3), (2, 1), (3, 2)] {
+      let name = "\(ranks)x\(workers)"
+      try place.succeed(
+        ["train", "run.yaml", "--output", name] + overrides(["run.workers=\(workers)"]),
+        ranks: ranks)
+      digests.insert(try place.digest(name, step: 30))
+    }
+    #expect(digests.count == 1)
+    try place.succeed(
+      "train", "run.yaml", "--output", "whole", "--set", "train.precision=float")
+    #expect(try place.digest("whole", step: 30) != digests.first)
+  }
+
   @Test("gradients sent as bf16 are no longer one answer, and the run says so first")
   func roundedGradients() throws {
     let place = try Workplace()

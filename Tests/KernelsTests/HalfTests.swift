@@ -61,7 +61,7 @@ struct HalfTests {
     let rw = Rounded(outputs * inputs / groups * 6, 3)
     for kind in [ImageConvolution.Kind.forward(bias: false), .inputGradient, .weightGradient] {
       let half = try ImageConvolution(
-        kind, window, groups: groups, x: x, y: y, operands: .bfloat16)
+        kind, window, groups: groups, x: x, y: y, hasHalfOperands: true)
       let whole = try ImageConvolution(kind, window, groups: groups, x: x, y: y)
       let count =
         switch kind {
