@@ -247,6 +247,12 @@ private struct ScalarBuilder {
     case .fill(let value):
       let one = try number(value)
       result = Array(repeating: one, count: shape(of: node).count)
+    case .dropoutMask:
+      let shape = shape(of: node)
+      for place in 0..<shape.count {
+        let title = name("mask", place, shape)
+        result.append(try box(Diagram.Box(role: Diagram.Role(record.operation), title: title)))
+      }
     case .scale(let factor):
       let value = factor.resolved(batch: drawn.rowCount)
       return try elementwise(node, value == -1 ? "−" : MathText("× " + numberText(value)))

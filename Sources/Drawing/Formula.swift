@@ -52,6 +52,8 @@ struct Formula: Hashable {
       return values.count == 1 ? number(values[0]) : Formula("constants")
     case .fill(let value):
       return number(value)
+    case .dropoutMask(let mask):
+      return Formula("mask" + MathText(numberText(mask.rate), .lower))
     case .scale(let factor):
       return scaled(factor, x[0])
     case .exp: return function("exp", x[0])

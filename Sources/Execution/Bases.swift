@@ -1,3 +1,5 @@
+import Numerics
+
 /// A place in one of the memories that a plan works on, fixed when the plan is compiled.
 struct Location: Hashable, Sendable {
   enum Memory: UInt8, Sendable {
@@ -15,6 +17,8 @@ struct Bases {
   let parameters: UnsafeMutablePointer<Float>
   let gradient: UnsafeMutablePointer<Float>
   let constants: UnsafeMutablePointer<Float>
+  /// What random numbers depend on in this run.
+  let draws: Draws
 
   @inline(__always)
   subscript(location: Location) -> UnsafeMutablePointer<Float> {

@@ -53,6 +53,12 @@ private struct Legaliser {
       new = try turned(last, to: record.shape, isTurnedBack: true)
     } else if case .broadcast(let target) = record.operation {
       new = try result.add(.broadcast(target), [inOrder(record.inputs[0])])
+    } else if case .dropoutMask(let mask) = record.operation {
+      // Drawn with channels last, whatever becomes of them.
+      new =
+        mask.isChannelsLast || record.shape.axisCount < 3
+        ? result.dropoutMask(mask, shape: record.shape)
+        : try turned(last(node), to: record.shape, isTurnedBack: true)
     } else {
       preconditionFailure("node \(node.index) has no value")
     }
@@ -68,6 +74,9 @@ private struct Legaliser {
     let new: Graph.Node
     switch record.operation {
     case .fill(let value): new = result.fill(value, shape: shape)
+    case .dropoutMask(let mask) where !mask.isChannelsLast:
+      let turned = DropoutMask(rate: mask.rate, stream: mask.stream, isChannelsLast: true)
+      new = result.dropoutMask(turned, shape: shape)
     case .broadcast where plain[node.index] == nil:
       let operand = try operandLast(record.inputs[0], axisCount: shape.axisCount)
       new = try result.add(.broadcast(shape), [operand])
@@ -137,7 +146,7 @@ private struct Legaliser {
         Tensor(shape: record.shape.resolved(batch: 1), values: values))
     case .fill(let value): plain[node.index] = result.fill(value, shape: record.shape)
     // Made in the form that is asked for first.
-    case .broadcast: break
+    case .broadcast, .dropoutMask: break
 
     case .convolution(let convolution) where !convolution.isChannelsLast:
       channelsLast[node.index] = try result.add(

@@ -48,6 +48,14 @@ extension PlanBuilder {
     switch record.operation {
     case .data, .labels, .parameter, .constant, .fill, .reshape:
       preconditionFailure("node \(node.index) (\(record.operation.label)) needs no call")
+    case .dropoutMask(let mask):
+      let columns = shape.extents.dropFirst().reduce(1, *)
+      let (threshold, scale, stream) = (mask.threshold, Float(mask.scale), mask.stream)
+      return {
+        Dropout.mask(
+          rows: shape[0], columns: columns, threshold: threshold, scale: scale, stream: stream,
+          draws: $0.draws, into: $0[target])
+      }
     case .scale(let factor):
       let (x, factor) = (input(0), Float(factor.resolved(batch: batch)))
       return { Elementwise.scale($0[x], by: factor, into: $0[target], count: count) }

@@ -1,5 +1,6 @@
 public import Graphs
 import Kernels
+public import Numerics
 public import Tensors
 
 /// A graph made ready to run for one number of rows: order, memory and bound kernels.
@@ -124,13 +125,14 @@ public final class Plan {
   ///   - parameters: A flat vector of the layout; read only.
   ///   - gradient: A flat vector of the layout; the ranges of the gradients are written. Not used
   ///     by a plan without gradients.
+  ///   - draws: What random numbers depend on.
   ///   - valuesAreThere: Called once, when all values that can be read have been computed.
   /// - Complexity: No allocation after the first plan in the arena has run.
   public func run(
     parameters: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Float>,
-    valuesAreThere: () -> Void = {}
+    draws: Draws = Draws(), valuesAreThere: () -> Void = {}
   ) {
-    let bases = bases(parameters, gradient)
+    let bases = bases(parameters, gradient, draws)
     for index in 0..<forwardCallCount { calls[index].body(bases) }
     valuesAreThere()
     for index in forwardCallCount..<calls.count { calls[index].body(bases) }
@@ -141,14 +143,15 @@ public final class Plan {
   /// - Parameters:
   ///   - parameters: A flat vector of the layout; read only.
   ///   - gradient: A flat vector of the layout; see ``callCount(finishing:)``.
+  ///   - draws: What random numbers depend on.
   ///   - valuesAreThere: Called once, when all values that can be read have been computed.
   ///   - afterCall: Gets the number of calls that have been made, after each of them.
   /// - Complexity: No allocation after the first plan in the arena has run.
   public func run(
     parameters: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Float>,
-    valuesAreThere: () -> Void, afterCall: (Int) -> Void
+    draws: Draws, valuesAreThere: () -> Void, afterCall: (Int) -> Void
   ) {
-    let bases = bases(parameters, gradient)
+    let bases = bases(parameters, gradient, draws)
     if forwardCallCount == 0 { valuesAreThere() }
     for index in calls.indices {
       calls[index].body(bases)
@@ -158,10 +161,12 @@ public final class Plan {
   }
 
   private func bases(
-    _ parameters: UnsafeMutablePointer<Float>, _ gradient: UnsafeMutablePointer<Float>
+    _ parameters: UnsafeMutablePointer<Float>, _ gradient: UnsafeMutablePointer<Float>,
+    _ draws: Draws
   ) -> Bases {
     Bases(
-      arena: arena.base, parameters: parameters, gradient: gradient, constants: constants.pointer)
+      arena: arena.base, parameters: parameters, gradient: gradient, constants: constants.pointer,
+      draws: draws)
   }
 }
 

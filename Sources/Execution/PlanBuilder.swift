@@ -122,7 +122,8 @@ struct PlanBuilder {
   // MARK: Where values lie.
 
   private func isComputed(_ node: Graph.Node) -> Bool {
-    !graph[node].inputs.isEmpty && roots[node.index] == node && !absorbed.contains(node)
+    (!graph[node].inputs.isEmpty || graph[node].operation.isDrawn) && roots[node.index] == node
+      && !absorbed.contains(node)
   }
 
   private mutating func findRoots() {
@@ -266,6 +267,11 @@ extension Shape {
 }
 
 extension Graph.Operation {
+  /// Whether a leaf's value is made by a run, and not there before it.
+  var isDrawn: Bool {
+    if case .dropoutMask = self { true } else { false }
+  }
+
   /// Whether element i of the result depends only on elements i of equally large operands.
   var isElementwise: Bool {
     switch self {
@@ -273,9 +279,9 @@ extension Graph.Operation {
       .add,
       .subtract, .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient, .tanhGradient:
       true
-    case .data, .labels, .parameter, .constant, .fill, .matmul, .sum, .mean, .squaredNorm,
-      .reshape, .broadcast, .transpose, .gather, .embedding, .embeddingGradient, .softmax,
-      .logSoftmax, .logSumExp,
+    case .data, .labels, .parameter, .constant, .fill, .dropoutMask, .matmul, .sum, .mean,
+      .squaredNorm, .reshape, .broadcast, .transpose, .gather, .embedding, .embeddingGradient,
+      .softmax, .logSoftmax, .logSumExp,
       .softmaxCrossEntropy, .softmaxCrossEntropyGradient, .oneHot, .meanSquaredError, .permute,
       .slice, .pad, .concatenate, .convolution, .convolutionInputGradient,
       .convolutionWeightGradient, .maxPool, .maxPoolGradient, .maxPoolSelection, .averagePool,

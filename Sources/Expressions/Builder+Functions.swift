@@ -119,6 +119,10 @@ extension Builder {
     }
   }
 
+  private static let badMask = Fault(
+    "'dropout_mask': expected a rate below 1, the number of a stream, 1 if channels are last, and a "
+      + "shape such as [batch, 3]")
+
   private mutating func leaf(
     _ name: String, _ attributes: [OperationText.Attribute]
   ) throws(Fault) -> Value? {
@@ -138,6 +142,15 @@ extension Builder {
         if case .number(let value) = item { value } else { nil }
       }
       return Value(node: graph.constant(Tensor(shape: shape.resolved(batch: 1), values: values)))
+    case ("dropout_mask", .number(let rate)?) where attributes.count == 4:
+      guard (0..<1).contains(rate), case .number(let word) = attributes[1],
+        let stream = UInt32(exactly: word), case .number(let flag) = attributes[2],
+        [0, 1].contains(flag), case .list(let items) = attributes[3],
+        let shape = SymbolicShape(items: items), shape.axisCount > 0
+      else { throw Builder.badMask }
+      let mask = DropoutMask(rate: rate, stream: stream, isChannelsLast: flag == 1)
+      return Value(node: graph.dropoutMask(mask, shape: shape))
+    case ("dropout_mask", _): throw Builder.badMask
     case ("fill", _): throw Fault("'fill': expected a number and a shape such as [batch, 3]")
     case ("constant", _):
       throw Fault("'constant': expected a list of numbers and a shape for as many")

@@ -18,7 +18,7 @@ enum Function {
   static let raw: [String] =
     OperationText.simple.keys.sorted() + [
       "scale", "power", "squared_norm", "reshape", "broadcast", "one_hot", "fill", "constant",
-      "embedding_gradient", "permute", "slice", "pad", "concatenate", "variance",
+      "dropout_mask", "embedding_gradient", "permute", "slice", "pad", "concatenate", "variance",
     ] + OperationText.windowNames
 
   /// All that stand before an opening bracket.

@@ -22,6 +22,13 @@ extension OperationText {
       self.init(name: "constant", attributes: [.list(values.map(ListItem.number)), extents(shape)])
     case .fill(let value):
       self.init(name: "fill", attributes: [.number(value), extents(shape)])
+    case .dropoutMask(let mask):
+      self.init(
+        name: "dropout_mask",
+        attributes: [
+          .number(mask.rate), .number(Double(mask.stream)),
+          .number(mask.isChannelsLast ? 1 : 0), extents(shape),
+        ])
     case .scale(let factor):
       let power: [Attribute] =
         factor.batchPower == 0 ? [] : [.number(Double(factor.batchPower))]

@@ -1,4 +1,5 @@
 // The interpreter: any graph in double precision, one node after another.
+public import Numerics
 public import Tensors
 
 extension Graph {
@@ -10,11 +11,12 @@ extension Graph {
   ///   - nodes: The nodes to evaluate.
   ///   - values: A value for each data, label and parameter node that they depend on, by name.
   ///   - batch: The rows computed at once; without it, the extent that the values agree on.
+  ///   - draws: What random numbers depend on.
   /// - Returns: One tensor per node.
   /// - Throws: ``GraphError`` if a value is missing or has another shape, or a label is no class.
   /// - Complexity: O(nodes) tensors in memory.
   public func evaluate(
-    _ nodes: [Node], with values: [String: Tensor], batch: Int? = nil
+    _ nodes: [Node], with values: [String: Tensor], batch: Int? = nil, draws: Draws = Draws()
   ) throws(GraphError) -> [Tensor] {
     let isNeeded = self.isNeeded(for: nodes)
     let batch = batch ?? self.batch(of: values) ?? 1
@@ -30,6 +32,8 @@ extension Graph {
           throw .valueShape(name, found: "\(value.shape)", expected: "\(shape)")
         }
         computed[index] = value
+      case .dropoutMask(let mask):
+        computed[index] = mask.evaluate(shape, draws)
       default:
         let inputs = record.inputs.compactMap { computed[$0.index] }
         do {

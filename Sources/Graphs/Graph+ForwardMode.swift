@@ -42,7 +42,7 @@ extension Graph {
     let x = record.inputs
     let t = tangents.first ?? nil
     switch record.operation {
-    case .data, .labels, .parameter, .constant, .fill, .sign, .oneHot: return nil
+    case .data, .labels, .parameter, .constant, .fill, .dropoutMask, .sign, .oneHot: return nil
     // Linear in one operand: the operation itself.
     case .scale, .sum, .mean, .reshape, .broadcast, .transpose, .permute, .slice, .pad,
       .averagePool, .averagePoolGradient:

@@ -23,6 +23,8 @@ extension Graph {
           "node \(index) (\(label)): \(values.count) values for shape \(record.shape)")
       case .fill:
         break
+      case .dropoutMask:
+        precondition(record.shape.axisCount > 0, "node \(index) (\(label)) has no rows")
       default:
         let rule = record.operation.rule
         precondition(

@@ -17,6 +17,8 @@ extension Graph {
     case constant([Double])
     /// One known number, repeated.
     case fill(Double)
+    /// 0 or `1 / (1 − rate)` at random, drawn anew in every step.
+    case dropoutMask(DropoutMask)
 
     // Elementwise, one operand.
     /// `factor · x`.
@@ -199,6 +201,7 @@ extension Graph.Operation {
     case .parameter: LeafRule(label: "parameter")
     case .constant(let values): ConstantRule(values: values)
     case .fill(let value): FillRule(value: value)
+    case .dropoutMask(let mask): DropoutMaskRule(mask: mask)
     case .scale(let factor): ScaleRule(factor: factor)
     case .exp: ExpRule()
     case .log: LogRule()

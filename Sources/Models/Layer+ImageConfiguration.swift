@@ -47,6 +47,14 @@ extension Layer {
     simple("global_avg_pool", .globalAveragePool, "mean of each channel")
     simple("flatten", .flatten, "all elements of a row in one axis; implied before affine")
     alternatives += [
+      Alternative(
+        "dropout", primary: "rate",
+        meaning: "0 at random in training, the others times 1 / (1 - rate)"
+      ) { (section) throws(ConfigurationError) in
+        let rate = try section.number(
+          "rate", in: .belowOne, meaning: "probability of 0")
+        return try named(.dropout(rate: rate), section)
+      },
       Alternative("reshape", primary: "shape", meaning: "the elements of a row in another shape") {
         (section) throws(ConfigurationError) in
         let shape = try section.integers(

@@ -15,6 +15,8 @@ public struct Layer: Hashable, Sendable {
     case pooling(Pooling)
     /// The mean of each channel.
     case globalAveragePool
+    /// Zero at random in training, with the probability `rate`; the others grow by `1 / (1 − rate)`.
+    case dropout(rate: Double)
     /// All elements of a row in one axis.
     case flatten
     /// The elements of a row in another shape.
@@ -134,6 +136,7 @@ public struct Layer: Hashable, Sendable {
     case .convolution(let convolution): convolution.word
     case .pooling(let pooling): pooling.word
     case .globalAveragePool: "global_avg_pool"
+    case .dropout: "dropout"
     case .flatten: "flatten"
     case .reshape: "reshape"
     case .permute: "permute"

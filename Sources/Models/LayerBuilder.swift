@@ -1,8 +1,11 @@
 import Graphs
+import Numerics
 import Tensors
 
 /// Adds layers to a graph, one function per kind of layer.
 struct LayerBuilder {
+  /// What the network is built for.
+  let mode: Network.Mode
   var graph = Graph()
   private(set) var parameters: [Network.Parameter] = []
   private(set) var summaries: [Network.LayerSummary] = []
@@ -23,7 +26,8 @@ struct LayerBuilder {
   /// Adds the samples and all layers.
   ///
   /// - Throws: ``ModelError``, `GraphError`.
-  init(_ wiring: Wiring, sampleShape: Shape) throws {
+  init(_ wiring: Wiring, sampleShape: Shape, for mode: Network.Mode) throws {
+    self.mode = mode
     entries = wiring.entries
     guard let first = entries.first else { preconditionFailure("a model without layers") }
     entry = first
@@ -92,6 +96,7 @@ struct LayerBuilder {
       return try self.convolution(input, name: name, convolution)
     case .pooling(let pooling): return try self.pooling(input, name: name, pooling)
     case .globalAveragePool: return try globalAveragePool(input, name: name)
+    case .dropout(let rate): return try dropout(input, name: name, rate: rate)
     case .flatten:
       return try reshape(input, name: name, to: [graph.shape(of: input).fixedCount])
     case .reshape(let extents): return try reshape(input, name: name, to: extents)
@@ -144,6 +149,16 @@ struct LayerBuilder {
     let table = try parameter("weight", [count, units], weight, .weight)
     tables.append((name, count, input))
     return try graph.add(.embedding, [table, input])
+  }
+
+  /// Adds the product with a mask in training, and nothing otherwise.
+  private mutating func dropout(
+    _ input: Graph.Node, name: String, rate: Double
+  ) throws -> Graph.Node {
+    guard mode == .training, rate > 0 else { return input }
+    let mask = DropoutMask(rate: rate, stream: randomStream("dropout", name))
+    return try graph.add(
+      .multiply, [input, graph.dropoutMask(mask, shape: graph.shape(of: input))])
   }
 
   // MARK: Parameters.
@@ -227,7 +242,7 @@ extension Layer.Kind {
     switch self {
     case .add, .multiply, .concatenate: true
     case .affine, .activation, .curve, .convolution, .pooling, .globalAveragePool, .flatten,
-      .reshape, .permute, .normalization, .localResponse, .slice, .pad, .embedding,
+      .reshape, .permute, .normalization, .localResponse, .slice, .pad, .embedding, .dropout,
       .repeated:
       false
     }

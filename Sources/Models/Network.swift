@@ -66,7 +66,7 @@ public struct Network: Sendable {
   /// The name of the label or data node of the targets.
   public static let targetsName = "targets"
 
-  /// The graph: forward, loss and gradients.
+  /// The graph of training: forward, loss and gradients.
   public let graph: Graph
   /// The output of the last layer, shape `[batch, outputs]`.
   public let prediction: Graph.Node
@@ -82,6 +82,8 @@ public struct Network: Sendable {
   public let wholeNumbers: [WholeNumbers]
   /// The layers, in order.
   public let layers: [LayerSummary]
+  /// The model as it computes outside of training; in the same graph where no layer knows the difference.
+  public private(set) var evaluation: Forward
   /// What is minimised.
   public let lossKind: LossKind
   /// The shape of a sample, without the batch.
@@ -101,7 +103,14 @@ public struct Network: Sendable {
     layers: [Layer], loss lossKind: LossKind, sampleShape: Shape, targets: Targets
   ) throws(ModelError) {
     self = try Network.withModelErrors {
-      try Network(building: layers, lossKind, sampleShape, targets)
+      let wiring = try Wiring(layers)
+      var network = try Network(building: wiring, lossKind, sampleShape, targets, for: .training)
+      if wiring.entries.contains(where: \.layer.hasModes) {
+        network.evaluation = try Network(
+          building: wiring, lossKind, sampleShape, targets, for: .evaluation
+        ).training
+      }
+      return network
     }
   }
 
@@ -117,7 +126,7 @@ public struct Network: Sendable {
   ) throws(ModelError) -> Shape {
     try withModelErrors {
       let wiring = try Wiring(layers)
-      let builder = try LayerBuilder(wiring, sampleShape: sampleShape)
+      let builder = try LayerBuilder(wiring, sampleShape: sampleShape, for: .evaluation)
       let output = builder.graph.shape(of: builder.values[wiring.output])
       return output.removing(axes: [0]).resolved(batch: 1)
     }
@@ -139,10 +148,10 @@ public struct Network: Sendable {
   }
 
   private init(
-    building layers: [Layer], _ lossKind: LossKind, _ sampleShape: Shape, _ targets: Targets
+    building wiring: Wiring, _ lossKind: LossKind, _ sampleShape: Shape, _ targets: Targets,
+    for mode: Mode
   ) throws {
-    let wiring = try Wiring(layers)
-    var builder = try LayerBuilder(wiring, sampleShape: sampleShape)
+    var builder = try LayerBuilder(wiring, sampleShape: sampleShape, for: mode)
     let node = builder.values[wiring.output]
     let outputs = builder.graph.shape(of: node)
     wholeNumbers = try builder.wholeNumbers(sampleShape: sampleShape)
@@ -151,7 +160,7 @@ public struct Network: Sendable {
     let trainable = builder.parameters.filter { !$0.isFrozen }
     guard !trainable.isEmpty || builder.parameters.isEmpty else { throw ModelError.nothingToTrain }
     let gradients = try builder.graph.gradient(
-      of: lossNode, withRespectTo: trainable.map(\.node))
+      of: lossNode, withRespectTo: mode == .training ? trainable.map(\.node) : [])
     // One simplification for all that is compiled, so that every plan sees the same graph.
     let values = [node, lossNode] + (weightNode.map { [$0] } ?? [])
     let (graph, kept) = builder.graph.simplified(keeping: values + gradients)
@@ -160,6 +169,9 @@ public struct Network: Sendable {
     loss = kept[1]
     rowWeight = weightNode == nil ? nil : kept[2]
     self.gradients = Array(kept.dropFirst(values.count))
+    evaluation = Forward(
+      graph: graph, prediction: kept[0], loss: kept[1],
+      rowWeight: weightNode == nil ? nil : kept[2])
     parameters = try builder.parameters.map { parameter in
       guard let leaf = graph.leaf(named: parameter.name) else {
         throw GraphError.missingValue(parameter.name)

@@ -7,7 +7,7 @@
 /// Source: Salmon, Moraes, Dror and Shaw, *Parallel Random Numbers: As Easy as 1, 2, 3* (2011),
 /// https://doi.org/10.1145/2063384.2063405.
 public struct Philox: Sendable, Hashable {
-  private let key: (UInt32, UInt32)
+  let key: (UInt32, UInt32)
 
   /// Creates the generator whose key is `seed`.
   public init(seed: UInt64) {

@@ -1,6 +1,7 @@
 import Execution
 import Kernels
 import Models
+import Numerics
 import Tensors
 
 /// What is summed over the rows of a microbatch besides the gradient.
@@ -43,6 +44,7 @@ final class MicrobatchWorker {
 
   private let network: Network
   private let purpose: Purpose
+  private let forward: Network.Forward
   private let parameters: FloatBuffer
   private let plans: [Int: Plan]
   /// Rounds what products take; nil where they take it as it is.
@@ -68,19 +70,21 @@ final class MicrobatchWorker {
     self.stopwatch = stopwatch
     self.network = network
     self.purpose = purpose
+    let forward = purpose == .training ? network.training : network.evaluation
+    self.forward = forward
     self.parameters = parameters
     let layout = network.layout
     var plans: [Int: Plan] = [:]
     for size in sizes.sorted() {
       let values =
         purpose == .prediction
-        ? [network.prediction]
-        : [network.prediction, network.loss] + (network.rowWeight.map { [$0] } ?? [])
+        ? [forward.prediction]
+        : [forward.prediction, forward.loss] + (forward.rowWeight.map { [$0] } ?? [])
       let gradients =
         purpose == .training
         ? zip(network.trainableParameters, network.gradients).map { ($0.name, $1) } : []
       plans[size] = try Plan(
-        network.graph, batch: size, values: values, gradients: gradients, layout: layout,
+        forward.graph, batch: size, values: values, gradients: gradients, layout: layout,
         arena: arena, halves: halves)
     }
     self.plans = plans
@@ -99,18 +103,21 @@ final class MicrobatchWorker {
   ///   - count: Its number of rows, one of the sizes.
   ///   - source: Where the rows are.
   ///   - row: The index in the source of each row of the microbatch.
+  ///   - draws: What random numbers depend on.
   ///   - gradient: Where the gradient goes, of the layout of the parameters; any memory for a
   ///     worker that computes none.
   /// - Returns: The sums over the rows.
   /// - Throws: What reading the rows throws.
   func compute(
-    _ count: Int, of source: some RowSource, row: (Int) -> Int, gradient: FloatBuffer
+    _ count: Int, of source: some RowSource, row: (Int) -> Int, draws: Draws = Draws(),
+    gradient: FloatBuffer
   ) throws -> MicrobatchSums {
     if timeline != nil {
-      return try compute(count, of: source, row: row, gradient: gradient, afterCall: { _ in })
+      return try compute(
+        count, of: source, row: row, draws: draws, gradient: gradient, afterCall: { _ in })
     }
     let plan = try begin(count, of: source, row: row)
-    plan.run(parameters: parameters.pointer, gradient: gradient.pointer) {
+    plan.run(parameters: parameters.pointer, gradient: gradient.pointer, draws: draws) {
       stopwatch?.lap(.forward)
     }
     stopwatch?.lap(.backward)
@@ -125,18 +132,19 @@ final class MicrobatchWorker {
   ///   - count: Its number of rows, one of the sizes.
   ///   - source: Where the rows are.
   ///   - row: The index in the source of each row of the microbatch.
+  ///   - draws: What random numbers depend on.
   ///   - gradient: Where the gradient goes.
   ///   - afterCall: Gets the number of the plan's calls that have been made, after each of them.
   /// - Returns: The sums over the rows.
   /// - Throws: What reading the rows throws.
   func compute(
-    _ count: Int, of source: some RowSource, row: (Int) -> Int, gradient: FloatBuffer,
-    afterCall: (Int) -> Void
+    _ count: Int, of source: some RowSource, row: (Int) -> Int, draws: Draws,
+    gradient: FloatBuffer, afterCall: (Int) -> Void
   ) throws -> MicrobatchSums {
     let plan = try begin(count, of: source, row: row)
     timeline?.beginCall()
     plan.run(
-      parameters: parameters.pointer, gradient: gradient.pointer,
+      parameters: parameters.pointer, gradient: gradient.pointer, draws: draws,
       valuesAreThere: {
         stopwatch?.lap(.forward)
         timeline?.beginCall()
@@ -189,7 +197,7 @@ final class MicrobatchWorker {
 
   /// The outputs of the last microbatch of `count` rows, row-major; valid until the next one.
   func outputs(_ count: Int) -> UnsafePointer<Float> {
-    plan(for: count).value(of: network.prediction)
+    plan(for: count).value(of: forward.prediction)
   }
 
   /// The class numbers of the last microbatch of `count` rows; nil where rows have none.
@@ -219,16 +227,16 @@ final class MicrobatchWorker {
   }
 
   private func sums(_ plan: Plan) -> MicrobatchSums {
-    let losses = plan.value(of: network.loss)
+    let losses = plan.value(of: forward.loss)
     var sums = MicrobatchSums(loss: 0, weight: Double(plan.batch), correct: 0)
     for row in 0..<plan.batch { sums.loss += Double(losses[row]) }
-    if let weights = network.rowWeight.map({ plan.value(of: $0) }) {
+    if let weights = forward.rowWeight.map({ plan.value(of: $0) }) {
       sums.weight = 0
       for row in 0..<plan.batch { sums.weight += Double(weights[row]) }
     }
     if let labels = plan.labels(Network.targetsName) {
       sums.correct = Loss.correct(
-        logits: plan.value(of: network.prediction), labels: labels, rows: plan.batch,
+        logits: plan.value(of: forward.prediction), labels: labels, rows: plan.batch,
         classes: network.outputCount)
     }
     return sums

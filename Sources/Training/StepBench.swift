@@ -167,9 +167,8 @@ package final class BenchSteps {
     replica.beginAverage()
     engine = try StepEngine(
       network, rowCounts: [batchSize], microbatches: microbatches, workers: workers,
-      replica: replica, precision: precision, stopwatch: Stopwatch(),
-      timelineCapacity: timelineCapacity,
-      communicator: communicator)
+      replica: replica, seed: seed, precision: precision,
+      stopwatch: Stopwatch(), timelineCapacity: timelineCapacity, communicator: communicator)
     rows = RandomRows(
       4 * batchSize, sampleShape: network.sampleShape, targets: targets,
       classCount: network.outputCount, wholeNumbers: network.wholeNumbers)

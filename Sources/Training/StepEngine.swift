@@ -85,6 +85,7 @@ final class StepEngine {
   private let group: RankGroup
   private let division: WorkDivision
   private let replica: Replica
+  private let seed: UInt64
   private let stopwatch: Stopwatch
   private let workers: [Worker]
   private let programs: [Int: Program]
@@ -119,6 +120,7 @@ final class StepEngine {
   ///   - microbatches: The number of microbatches of each step.
   ///   - workerCount: The number of threads of this rank; ranks may differ.
   ///   - replica: What is updated.
+  ///   - seed: The seed of the run.
   ///   - precision: What products take.
   ///   - gradientFormat: How sums of gradients are sent between groups of ranks.
   ///   - stopwatch: Told where the time goes.
@@ -127,7 +129,7 @@ final class StepEngine {
   /// - Throws: `PlanError` as an agreed failure, `CommunicationError`.
   init(
     _ network: Network, rowCounts: Set<Int>, microbatches: Int, workers workerCount: Int,
-    replica: Replica, precision: RunConfiguration.Precision = .float,
+    replica: Replica, seed: UInt64, precision: RunConfiguration.Precision = .float,
     gradientFormat: GradientFormat = .float, stopwatch: Stopwatch,
     timelineCapacity: Int = 0, communicator: any Communicator
   ) throws(CommunicationError) {
@@ -136,6 +138,7 @@ final class StepEngine {
       timelineCapacity == 0
       ? [] : (0..<workerCount).map { _ in Timeline(capacity: timelineCapacity) }
     self.replica = replica
+    self.seed = seed
     self.stopwatch = stopwatch
     let group = replica.group
     self.group = group
@@ -390,13 +393,14 @@ final class StepEngine {
           let rows = program.cut[leaf]
           let rowOfMicrobatch = { row(rows.lowerBound + $0) }
           let gradient = worker.slots[slot]
+          let draws = Draws(seed: seed, step: replica.step + 1, firstRow: rows.lowerBound)
           guard !group.isWholeJob, place == workerProgram.lastCompute else {
             own[leaf - first] = try worker.microbatches.compute(
-              rows.count, of: source, row: rowOfMicrobatch, gradient: gradient)
+              rows.count, of: source, row: rowOfMicrobatch, draws: draws, gradient: gradient)
             continue
           }
           own[leaf - first] = try worker.microbatches.compute(
-            rows.count, of: source, row: rowOfMicrobatch, gradient: gradient
+            rows.count, of: source, row: rowOfMicrobatch, draws: draws, gradient: gradient
           ) { calls in
             finishBuckets(
               &doneBuckets, after: calls, of: workerProgram, of: program, worker: index)

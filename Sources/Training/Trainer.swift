@@ -65,7 +65,8 @@ final class Trainer {
     self.trace = trace
     engine = try StepEngine(
       plan.network, rowCounts: plan.stepRowCounts, microbatches: plan.microbatches,
-      workers: workers, replica: replica, precision: plan.configuration.precision,
+      workers: workers, replica: replica, seed: plan.configuration.seed,
+      precision: plan.configuration.precision,
       gradientFormat: plan.configuration.gradientFormat, stopwatch: stopwatch,
       timelineCapacity: trace == nil ? 0 : TraceRequest.eventCount,
       communicator: communicator)

@@ -35,7 +35,7 @@ public struct OperationSample: Sendable, CustomStringConvertible {
 ///
 /// A new operation does not compile here until it has a case, and not below until it has a sample.
 public enum OperationKind: String, CaseIterable, Sendable {
-  case data, labels, parameter, constant, fill
+  case data, labels, parameter, constant, fill, dropoutMask
   case scale, exp, log, square, sigmoid, tanh, relu, sqrt, abs, sign, erf, power
   case add, subtract, multiply, divide, maximum
   case reluGradient, sigmoidGradient, tanhGradient
@@ -57,6 +57,7 @@ public enum OperationKind: String, CaseIterable, Sendable {
       case .parameter: .parameter
       case .constant: .constant
       case .fill: .fill
+      case .dropoutMask: .dropoutMask
       case .scale: .scale
       case .exp: .exp
       case .log: .log
@@ -202,6 +203,7 @@ private struct Recipe {
     case .constant(let values):
       output = graph.constant(Tensor(shape: [values.count], values: values))
     case .fill(let value): output = graph.fill(value, shape: [.batch, 3])
+    case .dropoutMask(let mask): output = graph.dropoutMask(mask, shape: [.batch, 3, 23])
     default: output = try graph.add(operation, nodes)
     }
     let shapes = operands.map { " \($0.shape)" }.joined()
@@ -237,6 +239,10 @@ private func samples(of kind: OperationKind, width: Extent, classes: Int) -> [Re
   case .parameter: [Recipe(.parameter, weight)]
   case .constant: [Recipe(.constant([1, -2.5, 3]))]
   case .fill: [Recipe(.fill(-1.5))]
+  case .dropoutMask:
+    [false, true].map {
+      Recipe(.dropoutMask(DropoutMask(rate: 0.25, stream: 7, isChannelsLast: $0)))
+    }
   case .scale:
     [
       Recipe(.scale(Factor(-1.75)), rows), Recipe(.scale(Factor(3, batchPower: -1)), rows),

@@ -1,0 +1,77 @@
+// What dropout multiplies by: random numbers that depend on the seed, the step and the row, on nothing computed.
+import Numerics
+import Tensors
+
+/// Which elements dropout keeps: a leaf whose value is drawn anew in every step.
+///
+/// An element is 0 with the probability of the rate, else `1 / (1 − rate)`: 0 where its
+/// `Draws` word is below ``threshold``, with the elements of a row of images numbered channels last, as
+/// they are computed.
+public struct DropoutMask: Hashable, Sendable {
+  /// The probability of 0, below 1.
+  public let rate: Double
+  /// What tells the masks of one step apart.
+  public let stream: UInt32
+  /// Whether the axis of the channels is the last one, where there are more than two.
+  public let isChannelsLast: Bool
+
+  /// Describes a mask.
+  public init(rate: Double, stream: UInt32, isChannelsLast: Bool = false) {
+    precondition((0..<1).contains(rate), "dropout with the rate \(rate)")
+    self.rate = rate
+    self.stream = stream
+    self.isChannelsLast = isChannelsLast
+  }
+
+  /// The least word that keeps an element; even.
+  public var threshold: UInt32 { UInt32(min((rate * 0x1p31).rounded(), 0x7FFF_FFFF)) << 1 }
+
+  /// What kept elements are multiplied by.
+  public var scale: Double { 1 / (1 - rate) }
+
+  /// The mask in double precision.
+  ///
+  /// - Parameters:
+  ///   - shape: Its shape, rows first.
+  ///   - draws: Which rows of which step.
+  /// - Returns: A tensor of that shape.
+  func evaluate(_ shape: Shape, _ draws: Draws) -> Tensor {
+    let columns = shape.extents.dropFirst().reduce(1, *)
+    let channels = shape.axisCount > 2 && !isChannelsLast ? shape[1] : 1
+    let inner = channels == 0 ? 0 : columns / channels
+    let values = (0..<shape.count).map { index in
+      let (row, place) = index.quotientAndRemainder(dividingBy: columns)
+      let element = place % inner * channels + place / inner
+      return draws.word(at: element, row: row, stream: stream) < threshold ? 0 : scale
+    }
+    return Tensor(shape: shape, values: values)
+  }
+}
+
+struct DropoutMaskRule: OperationRule {
+  let mask: DropoutMask
+  var label: String { "dropout mask" }
+  var inputCount: Int { 0 }
+
+  func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
+    preconditionFailure("the shape of a leaf is given, not derived")
+  }
+  func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] { [] }
+  func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
+    preconditionFailure("a mask is drawn, not computed")
+  }
+}
+
+extension Graph {
+  /// Adds numbers that are 0 or `1 / (1 − rate)` at random, others in every step.
+  ///
+  /// - Parameters:
+  ///   - mask: How they are drawn.
+  ///   - shape: The shape of the value, its first axis that of the rows.
+  /// - Returns: The node of the numbers.
+  public mutating func dropoutMask(_ mask: DropoutMask, shape: SymbolicShape) -> Node {
+    precondition(shape.axisCount > 0, "a mask without rows")
+    return append(
+      Record(operation: .dropoutMask(mask), inputs: [], shape: shape, name: nil, layer: layer))
+  }
+}
