@@ -160,10 +160,12 @@ private struct ScalarBuilder {
   }
 
   /// The elements of `node`'s first operand that go into each element of its value.
-  private func reduced(_ node: Graph.Node, _ axes: [Int]) -> [[Int]] {
+  private func reduced(
+    _ node: Graph.Node, _ axes: [Int], shape outputShape: Shape? = nil
+  ) -> [[Int]] {
     let input = graph[node].inputs[0]
     let inputShape = shape(of: input)
-    let outputShape = shape(of: node)
+    let outputShape = outputShape ?? shape(of: node)
     var result = Array(repeating: [Int](), count: outputShape.count)
     for (place, element) in (elements[input] ?? []).enumerated() {
       var target = 0
@@ -317,6 +319,11 @@ private struct ScalarBuilder {
         let total = term.isEmpty ? try number(0) : try sum(term)
         result.append(try emit(MathText("÷ \(pooling.kernelCount)"), [total]))
       }
+    case .moments(let normalization):
+      let groups = reduced(
+        node, normalization.axes, shape: Shape(Array(shape(of: node).extents.dropFirst())))
+      for operands in groups { result.append(try emit("μ", operands)) }
+      for operands in groups { result.append(try emit("var", operands)) }
     case .variance(let axes):
       for operands in reduced(node, axes) { result.append(try emit("var", operands)) }
     case .normalize(let normalization):

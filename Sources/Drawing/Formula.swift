@@ -82,6 +82,7 @@ struct Formula: Hashable {
     case .averagePoolGradient: return function("average pool′", x[0])
     case .normalize: return call("normalize", x)
     case .normalizeScaleGradient, .normalizeInputGradient: return call("normalize′", x)
+    case .moments: return call("μ, σ²", x)
     case .variance(let axes): return reduction("var", axes, x[0], shapes[0])
     case .power(let exponent):
       return Formula(x[0].within(.atom) + MathText(numberText(exponent), .upper), .power)

@@ -179,6 +179,8 @@ private struct Legaliser {
       try addNormalization(node, normalization, of: 1, images: [0, 1]) {
         .normalizeInputGradient($0)
       }
+    case .moments(let normalization):
+      try addNormalization(node, normalization, of: 0, images: [0]) { .moments($0) }
     case .variance(let axes):
       try addNormalization(node, Normalization(axes: axes), of: 0, images: [0]) {
         .variance(axes: $0.axes)

@@ -195,6 +195,13 @@ extension PlanBuilder {
           $0[c], $0[x], scale: $0[scale], scaleGradient: $0[s], shiftGradient: $0[t],
           into: $0[target])
       }
+    case .moments(let normalization):
+      let (x, groups) = (input(0), count / 2)
+      let (normalizer, isNew) = normalizer(of: record.inputs[0], normalization)
+      return {
+        if isNew { normalizer.measure($0[x]) }
+        normalizer.moments(means: $0[target], variances: $0[target] + groups)
+      }
     case .variance(let axes):
       let (x, split) = (input(0), inputShape(0).split(at: axes))
       let normalizer = Normalizer(

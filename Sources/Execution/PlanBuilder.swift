@@ -286,7 +286,7 @@ extension Graph.Operation {
       .slice, .pad, .concatenate, .convolution, .convolutionInputGradient,
       .convolutionWeightGradient, .maxPool, .maxPoolGradient, .maxPoolSelection, .averagePool,
       .averagePoolGradient, .normalize, .normalizeScaleGradient, .normalizeInputGradient,
-      .variance:
+      .moments, .variance:
       false
     }
   }

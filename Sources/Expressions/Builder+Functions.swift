@@ -110,7 +110,7 @@ extension Builder {
     case "slice": "an axis, a start and an end, such as [1, 0, 3]"
     case "pad": "an axis and the zeros before and after, such as [1, 0, 3]"
     case "concatenate": "an axis, such as [1]"
-    case "normalize", "normalize_scale_gradient", "normalize_input_gradient":
+    case "normalize", "normalize_scale_gradient", "normalize_input_gradient", "moments":
       "a list of axes and what is added to the variance"
     case _ where OperationText.windowNames.contains(name):
       "lists of kernel, stride, padding before and after and dilation, 1 if channels are last, and "

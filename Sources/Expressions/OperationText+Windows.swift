@@ -8,6 +8,7 @@ extension OperationText {
     "convolution", "convolution_input_gradient", "convolution_weight_gradient", "max_pool",
     "max_pool_gradient", "max_pool_selection", "average_pool", "average_pool_gradient",
     "normalize", "normalize_scale_gradient", "normalize_input_gradient",
+    "moments",
   ]
 
   /// Kernel, stride, padding before and after, dilation, and whether channels are last, as lists.
@@ -38,6 +39,7 @@ extension OperationText {
   var windowOperation: Graph.Operation? {
     switch name {
     case "normalize": return normalization.map { .normalize($0) }
+    case "moments": return normalization.map { .moments($0) }
     case "normalize_scale_gradient": return normalization.map { .normalizeScaleGradient($0) }
     case "normalize_input_gradient": return normalization.map { .normalizeInputGradient($0) }
     case "convolution": return convolution(7).map { .convolution($0) }

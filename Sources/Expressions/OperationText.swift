@@ -80,6 +80,8 @@ extension OperationText {
     case .normalizeInputGradient(let normalization):
       self.init(
         name: "normalize_input_gradient", attributes: OperationText.attributes(normalization))
+    case .moments(let normalization):
+      self.init(name: "moments", attributes: OperationText.attributes(normalization))
     case .variance(let found): self.init(name: "variance", attributes: [axes(found)])
     case .exp, .log, .square, .sigmoid, .tanh, .relu, .sqrt, .abs, .sign, .erf, .add, .subtract,
       .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient, .tanhGradient, .transpose,
@@ -138,7 +140,8 @@ extension OperationText {
   static func operandCount(_ name: String) -> Int? {
     switch name {
     case "scale", "power", "sum", "mean", "squared_norm", "reshape", "broadcast", "one_hot",
-      "permute", "variance", "slice", "pad", "max_pool", "average_pool", "average_pool_gradient":
+      "permute", "variance", "moments", "slice", "pad", "max_pool", "average_pool",
+      "average_pool_gradient":
       1
     case "concatenate", "embedding_gradient", "convolution", "convolution_input_gradient",
       "convolution_weight_gradient", "max_pool_gradient", "max_pool_selection",

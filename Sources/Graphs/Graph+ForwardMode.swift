@@ -100,6 +100,10 @@ extension Graph {
       return try tangentOfComposite(x, tangents) { (graph, operands) throws(GraphError) in
         try graph.composedInputGradient(operands, normalization)
       }
+    case .moments(let normalization):
+      return try tangentOfComposite(x, tangents) { (graph, operands) throws(GraphError) in
+        try graph.composedMoments(operands[0], normalization)
+      }
     case .variance(let axes):
       return try product(t, scale(centred(x[0], over: axes), by: 2)).map { (p) throws(GraphError) in
         try add(.mean(axes: axes), [p])

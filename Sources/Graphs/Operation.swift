@@ -125,6 +125,8 @@ extension Graph {
     case normalizeScaleGradient(Normalization)
     /// From a cotangent, x, γ and the cotangents of γ and β, the cotangent of x.
     case normalizeInputGradient(Normalization)
+    /// The means and variances that a normalisation of x takes, one after the other: `[2, ...]`.
+    case moments(Normalization)
     /// The mean of `(x − μ)²` over `axes`, which are dropped.
     case variance(axes: [Int])
 
@@ -252,6 +254,7 @@ extension Graph.Operation {
       NormalizeScaleGradientRule(normalization: normalization)
     case .normalizeInputGradient(let normalization):
       NormalizeInputGradientRule(normalization: normalization)
+    case .moments(let normalization): MomentsRule(normalization: normalization)
     case .variance(let axes): VarianceRule(axes: axes)
     case .softmax: SoftmaxRule()
     case .logSoftmax: LogSoftmaxRule()

@@ -13,6 +13,7 @@ public final class Normalizer {
   private let inner: Int
   private let epsilon: Float
   private let means: FloatBuffer
+  private let variances: FloatBuffer
   private let inverses: FloatBuffer
 
   /// Prepares the normalisation of one shape.
@@ -22,15 +23,24 @@ public final class Normalizer {
     self.inner = inner
     self.epsilon = Float(epsilon)
     means = FloatBuffer(count: max(outer * inner, 1))
+    variances = FloatBuffer(count: max(outer * inner, 1))
     inverses = FloatBuffer(count: max(outer * inner, 1))
   }
 
   /// Takes means and deviations from `x`; the other functions use those of the last call.
   public func measure(_ x: UnsafePointer<Float>) {
-    variances(x, into: inverses.pointer)
+    variances(x, into: variances.pointer)
     for group in 0..<outer * inner {
-      inverses.pointer[group] = 1 / (inverses.pointer[group] + epsilon).squareRoot()
+      inverses.pointer[group] = 1 / (variances.pointer[group] + epsilon).squareRoot()
     }
+  }
+
+  /// Writes the means and the variances of each group that were measured last.
+  public func moments(
+    means m: UnsafeMutablePointer<Float>, variances v: UnsafeMutablePointer<Float>
+  ) {
+    Elementwise.copy(means.pointer, into: m, count: outer * inner)
+    Elementwise.copy(variances.pointer, into: v, count: outer * inner)
   }
 
   /// Writes the mean of `(x − μ)²` of each group, and keeps the means.

@@ -154,6 +154,27 @@ extension Layer {
         (_) throws(ConfigurationError) in .rootMeanSquare
       },
       Alternative(
+        "batch_norm",
+        meaning:
+          "mean 0 and variance 1 over each channel of a batch; running averages in evaluation"
+      ) { (section) throws(ConfigurationError) in
+        let momentum = try section.number(
+          "momentum", default: 0.1, in: .between(0, 1),
+          meaning: "weight of a step in the running averages")
+        let epsilon = try section.number(
+          "epsilon", default: 1e-5, in: .nonNegative, meaning: "what is added to the variance")
+        let affine = try section.boolean(
+          "affine", default: true, meaning: "whether a scale and a shift are trained")
+        let statistics: BatchNormalization.Statistics = try section.choice(
+          "statistics", default: .microbatch,
+          meaning: "rows that share mean and variance: of a microbatch, or of the whole batch")
+        return try named(
+          .batchNormalization(
+            BatchNormalization(
+              momentum: momentum, epsilon: epsilon, affine: affine, statistics: statistics)),
+          section)
+      },
+      Alternative(
         "local_response_norm", primary: "size",
         meaning: "x / (k + alpha · mean of x² over neighbouring channels)^beta"
       ) { (section) throws(ConfigurationError) in

@@ -25,6 +25,8 @@ public struct Layer: Hashable, Sendable {
     case permute([Int])
     /// Mean 0 and variance 1 over some elements of a row.
     case normalization(Normalization)
+    /// Mean 0 and variance 1 over each channel of a batch.
+    case batchNormalization(BatchNormalization)
     /// `x / (k + α · mean of x² over neighbouring channels)^β`.
     case localResponse(size: Int, alpha: Double, beta: Double, k: Double)
     /// The sum of two or more inputs; axes of length 1 are repeated.
@@ -141,6 +143,7 @@ public struct Layer: Hashable, Sendable {
     case .reshape: "reshape"
     case .permute: "permute"
     case .normalization(let normalization): normalization.word
+    case .batchNormalization: "batch_norm"
     case .localResponse: "local_response_norm"
     case .add: "add"
     case .multiply: "multiply"

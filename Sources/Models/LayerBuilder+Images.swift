@@ -250,7 +250,7 @@ extension LayerBuilder {
   }
 
   /// One number per channel, as it lines up with images.
-  private mutating func perChannel(_ node: Graph.Node, axisCount: Int) throws -> Graph.Node {
+  mutating func perChannel(_ node: Graph.Node, axisCount: Int) throws -> Graph.Node {
     try graph.reshape(
       node,
       to: SymbolicShape([graph.shape(of: node)[0]] + Array(repeating: 1, count: axisCount)))

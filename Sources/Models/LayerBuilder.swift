@@ -9,6 +9,8 @@ struct LayerBuilder {
   var graph = Graph()
   private(set) var parameters: [Network.Parameter] = []
   private(set) var summaries: [Network.LayerSummary] = []
+  var states: [Network.State] = []
+  var rowNeeds: [Network.RowNeed] = []
   /// The samples, and the value of each layer.
   private(set) var values: [Graph.Node] = []
 
@@ -103,6 +105,8 @@ struct LayerBuilder {
     case .permute(let axes): return try permute(input, name: name, axes)
     case .normalization(let normalization):
       return try self.normalization(input, name: name, normalization)
+    case .batchNormalization(let normalization):
+      return try batchNormalization(input, name: name, normalization)
     case .localResponse(let size, let alpha, let beta, let k):
       return try localResponse(
         input, name: name, size: size, alpha: alpha, beta: beta, k: k)
@@ -243,7 +247,7 @@ extension Layer.Kind {
     case .add, .multiply, .concatenate: true
     case .affine, .activation, .curve, .convolution, .pooling, .globalAveragePool, .flatten,
       .reshape, .permute, .normalization, .localResponse, .slice, .pad, .embedding, .dropout,
-      .repeated:
+      .batchNormalization, .repeated:
       false
     }
   }

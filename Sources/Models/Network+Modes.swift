@@ -33,6 +33,7 @@ extension Layer {
   var hasModes: Bool {
     switch kind {
     case .dropout(let rate): rate > 0
+    case .batchNormalization: true
     case .affine, .activation, .curve, .convolution, .pooling, .globalAveragePool, .flatten,
       .reshape, .permute, .normalization, .localResponse, .add, .multiply, .concatenate, .slice,
       .pad, .embedding:

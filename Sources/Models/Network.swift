@@ -80,6 +80,10 @@ public struct Network: Sendable {
   public let parameters: [Parameter]
   /// The elements of a sample that must be whole numbers, one item per table whose rows they name.
   public let wholeNumbers: [WholeNumbers]
+  /// What is carried from step to step besides, in the order of the layers.
+  public let states: [State]
+  /// The layers that need more than one row.
+  public let rowNeeds: [RowNeed]
   /// The layers, in order.
   public let layers: [LayerSummary]
   /// The model as it computes outside of training; in the same graph where no layer knows the difference.
@@ -163,12 +167,20 @@ public struct Network: Sendable {
       of: lossNode, withRespectTo: mode == .training ? trainable.map(\.node) : [])
     // One simplification for all that is compiled, so that every plan sees the same graph.
     let values = [node, lossNode] + (weightNode.map { [$0] } ?? [])
-    let (graph, kept) = builder.graph.simplified(keeping: values + gradients)
+    let statistics = builder.states.compactMap(\.statistic)
+    let (graph, kept) = builder.graph.simplified(keeping: values + gradients + statistics)
     self.graph = graph
     prediction = kept[0]
     loss = kept[1]
     rowWeight = weightNode == nil ? nil : kept[2]
-    self.gradients = Array(kept.dropFirst(values.count))
+    self.gradients = Array(kept.dropFirst(values.count).prefix(gradients.count))
+    var moved = kept.dropFirst(values.count + gradients.count)
+    states = builder.states.map { state in
+      var state = state
+      if state.statistic != nil { state.statistic = moved.removeFirst() }
+      return state
+    }
+    rowNeeds = builder.rowNeeds
     evaluation = Forward(
       graph: graph, prediction: kept[0], loss: kept[1],
       rowWeight: weightNode == nil ? nil : kept[2])
@@ -190,21 +202,18 @@ public struct Network: Sendable {
   /// The parameters that have a gradient, in order.
   public var trainableParameters: [Parameter] { parameters.filter { !$0.isFrozen } }
 
-  /// The layout of flat vectors for the parameters.
-  public var layout: FlatLayout { FlatLayout(parameters.map { ($0.name, $0.shape) }) }
-
-  /// Writes the initial values of all parameters.
+  /// Writes the initial values of all parameters and states.
   ///
   /// - Parameters:
   ///   - parameters: A flat vector of ``layout``; padding is not touched.
   ///   - seed: The seed of the run.
   public func writeInitialValues(into parameters: FloatBuffer, seed: UInt64) {
     let layout = layout
-    for parameter in self.parameters {
-      guard let range = layout[parameter.name] else { continue }
-      parameter.initializer.write(
+    let initializers = self.parameters.map(\.initializer) + states.map(\.initializer)
+    for (range, initializer) in zip(layout.ranges, initializers) {
+      initializer.write(
         into: UnsafeMutableBufferPointer(rebasing: parameters.elements[range.indices]),
-        name: parameter.name, shape: parameter.shape, seed: seed)
+        name: range.name, shape: range.shape, seed: seed)
     }
   }
 }

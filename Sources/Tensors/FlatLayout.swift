@@ -47,6 +47,23 @@ public struct FlatLayout: Hashable, Sendable {
     count = offset
   }
 
+  private init(_ ranges: ArraySlice<Range>, end: Int) {
+    self.ranges = Array(ranges)
+    count = end
+    indexByName = Dictionary(
+      uniqueKeysWithValues: self.ranges.enumerated().map { ($1.name, $0) })
+  }
+
+  /// The layout of some of the arrays, in the places that they have here.
+  ///
+  /// - Parameter places: The indices of neighbours in ``ranges``.
+  /// - Returns: A layout for the same flat vectors up to the end of these arrays.
+  public subscript(places: some RangeExpression<Int>) -> FlatLayout {
+    let places = places.relative(to: ranges)
+    let end = places.upperBound < ranges.count ? ranges[places.upperBound].offset : count
+    return FlatLayout(ranges[places], end: end)
+  }
+
   /// The number of elements without padding.
   public var elementCount: Int { ranges.reduce(0) { $0 + $1.count } }
 

@@ -59,9 +59,9 @@ extension TrainingError: ExitStatusProviding {
   /// 78 where another configuration is called for, 64 an option, 65 where data or files are at fault.
   public var exitStatus: Int32 {
     switch self {
-    case .batchTooLarge, .tooLarge, .otherConfiguration, .nonfiniteLoss, .nonfiniteGradient,
-      .nonfiniteEvaluation, .nonfiniteParameters, .environmentChanged, .badAugmentation,
-      .precisionUnsupported:
+    case .batchTooLarge, .tooLarge, .oneRow, .otherConfiguration, .nonfiniteLoss,
+      .nonfiniteGradient, .nonfiniteEvaluation, .nonfiniteParameters, .environmentChanged,
+      .badAugmentation, .precisionUnsupported:
       78
     case .badTop(let key, _, _): key.hasPrefix("--") ? 64 : 78
     case .splitsDiffer, .dataChanged, .noTableRow, .badRecord, .noGoodCheckpoint: 65

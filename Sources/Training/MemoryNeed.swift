@@ -21,7 +21,7 @@ extension Network {
     let memory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
     guard isBeyondCount || byteCount > memory else { return }
     throw .tooLarge(
-      parameterCount: layout.elementCount, byteCount: isBeyondCount ? .max : byteCount,
+      parameterCount: parameterLayout.elementCount, byteCount: isBeyondCount ? .max : byteCount,
       rankCount: rankCount, memory: memory)
   }
 }

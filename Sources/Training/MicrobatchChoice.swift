@@ -46,15 +46,19 @@ func powerOfTwo(atLeast count: Int) -> Int {
 ///   - batchSize: The rows of a step.
 /// - Returns: A power of two in 1...64, at most `batchSize`.
 package func defaultMicrobatches(for network: Network, batchSize: Int) -> Int {
-  let parameterBytes = 4 * Double(network.layout.count)
+  let parameterBytes = 4 * Double(network.parameterLayout.count)
   let compute = estimatedSeconds(of: network, rowCount: batchSize)
   let bytesPerSecond = parameterBytes > 16e6 ? 3.5e10 : 1.35e11
   let secondsPerKernel = 5e-7
   let kernelCount = 4 * Double(network.layers.count) + 2
   let further = 6 * parameterBytes / bytesPerSecond + kernelCount * secondsPerKernel
   let once = compute + further
+  // A microbatch of one row has no variance.
+  let leastRows = network.rowNeeds.contains { $0.statistics == .microbatch } ? 2 : 1
   var count = 1
-  while count < 64, 2 * count <= batchSize, Double(2 * count - 1) * further <= 0.05 * once {
+  while count < 64, 2 * count * leastRows <= batchSize,
+    Double(2 * count - 1) * further <= 0.05 * once
+  {
     count *= 2
   }
   return count

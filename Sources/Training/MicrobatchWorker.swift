@@ -80,9 +80,7 @@ final class MicrobatchWorker {
         purpose == .prediction
         ? [forward.prediction]
         : [forward.prediction, forward.loss] + (forward.rowWeight.map { [$0] } ?? [])
-      let gradients =
-        purpose == .training
-        ? zip(network.trainableParameters, network.gradients).map { ($0.name, $1) } : []
+      let gradients = purpose == .training ? network.summed.map { ($0.name, $0.node) } : []
       plans[size] = try Plan(
         forward.graph, batch: size, values: values, gradients: gradients, layout: layout,
         arena: arena, halves: halves)

@@ -30,12 +30,15 @@ public final class Optimizer {
     let number: Int
     /// What the step size is multiplied by in this step.
     let rateFactor: Double
+    /// One over the number of rows, which running averages follow.
+    let rowScale: Double
 
-    init(scale: Double, number: Int, rateFactor: Double = 1) {
+    init(scale: Double, number: Int, rateFactor: Double = 1, rowScale: Double = 1) {
       self.scale = scale
       gradientScale = scale
       self.number = number
       self.rateFactor = rateFactor
+      self.rowScale = rowScale
     }
   }
 
@@ -183,6 +186,10 @@ public final class Optimizer {
       ranges.forEach(in: elements) { action, range in
         switch action {
         case .keep: break
+        case .follow(let momentum):
+          Update.follow(
+            states: parameters.pointer + range.lowerBound, sum: gradient + range.lowerBound,
+            count: range.count, momentum: momentum, scale: step.rowScale)
         case .learn(let factor, let isDecayed, let array):
           let ratio = array.map { trustRatios[$0] } ?? 1
           learn(

@@ -10,10 +10,14 @@ public import Tensors
 /// groups, owners send what they updated. Where the optimiser is not sharded, every rank has a copy of
 /// parameters and state of its own and updates all of it: the same bits, more memory.
 public final class Replica {
-  /// The flat parameters.
+  /// The flat parameters and states.
   public let parameters: FloatBuffer
-  /// Where each parameter lies in them.
+  /// Where each parameter and state lies in them.
   public let layout: FlatLayout
+  /// The part of the layout with the parameters.
+  public let parameterLayout: FlatLayout
+  /// The part of the layout with the states.
+  public let stateLayout: FlatLayout
   /// The rule that changes them, with its state.
   public let optimizer: Optimizer
   /// The moving average of the parameters, if there is one; of each element on the rank that owns it,
@@ -47,7 +51,8 @@ public final class Replica {
   /// Collective.
   ///
   /// - Parameters:
-  ///   - layout: Where each parameter lies.
+  ///   - layout: Where each parameter lies, then each state.
+  ///   - stateCount: The number of states at the end of the layout.
   ///   - ranges: What a step does to which elements.
   ///   - settings: How they change.
   ///   - isSharded: Whether each rank updates only what it owns.
@@ -55,10 +60,12 @@ public final class Replica {
   ///   - communicator: The ranks.
   /// - Throws: `CommunicationError`, also as an agreed failure where memory is short.
   init(
-    layout: FlatLayout, ranges: UpdateRanges, settings: OptimizerSettings, isSharded: Bool,
-    group: RankGroup, communicator: any Communicator
+    layout: FlatLayout, stateCount: Int = 0, ranges: UpdateRanges, settings: OptimizerSettings,
+    isSharded: Bool, group: RankGroup, communicator: any Communicator
   ) throws(CommunicationError) {
     self.layout = layout
+    parameterLayout = layout[..<(layout.ranges.count - stateCount)]
+    stateLayout = layout[(layout.ranges.count - stateCount)...]
     self.group = group
     self.communicator = communicator
     // A rank by itself owns everything, without a copy.
@@ -159,14 +166,17 @@ public final class Replica {
   ) {
     optimizer.run(pass, step, parameters, gradient: gradient, elements: elements)
     guard pass == .change, let average, let settings = optimizer.settings.average else { return }
-    let start = elements.lowerBound
-    if step.number <= settings.start {
-      Elementwise.copy(
-        parameters.pointer + start, into: average.pointer + start, count: elements.count)
-    } else {
-      Update.average(
-        average.pointer + start, parameters: parameters.pointer + start, count: elements.count,
-        decay: settings.decay)
+    optimizer.ranges.forEach(in: elements) { action, range in
+      let start = range.lowerBound
+      // States are averages already, of what the parameters beside them are evaluated with.
+      if step.number <= settings.start || action.isFollowing {
+        Elementwise.copy(
+          parameters.pointer + start, into: average.pointer + start, count: range.count)
+      } else {
+        Update.average(
+          average.pointer + start, parameters: parameters.pointer + start, count: range.count,
+          decay: settings.decay)
+      }
     }
   }
 

@@ -113,12 +113,14 @@ final class OpenedRun {
       throw TrainingError.environmentChanged(
         what: what, found: found, expected: expected, path: checkpoint.path)
     }
-    try checkpoint.read("parameters", replica.layout, into: replica.parameters.elements)
+    try checkpoint.read("parameters", replica.parameterLayout, into: replica.parameters.elements)
+    try checkpoint.read("state", replica.stateLayout, into: replica.parameters.elements)
     for (name, slot) in zip(replica.optimizer.rule.slotNames, replica.optimizer.slots) {
-      try checkpoint.read("optimizer/\(name)", replica.layout, into: slot.elements)
+      try checkpoint.read("optimizer/\(name)", replica.parameterLayout, into: slot.elements)
     }
     if let average = replica.average {
-      try checkpoint.read("average", replica.layout, into: average.elements)
+      try checkpoint.read("average", replica.parameterLayout, into: average.elements)
+      try checkpoint.read("state", replica.stateLayout, into: average.elements)
     }
     step = record.step
     checkpointPath = checkpoint.path

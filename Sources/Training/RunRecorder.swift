@@ -102,11 +102,14 @@ final class RunRecorder {
   func save(_ replica: Replica) throws -> String {
     try metrics.sync()
     var content = CheckpointContent(record(of: replica))
-    content.add("parameters", replica.layout, from: replica.parameters)
+    content.add("parameters", replica.parameterLayout, from: replica.parameters)
+    content.add("state", replica.stateLayout, from: replica.parameters)
     for (name, vector) in zip(replica.optimizer.rule.slotNames, replica.optimizer.slots) {
-      content.add("optimizer/\(name)", replica.layout, from: vector)
+      content.add("optimizer/\(name)", replica.parameterLayout, from: vector)
     }
-    if let average = replica.average { content.add("average", replica.layout, from: average) }
+    if let average = replica.average {
+      content.add("average", replica.parameterLayout, from: average)
+    }
     let entry = try checkpoints.write(content)
     lastCheckpointPath = entry.path
     if let best = replica.best, best.step == replica.step {

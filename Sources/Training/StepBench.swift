@@ -125,7 +125,7 @@ public struct StepBench: Sendable {
       step: times[times.count / 2], range: (times[0], times[times.count - 1]),
       floor: floors.isEmpty ? nil : (floors[floors.count / 2], floors[0]),
       microbatches: microbatches, workers: workers, peakByteCount: peakByteCount,
-      parameterCount: network.layout.elementCount,
+      parameterCount: network.parameterLayout.elementCount,
       freeOrderStep: freeTimes.isEmpty ? nil : freeTimes[freeTimes.count / 2],
       profile: isProfiled ? profile : nil,
       stepInARow: roundTimes[roundTimes.count / 2])
@@ -159,9 +159,9 @@ package final class BenchSteps {
     communicator: any Communicator
   ) throws {
     replica = try Replica(
-      layout: network.layout, ranges: UpdateRanges(network, optimizer), settings: optimizer,
-      isSharded: isSharded, group: RankGroup(communicator, limit: sharedMemoryLimit),
-      communicator: communicator)
+      layout: network.layout, stateCount: network.states.count,
+      ranges: UpdateRanges(network, optimizer), settings: optimizer, isSharded: isSharded,
+      group: RankGroup(communicator, limit: sharedMemoryLimit), communicator: communicator)
     if replica.isWriter { network.writeInitialValues(into: replica.parameters, seed: seed) }
     replica.group.barrier()
     replica.beginAverage()
@@ -216,7 +216,8 @@ package final class BenchSteps {
     let start = replica.step % 4 * batchSize
     let outcome = try engine.computeMicrobatches(
       rowCount: batchSize, of: rows, row: { start + $0 }, stopIsRequested: false, failure: nil)
-    return Optimizer.Step(scale: 1 / outcome.sums.weight, number: replica.step + 1)
+    return Optimizer.Step(
+      scale: 1 / outcome.sums.weight, number: replica.step + 1, rowScale: 1 / Double(batchSize))
   }
 
   /// The parameters.

@@ -10,7 +10,7 @@ public struct TrainedModel {
   public let configuration: RunConfiguration
   /// The model.
   public let network: Network
-  /// Its parameters, of the network's layout.
+  /// Its parameters and states, of the network's layout.
   public let parameters: FloatBuffer
   /// Whether these are the moving average.
   public let isAverage: Bool
@@ -49,9 +49,10 @@ public struct TrainedModel {
     // What the file holds is known to fit before memory is taken for it.
     isAverage = !isRaw && checkpoint.contains("average")
     let group = isAverage ? "average" : "parameters"
-    try checkpoint.requireMatch(group, network.layout)
+    try checkpoint.requireMatch(group, network.parameterLayout)
+    try checkpoint.requireMatch("state", network.stateLayout)
     parameters = FloatBuffer(count: network.layout.count)
-    try checkpoint.read(group, network.layout, into: parameters.elements)
+    try checkpoint.read(network, from: group, into: parameters)
     step = record.step
   }
 
@@ -91,6 +92,22 @@ public struct TrainedModel {
       if found == .labels { try dataset.validateLabels(classCount: network.outputCount) }
     }
     return DatasetRows(dataset)
+  }
+}
+
+extension Checkpoint {
+  /// Reads the parameters and states of a network into a flat vector of its layout.
+  ///
+  /// - Parameters:
+  ///   - network: The network.
+  ///   - group: The group of the parameters, `parameters` or `average`.
+  ///   - vector: A flat vector of the network's layout.
+  /// - Throws: `CheckpointError`.
+  func read(
+    _ network: Network, from group: String = "parameters", into vector: FloatBuffer
+  ) throws(CheckpointError) {
+    try read(group, network.parameterLayout, into: vector.elements)
+    try read("state", network.stateLayout, into: vector.elements)
   }
 }
 

@@ -190,7 +190,9 @@ final class Trainer {
       * plan.configuration.schedule.factor(step: step, stepsPerEpoch: plan.stepsPerEpoch)
     let norm = try engine.update(
       rowCount: rowCount,
-      Optimizer.Step(scale: 1 / outcome.sums.weight, number: step, rateFactor: rateFactor))
+      Optimizer.Step(
+        scale: 1 / outcome.sums.weight, number: step, rateFactor: rateFactor,
+        rowScale: 1 / Double(rowCount)))
     if let norm, !norm.isFinite {
       switch plan.configuration.onNonfinite {
       case .stop:

@@ -7,6 +7,8 @@ public enum TrainingError: Error {
   case batchTooLarge(batchSize: Int, rows: Int, path: String)
   /// The vectors of the parameters are larger than the memory of the host.
   case tooLarge(parameterCount: Int, byteCount: Int, rankCount: Int, memory: Int)
+  /// A channel of a layer has one value, and so no variance.
+  case oneRow(layer: String, rows: Int, microbatches: Int?)
   /// Two files of one run do not go together.
   case splitsDiffer(String, String, String, String)
   /// The loss of a step is not a finite number.
@@ -48,6 +50,12 @@ extension TrainingError: CustomStringConvertible {
       "model has \(parameterCount) parameters, found \(gigabytes(byteCount)) for them, their gradient "
         + "and optimiser state on \(rankCount == 1 ? "this host" : "the \(rankCount) ranks of a host"), "
         + "expected less than its memory of \(gigabytes(memory))"
+    case .oneRow(let layer, let rows, let microbatches?):
+      "layer '\(layer)': found a microbatch of 1 row, whose channels have no variance, in steps of "
+        + "\(rows) rows and \(microbatches) microbatches; expected at least 2 rows, or 'statistics: batch'"
+    case .oneRow(let layer, let rows, nil):
+      "layer '\(layer)': found a step of \(rows) row, whose channels have no variance; expected at "
+        + "least 2 rows; another batch_size leaves another rest"
     case .splitsDiffer(let path, let found, let other, let expected):
       "\(path): found \(found), expected \(expected) as in \(other)"
     case .nonfiniteLoss(let step, let loss):

@@ -22,6 +22,23 @@ public struct TrainingPlan: Sendable {
   /// The steps of the run.
   public var stepCount: Int { stepsPerEpoch * configuration.epochs }
 
+  /// Refuses microbatches of one row where a layer takes a variance over rows.
+  ///
+  /// - Throws: ``TrainingError/oneRow(layer:rows:microbatches:)``.
+  func requireRows() throws(TrainingError) {
+    for need in network.rowNeeds {
+      for rows in stepRowCounts.sorted(by: >) {
+        switch need.statistics {
+        case .batch where rows == 1:
+          throw .oneRow(layer: need.layer, rows: rows, microbatches: nil)
+        case .microbatch where MicrobatchCut(rowCount: rows, count: microbatches).sizes.contains(1):
+          throw .oneRow(layer: need.layer, rows: rows, microbatches: microbatches)
+        case .batch, .microbatch: continue
+        }
+      }
+    }
+  }
+
   /// The numbers of rows that steps have, without 0.
   var stepRowCounts: Set<Int> {
     let rest = rowCount % configuration.batchSize

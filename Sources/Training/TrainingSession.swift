@@ -125,9 +125,9 @@ public final class TrainingSession {
     }
     let group = try RankGroup(communicator, limit: configuration.sharedMemoryLimit)
     let replica = try Replica(
-      layout: network.layout, ranges: UpdateRanges(network, configuration.optimizer),
-      settings: configuration.optimizer, isSharded: configuration.isSharded, group: group,
-      communicator: communicator)
+      layout: network.layout, stateCount: network.states.count,
+      ranges: UpdateRanges(network, configuration.optimizer), settings: configuration.optimizer,
+      isSharded: configuration.isSharded, group: group, communicator: communicator)
     self.replica = replica
 
     // Root looks for what there is to go on with; the others hear of it.
@@ -173,6 +173,13 @@ public final class TrainingSession {
       configuration: configuration,
       resolved: resolved.setting("microbatches", to: .integer(microbatches)), network: network,
       microbatches: microbatches, rowCount: splits.train.rowCount)
+    let plan = plan
+    do throws(CommunicationError) {
+      try communicator.together { try plan.requireRows() }
+    } catch {
+      opened?.discard()
+      throw error
+    }
     if header.checkpointPath != nil, let path = request.initialCheckpoint {
       notices.append("the run has begun, so \(path) is not read again")
     }
@@ -191,7 +198,7 @@ public final class TrainingSession {
           // All ranks read it, so that all find the same fault.
           let parameters =
             replica.isWriter ? replica.parameters : FloatBuffer(count: network.layout.count)
-          try Checkpoint(path).read("parameters", network.layout, into: parameters.elements)
+          try Checkpoint(path).read(network, into: parameters)
         }
         try communicator.requireSame(replica.digest(), named: "content of \(path)")
       } catch {
@@ -219,7 +226,6 @@ public final class TrainingSession {
       }
       return
     }
-    let plan = plan
     let recorder = try communicator.together {
       try opened?.begin(
         plan: plan, splits: splits, request: request, rankCount: communicator.size)

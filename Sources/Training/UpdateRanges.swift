@@ -11,8 +11,13 @@ public struct UpdateRanges: Equatable, Sendable {
     /// They follow the optimiser's rule, with its step size times `rateFactor`; penalties only where
     /// `isDecayed`, and with the trust ratio of the array of that number if there is one.
     case learn(rateFactor: Double = 1, isDecayed: Bool = true, adaptedArray: Int? = nil)
+    /// They are running averages, in which a step has the weight `momentum`.
+    case follow(momentum: Double)
     /// They never change.
     case keep
+
+    /// Whether they are running averages.
+    var isFollowing: Bool { if case .follow = self { true } else { false } }
   }
 
   /// The index of the first element of each range, ascending from 0.
@@ -40,10 +45,15 @@ public struct UpdateRanges: Equatable, Sendable {
       layout.ranges.enumerated().map { ($0.element.indices, action($0.offset, $0.element)) })
   }
 
-  /// Lets a model's parameters change as they and the optimiser say.
+  /// Lets a model's parameters change as they and the optimiser say, and its states follow their
+  /// statistics.
   public init(_ network: Network, _ optimizer: OptimizerSettings) {
+    let states = Dictionary(uniqueKeysWithValues: network.states.map { ($0.name, $0) })
     let parameters = Dictionary(uniqueKeysWithValues: network.parameters.map { ($0.name, $0) })
     self.init(network.layout) { number, array in
+      if let state = states[array.name] {
+        return state.statistic == nil ? .keep : .follow(momentum: state.momentum)
+      }
       guard let parameter = parameters[array.name], !parameter.isFrozen else { return .keep }
       let isAdapted =
         optimizer.rule.isAdaptive && !optimizer.unadaptedKinds.contains(parameter.kind)
@@ -75,7 +85,7 @@ public struct UpdateRanges: Equatable, Sendable {
     arrays.map { array in
       switch array.action {
       case .learn: array.elements
-      case .keep: array.elements.lowerBound..<array.elements.lowerBound
+      case .keep, .follow: array.elements.lowerBound..<array.elements.lowerBound
       }
     }
   }

@@ -27,7 +27,7 @@ struct RunSummary {
     for description in session.splits.descriptions { printer.printLine("  " + description) }
     for line in RunSummary.layers(plan.network) { printer.printLine("  " + line) }
     printer.printLine(
-      "\(counted(plan.network.layout.elementCount, "parameter")), loss "
+      "\(counted(plan.network.parameterLayout.elementCount, "parameter")), loss "
         + "\(plan.network.lossKind.word), memory "
         + "\(formatted(bytes: session.byteCount)) per rank without the data"
     )

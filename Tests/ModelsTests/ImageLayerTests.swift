@@ -16,6 +16,10 @@ struct LayerReference: Decodable, Sendable, CustomStringConvertible {
   let gradients: [Double]
   /// The mean over the rows of a loss that weighs them.
   let mean: Double?
+  /// Running averages after one step, where there are any.
+  let states: [[Double]]?
+  /// Losses in evaluation, with other averages.
+  let evaluation: [Double]?
   var description: String { name }
 
   static func all() throws -> [LayerReference] {
@@ -165,6 +169,24 @@ private let configurations = [
     - tanh
     - affine: { units: 3, weight_norm: true }
   """,
+  "batch_norms": """
+  model:
+    - conv2d: { channels: 4, kernel: 3, padding: 1 }
+    - batch_norm: { momentum: 0.25, epsilon: 0.001 }
+    - relu
+    - max_pool2d: 2
+    - affine: 5
+    - batch_norm: { affine: false }
+    - tanh
+    - affine: 3
+  """,
+  "batch_norm_signals": """
+  model:
+    - batch_norm: { momentum: 0.5 }
+    - conv1d: { channels: 3, kernel: 2 }
+    - relu
+    - affine: 3
+  """,
 ]
 
 /// Losses with keys of their own, of four rows or, of responses, three.
@@ -264,6 +286,32 @@ struct ImageLayerTests {
     }
   }
 
+  @Test(
+    "give PyTorch's running averages, and its losses in evaluation",
+    arguments: try LayerReference.all().filter { $0.states != nil })
+  func states(_ reference: LayerReference) throws {
+    let network = try network(reference)
+    var values = values(network, reference)
+    let states = try #require(reference.states)
+    try #require(network.states.count == states.count)
+    for (index, (state, expected)) in zip(network.states, states).enumerated() {
+      let statistic = try network.graph.evaluate(
+        [#require(state.statistic)], with: values, batch: 3)[0].values
+      let initial = state.name.hasSuffix("variance") ? 1.0 : 0
+      for (sum, expected) in zip(statistic, expected) {
+        let found = (1 - state.momentum) * initial + state.momentum * sum / 3
+        #expect(isClose(found, expected, tolerance: 1e-12), "\(state.name)")
+      }
+      let numbers = numbers(state.shape, salt: 51 + index, scale: 0.5).values
+      values[state.name] = Tensor(shape: state.shape, values: numbers.map { initial + $0 })
+    }
+    let losses = try network.evaluation.graph.evaluate(
+      [network.evaluation.loss], with: values, batch: 3)[0].values
+    for (found, expected) in zip(losses, reference.evaluation ?? []) {
+      #expect(isClose(found, expected, tolerance: 1e-11), "\(found) \(expected)")
+    }
+  }
+
   @Test("give them in Float by the plan", arguments: try LayerReference.all())
   func plan(_ reference: LayerReference) throws {
     let network = try network(reference)
@@ -271,9 +319,7 @@ struct ImageLayerTests {
     let layout = network.layout
     let plan = try Plan(
       network.graph, batch: reference.losses.count, values: [network.loss],
-      gradients: zip(network.trainableParameters, network.gradients).map { ($0.name, $1) },
-      layout: layout,
-      arena: Arena())
+      gradients: network.summed.map { ($0.name, $0.node) }, layout: layout, arena: Arena())
     let (parameters, gradient) = (
       FloatBuffer(count: layout.count), FloatBuffer(count: layout.count)
     )

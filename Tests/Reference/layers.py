@@ -1,7 +1,8 @@
 """Writes losses and gradients of small networks of image layers, computed by PyTorch in 64 bits.
 
 Parameters and samples follow a formula that the test knows too, so only results are stored: the loss of
-each row and, of each gradient, its sum with alternating weights. python3 layers.py > layers.json
+each row and, of each gradient, its sum with alternating weights. Of batch normalisation also the running
+averages after one step from 0 and 1, and the losses of evaluation with averages of the formula. python3 layers.py > layers.json
 """
 import json
 
@@ -27,13 +28,29 @@ def weighted(values):
 class Net:
     """Gives parameters in the order in which layers ask for them."""
 
-    def __init__(self):
+    def __init__(self, training=True):
         self.parameters = []
+        self.states = []
+        self.training = training
 
     def parameter(self, *shape):
         value = numbers(shape, 31 + len(self.parameters), 0.5).requires_grad_()
         self.parameters.append(value)
         return value
+
+    def state(self, channels, initial):
+        salt = 51 + len(self.states)
+        value = torch.full((channels,), float(initial))
+        if not self.training:
+            value = value + numbers((channels,), salt, 0.5)
+        self.states.append(value)
+        return value
+
+    def batch_norm(self, x, momentum=0.1, eps=1e-5, affine=True):
+        channels = x.shape[1]
+        scale, shift = (self.parameter(channels) if affine else None for _ in range(2))
+        mean, variance = self.state(channels, 0), self.state(channels, 1)
+        return F.batch_norm(x, mean, variance, scale, shift, self.training, momentum, eps)
 
     def affine(self, x, units):
         x = x.flatten(1)
@@ -159,11 +176,24 @@ def word_samples(shape):
     return samples
 
 
+def batch_norms(net, x):
+    x = net.batch_norm(net.conv(x, 4, 3, padding=1), momentum=0.25, eps=1e-3)
+    x = net.batch_norm(net.affine(F.max_pool2d(F.relu(x), 2), 5), affine=False)
+    return net.affine(torch.tanh(x), 3)
+
+
+def batch_norm_signals(net, x):
+    x = net.batch_norm(x, momentum=0.5)
+    return net.affine(F.relu(net.conv(x, 3, 2)), 3)
+
+
 result = []
 for name, build, shape in [
     ("lenet", lenet, (1, 8, 9)), ("windows", windows, (2, 9, 8)), ("norms", norms, (2, 5, 4)),
     ("signals", signals, (3, 13)), ("residual", residual, (2, 5, 6)), ("shared", shared, (4, 4, 5)),
     ("words", words, (5,)), ("weight_norm", weight_norm, (2, 4, 5)),
+    ("batch_norms", batch_norms, (2, 5, 4)),
+    ("batch_norm_signals", batch_norm_signals, (3, 13)),
 ]:
     net = Net()
     samples = word_samples(shape) if name == "words" else numbers((3, *shape), 5)
@@ -174,6 +204,11 @@ for name, build, shape in [
         "name": name, "sample": list(shape), "losses": losses.tolist(),
         "gradients": [weighted(p.grad) for p in net.parameters],
     })
+    if net.states:
+        outside = Net(training=False)
+        losses = F.cross_entropy(build(outside, samples), labels, reduction="none")
+        result[-1]["states"] = [s.tolist() for s in net.states]
+        result[-1]["evaluation"] = losses.tolist()
 LOSSES = {
     "mean_absolute_error": F.l1_loss, "huber": F.huber_loss,
     "binary_cross_entropy": F.binary_cross_entropy_with_logits, "mean_squared_error": F.mse_loss,

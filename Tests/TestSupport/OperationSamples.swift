@@ -46,7 +46,7 @@ public enum OperationKind: String, CaseIterable, Sendable {
   case permute, slice, pad, concatenate
   case convolution, convolutionInputGradient, convolutionWeightGradient
   case maxPool, maxPoolGradient, maxPoolSelection, averagePool, averagePoolGradient
-  case normalize, normalizeScaleGradient, normalizeInputGradient, variance
+  case normalize, normalizeScaleGradient, normalizeInputGradient, moments, variance
 
   /// The kind of an operation.
   public init(_ operation: Graph.Operation) {
@@ -109,6 +109,7 @@ public enum OperationKind: String, CaseIterable, Sendable {
       case .normalize: .normalize
       case .normalizeScaleGradient: .normalizeScaleGradient
       case .normalizeInputGradient: .normalizeInputGradient
+      case .moments: .moments
       case .variance: .variance
       case .erf: .erf
       }
@@ -376,6 +377,8 @@ private func samples(of kind: OperationKind, width: Extent, classes: Int) -> [Re
     normalizationSamples(width).map {
       Recipe(.normalizeInputGradient($0.normalization), $0.x, $0.x, $0.kept, $0.kept, $0.kept)
     }
+  case .moments:
+    normalizationSamples(width).map { Recipe(.moments($0.normalization), $0.x) }
   case .variance:
     normalizationSamples(width).map { Recipe(.variance(axes: $0.normalization.axes), $0.x) }
   }

@@ -38,11 +38,10 @@ extension Normalization {
     return x.shape.sourceIndices(of: kept)
   }
 
-  /// The normalised elements, their groups, the inverse deviation of each group and its count.
-  func normalized(
-    _ x: Tensor, groupCount: Int
-  ) -> (values: [Double], groups: [Int], inverseDeviations: [Double], count: Double) {
-    let groups = groups(x)
+  /// The mean and the variance of each group.
+  func moments(
+    _ x: Tensor, _ groups: [Int], groupCount: Int
+  ) -> (means: [Double], variances: [Double]) {
     let count = Double(axes.reduce(1) { $0 * x.shape[$1] })
     var means = Array(repeating: 0.0, count: groupCount)
     for (value, group) in zip(x.values, groups) { means[group] += value / count }
@@ -50,6 +49,16 @@ extension Normalization {
     for (value, group) in zip(x.values, groups) {
       variances[group] += (value - means[group]) * (value - means[group]) / count
     }
+    return (means, variances)
+  }
+
+  /// The normalised elements, their groups, the inverse deviation of each group and its count.
+  func normalized(
+    _ x: Tensor, groupCount: Int
+  ) -> (values: [Double], groups: [Int], inverseDeviations: [Double], count: Double) {
+    let groups = groups(x)
+    let count = Double(axes.reduce(1) { $0 * x.shape[$1] })
+    let (means, variances) = moments(x, groups, groupCount: groupCount)
     let inverses = variances.map { 1 / ($0 + epsilon).squareRoot() }
     let values = zip(x.values, groups).map { ($0 - means[$1]) * inverses[$1] }
     return (values, groups, inverses, count)
@@ -146,6 +155,27 @@ struct NormalizeInputGradientRule: OperationRule {
   }
 }
 
+/// Means, then variances, of what a normalisation of x takes together.
+struct MomentsRule: OperationRule {
+  let normalization: Normalization
+  var label: String { "moments" }
+  var inputCount: Int { 1 }
+
+  func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
+    SymbolicShape([2] + (try normalization.keptShape(inputs[0])).extents)
+  }
+  func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
+    try graph.vjpOfComposite(call) { (graph, operands) throws(GraphError) in
+      try graph.composedMoments(operands[0], normalization)
+    }
+  }
+  func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
+    let (means, variances) = normalization.moments(
+      inputs[0], normalization.groups(inputs[0]), groupCount: shape.count / 2)
+    return Tensor(shape: shape, values: means + variances)
+  }
+}
+
 /// The mean of `(x − μ)²` over axes, which are dropped.
 struct VarianceRule: OperationRule {
   let axes: [Int]
@@ -200,6 +230,16 @@ extension Graph {
     let scaled = try add(
       .multiply, [normal, expanded(operands[1], along: axes, toShapeOf: x)])
     return try add(.add, [scaled, expanded(operands[2], along: axes, toShapeOf: x)])
+  }
+
+  /// The value of ``Operation/moments(_:)`` in other operations.
+  mutating func composedMoments(
+    _ x: Node, _ normalization: Normalization
+  ) throws(GraphError) -> Node {
+    let mean = try add(.mean(axes: normalization.axes), [x])
+    let variance = try add(.variance(axes: normalization.axes), [x])
+    let row = SymbolicShape([1] + shape(of: mean).extents)
+    return try add(.concatenate(axis: 0), [reshape(mean, to: row), reshape(variance, to: row)])
   }
 
   mutating func composedScaleGradient(

@@ -1,0 +1,48 @@
+// What a network carries from step to step besides its parameters.
+public import Graphs
+public import Tensors
+
+extension Network {
+  /// An array that is not learned but follows what is measured, such as a running average.
+  ///
+  /// In a graph it is a parameter node that nothing is differentiated by. In flat vectors the states
+  /// follow the parameters; in the vector of a microbatch's gradient the place of a state holds its
+  /// statistic times the number of rows, which is summed as gradients are.
+  public struct State: Hashable, Sendable {
+    /// Its path, such as `batch_norm1/mean`.
+    public let name: String
+    /// Its shape.
+    public let shape: Shape
+    /// How it starts.
+    public let initializer: Initializer
+    /// The weight m of a step: `s ← (1 − m) · s + m · (sum of statistics / rows)`; 0 for what never changes.
+    public let momentum: Double
+    /// What it follows, times the rows, in the graph of training; nil for what never changes.
+    public internal(set) var statistic: Graph.Node?
+  }
+
+  /// A layer whose channels have one value in a row, so that one row has no variance.
+  public struct RowNeed: Hashable, Sendable {
+    /// Its name.
+    public let layer: String
+    /// Which rows it takes together.
+    public let statistics: Layer.BatchNormalization.Statistics
+  }
+
+  /// What a step sums over its microbatches: gradients, and statistics of states, each with its place.
+  public var summed: [(name: String, node: Graph.Node)] {
+    zip(trainableParameters, gradients).map { ($0.name, $1) }
+      + states.compactMap { state in state.statistic.map { (state.name, $0) } }
+  }
+
+  /// The layout of flat vectors: the parameters, then the states.
+  public var layout: FlatLayout {
+    FlatLayout(parameters.map { ($0.name, $0.shape) } + states.map { ($0.name, $0.shape) })
+  }
+
+  /// The part of ``layout`` with the parameters.
+  public var parameterLayout: FlatLayout { layout[..<parameters.count] }
+
+  /// The part of ``layout`` with the states.
+  public var stateLayout: FlatLayout { layout[parameters.count...] }
+}
