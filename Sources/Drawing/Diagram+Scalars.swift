@@ -416,6 +416,7 @@ private struct ScalarBuilder {
       for operands in reduced(node, axes) {
         result.append(operands.isEmpty ? try number(0) : try sum(operands))
       }
+    case .total: return try elementwise(node, "total")
     case .mean(let axes):
       for operands in reduced(node, axes) {
         let total = operands.isEmpty ? try number(0) : try sum(operands)

@@ -114,6 +114,7 @@ struct Formula: Hashable {
       }
       return Formula(factor(x[0], lhs) + " · " + factor(x[1], rhs), .product)
     case .sum(let axes): return reduction("Σ", axes, x[0], shapes[0])
+    case .total: return function("total", x[0])
     case .mean(let axes): return reduction("mean", axes, x[0], shapes[0])
     case .squaredNorm(let axes):
       if axes.isEmpty { return Formula(x[0].within(.atom) + MathText("2", .upper), .power) }

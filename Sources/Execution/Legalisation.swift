@@ -254,8 +254,7 @@ private struct Legaliser {
         operands.append(images.contains(index) ? try last(input) : try inOrder(input))
       }
       let new = try result.add(
-        operation(Normalization(axes: turnedAxes.sorted(), epsilon: normalization.epsilon)),
-        operands)
+        operation(normalization.over(turnedAxes.sorted())), operands)
       if isImages { channelsLast[node.index] = new } else { plain[node.index] = new }
       return
     }
@@ -269,9 +268,7 @@ private struct Legaliser {
     let order = keptAxes + normalization.axes.sorted()
     for index in images { operands[index] = try result.add(.permute(order), [operands[index]]) }
     let new = try result.add(
-      operation(
-        Normalization(
-          axes: Array(keptAxes.count..<order.count), epsilon: normalization.epsilon)), operands)
+      operation(normalization.over(Array(keptAxes.count..<order.count))), operands)
     let back = order.indices.sorted { order[$0] < order[$1] }
     plain[node.index] = isImages ? try result.add(.permute(back), [new]) : new
   }

@@ -172,34 +172,38 @@ extension PlanBuilder {
     case .averagePoolGradient(let pooling, _):
       let (c, window) = (input(0), imageWindow(pooling, over: shape, output: inputShape(0)))
       return { window.averageGradient($0[c], into: $0[target]) }
+    case .total:
+      let x = input(0)
+      addTotal(Total(memory: .value(target), count: count), of: node)
+      return { Elementwise.copy($0[x], into: $0[target], count: count) }
     case .normalize(let normalization):
       let (x, scale, shift) = (input(0), input(1), input(2))
-      let (normalizer, isNew) = normalizer(of: record.inputs[0], normalization)
+      let (normalizer, measure) = measured(record.inputs[0], normalization)
       return {
-        if isNew { normalizer.measure($0[x]) }
+        measure($0)
         normalizer.normalize($0[x], scale: $0[scale], shift: $0[shift], into: $0[target])
       }
     case .normalizeScaleGradient(let normalization):
       let (c, x) = (input(0), input(1))
-      let (normalizer, isNew) = normalizer(of: record.inputs[1], normalization)
+      let (normalizer, measure) = measured(record.inputs[1], normalization)
       return {
-        if isNew { normalizer.measure($0[x]) }
+        measure($0)
         normalizer.scaleGradient($0[c], $0[x], into: $0[target])
       }
     case .normalizeInputGradient(let normalization):
       let (c, x, scale, s, t) = (input(0), input(1), input(2), input(3), input(4))
-      let (normalizer, isNew) = normalizer(of: record.inputs[1], normalization)
+      let (normalizer, measure) = measured(record.inputs[1], normalization)
       return {
-        if isNew { normalizer.measure($0[x]) }
+        measure($0)
         normalizer.inputGradient(
           $0[c], $0[x], scale: $0[scale], scaleGradient: $0[s], shiftGradient: $0[t],
           into: $0[target])
       }
     case .moments(let normalization):
-      let (x, groups) = (input(0), count / 2)
-      let (normalizer, isNew) = normalizer(of: record.inputs[0], normalization)
+      let groups = count / 2
+      let (normalizer, measure) = measured(record.inputs[0], normalization)
       return {
-        if isNew { normalizer.measure($0[x]) }
+        measure($0)
         normalizer.moments(means: $0[target], variances: $0[target] + groups)
       }
     case .variance(let axes):
@@ -271,6 +275,23 @@ extension PlanBuilder {
           $0[a], $0[b], rows: count, columns: columns, scale: 1 / Float(columns), into: $0[target])
       }
     }
+  }
+
+  /// The statistics of a value over axes, and what takes them before they are used: nothing where that has
+  /// been done.
+  private mutating func measured(
+    _ node: Graph.Node, _ normalization: Normalization
+  ) -> (normalizer: Normalizer, measure: (Bases) -> Void) {
+    let x = location(of: node)
+    let (normalizer, isNew) = normalizer(of: node, normalization)
+    guard isNew else { return (normalizer, { _ in }) }
+    guard normalization.isTotal else { return (normalizer, { normalizer.measure($0[x]) }) }
+    let name = graph[node].layer.map { "\($0): " } ?? ""
+    addCall(Call(label: "\(name)sums to be totalled") { normalizer.sum($0[x]) })
+    addTotal(of: normalizer.totals)
+    addCall(Call(label: "\(name)squares to be totalled") { normalizer.sumSquares($0[x]) })
+    addTotal(of: normalizer.totals)
+    return (normalizer, { _ in normalizer.takeDeviations() })
   }
 
   private func unary(

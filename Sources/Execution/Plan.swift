@@ -22,6 +22,8 @@ public final class Plan {
   private let labelBuffers: [String: LabelBuffer]
   /// Which part of the flat gradient a call writes.
   private let gradientWrites: [(elements: Range<Int>, call: Int)]
+  /// Where segments end, and what is summed over microbatches there.
+  private let segmentEnds: [(callCount: Int, totals: [Total])]
   /// The number of calls after which all values that can be read are there.
   public let forwardCallCount: Int
 
@@ -73,6 +75,7 @@ public final class Plan {
     dataLocations = builder.dataLocations
     labelBuffers = builder.labelBuffers
     gradientWrites = builder.gradientWrites
+    segmentEnds = builder.segmentEnds
     forwardCallCount = builder.forwardCallCount
   }
 
@@ -157,6 +160,72 @@ public final class Plan {
       calls[index].body(bases)
       afterCall(index + 1)
       if index + 1 == forwardCallCount { valuesAreThere() }
+    }
+  }
+
+  // MARK: Segments.
+
+  /// The number of parts of a run between which numbers are summed over all microbatches of a step; 1
+  /// where there is nothing to sum.
+  ///
+  /// The whole plan in one run is right where there is one microbatch.
+  public var segmentCount: Int { segmentEnds.count + 1 }
+
+  /// Whether all values that can be read have been computed when a segment has been run.
+  public func valuesAreThere(after segment: Int) -> Bool {
+    (segment < segmentEnds.count ? segmentEnds[segment].callCount : calls.count)
+      >= forwardCallCount
+  }
+
+  /// How many numbers are summed over microbatches after a segment, the same for any number of rows.
+  ///
+  /// - Parameter segment: Not the last one.
+  /// - Returns: At least 1.
+  public func totalCount(after segment: Int) -> Int {
+    segmentEnds[segment].totals.reduce(0) { $0 + $1.count }
+  }
+
+  /// Computes one segment; those before it have been run, and their totals set.
+  ///
+  /// - Parameters:
+  ///   - segment: The segment, within `0 ..< segmentCount`.
+  ///   - parameters: A flat vector of the layout; read only.
+  ///   - gradient: A flat vector of the layout, the same for all segments of a run.
+  ///   - draws: What random numbers depend on.
+  ///   - valuesAreThere: Called in one of the segments, when all values that can be read have been
+  ///     computed.
+  ///   - afterCall: Gets the number of calls that have been made in this run, after each of them.
+  /// - Complexity: No allocation after the first plan in the arena has run.
+  public func run(
+    segment: Int, parameters: UnsafeMutablePointer<Float>,
+    gradient: UnsafeMutablePointer<Float>, draws: Draws, valuesAreThere: () -> Void = {},
+    afterCall: (Int) -> Void = { _ in }
+  ) {
+    let bases = bases(parameters, gradient, draws)
+    let start = segment == 0 ? 0 : segmentEnds[segment - 1].callCount
+    let end = segment < segmentEnds.count ? segmentEnds[segment].callCount : calls.count
+    for index in start..<end {
+      calls[index].body(bases)
+      if index + 1 == forwardCallCount { valuesAreThere() }
+      afterCall(index + 1)
+    }
+  }
+
+  /// Writes what this microbatch adds to the sums after a segment.
+  public func copyTotals(after segment: Int, into vector: UnsafeMutablePointer<Float>) {
+    var place = vector
+    for total in segmentEnds[segment].totals {
+      place.update(from: total.pointer(arena: arena.base), count: total.count)
+      place += total.count
+    }
+  }
+
+  /// Takes the sums over all microbatches after a segment.
+  public func setTotals(after segment: Int, from vector: UnsafePointer<Float>) {
+    var place = vector
+    for total in segmentEnds[segment].totals {
+      total.pointer(arena: arena.base).update(from: place, count: total.count)
+      place += total.count
     }
   }
 

@@ -17,6 +17,11 @@ struct PlanBuilder {
   private var normalizers: [NormalizedValue: Normalizer] = [:]
   /// Which part of the flat gradient a call writes.
   private(set) var gradientWrites: [(elements: Range<Int>, call: Int)] = []
+  /// For each sum over microbatches, the number of calls before it and what is summed.
+  private(set) var segmentEnds: [(callCount: Int, totals: [Total])] = []
+  /// What will be summed at the end of this segment, and the nodes whose values it is.
+  private var pendingTotals: [Total] = []
+  private var pendingNodes: Set<Graph.Node> = []
   /// The number of calls after which all `values` are computed.
   private(set) var forwardCallCount = 0
   private(set) var arenaCount = 0
@@ -59,13 +64,18 @@ struct PlanBuilder {
       guard let location = locations[node] else {
         preconditionFailure("node \(node.index) was given no place")
       }
+      if operands(of: node).contains(where: { pendingNodes.contains(roots[$0.index]) }) {
+        endSegment()
+      }
+      let call = try lower(node, into: location)
       if location.memory == .gradient {
         let end = location.offset + shape(of: node).count
         gradientWrites.append((location.offset..<end, calls.count))
       }
-      calls.append(try lower(node, into: location))
+      calls.append(call)
       if read.contains(node) { forwardCallCount = calls.count }
     }
+    if !pendingTotals.isEmpty { endSegment() }
     copyGradients()
   }
 
@@ -77,6 +87,27 @@ struct PlanBuilder {
     return graph[chain.product].inputs + (chain.bias.map { [$0] } ?? [])
   }
 
+  /// Adds a call before that of the node that is being lowered.
+  mutating func addCall(_ call: Call) { calls.append(call) }
+
+  /// Lets a value be summed over microbatches before anything reads it.
+  mutating func addTotal(_ total: Total, of node: Graph.Node) {
+    pendingTotals.append(total)
+    pendingNodes.insert(roots[node.index])
+  }
+
+  /// Lets numbers in memory of a kernel be summed over microbatches before the next call.
+  mutating func addTotal(of buffer: FloatBuffer) {
+    pendingTotals.append(Total(memory: .buffer(buffer), count: buffer.count))
+    endSegment()
+  }
+
+  private mutating func endSegment() {
+    segmentEnds.append((calls.count, pendingTotals))
+    pendingTotals = []
+    pendingNodes = []
+  }
+
   /// The statistics of a value over axes; new ones are measured by the first call that uses them.
   mutating func normalizer(
     of x: Graph.Node, _ normalization: Normalization
@@ -86,7 +117,8 @@ struct PlanBuilder {
     if let known = normalizers[key] { return (known, false) }
     let (outer, middle, inner) = shape(of: x).split(at: normalization.axes)
     let new = Normalizer(
-      outer: outer, middle: middle, inner: inner, epsilon: normalization.epsilon)
+      outer: outer, middle: middle, inner: inner, epsilon: normalization.epsilon,
+      rows: normalization.isTotal ? batch : 1)
     normalizers[key] = new
     return (new, true)
   }
@@ -178,7 +210,9 @@ struct PlanBuilder {
     for (parameter, node) in gradients {
       let range = try place(of: parameter, shape: shape(of: node))
       let root = roots[node.index]
-      guard isComputed(root), !read.contains(root), locations[root] == nil else { continue }
+      guard isComputed(root), !read.contains(root), locations[root] == nil,
+        graph[root].operation != .total
+      else { continue }
       locations[root] = Location(memory: .gradient, offset: range.offset)
     }
   }
@@ -279,7 +313,7 @@ extension Graph.Operation {
       .add,
       .subtract, .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient, .tanhGradient:
       true
-    case .data, .labels, .parameter, .constant, .fill, .dropoutMask, .matmul, .sum, .mean,
+    case .data, .labels, .parameter, .constant, .fill, .dropoutMask, .matmul, .sum, .total, .mean,
       .squaredNorm, .reshape, .broadcast, .transpose, .gather, .embedding, .embeddingGradient,
       .softmax, .logSoftmax, .logSumExp,
       .softmaxCrossEntropy, .softmaxCrossEntropyGradient, .oneHot, .meanSquaredError, .permute,

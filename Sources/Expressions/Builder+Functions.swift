@@ -111,7 +111,7 @@ extension Builder {
     case "pad": "an axis and the zeros before and after, such as [1, 0, 3]"
     case "concatenate": "an axis, such as [1]"
     case "normalize", "normalize_scale_gradient", "normalize_input_gradient", "moments":
-      "a list of axes and what is added to the variance"
+      "a list of axes, what is added to the variance, and 1 if they are of all microbatches"
     case _ where OperationText.windowNames.contains(name):
       "lists of kernel, stride, padding before and after and dilation, 1 if channels are last, and "
         + "the groups of a convolution"

@@ -33,6 +33,7 @@ extension OperationText {
 
   static func attributes(_ normalization: Normalization) -> [Attribute] {
     [.list(normalization.axes.map { .number(Double($0)) }), .number(normalization.epsilon)]
+      + (normalization.isTotal ? [.number(1)] : [])
   }
 
   /// The operation on windows or the normalisation of that name, or nil if its attributes are others.
@@ -68,10 +69,11 @@ extension OperationText {
   }
 
   private var normalization: Normalization? {
-    guard attributes.count == 2, let axes = integers(0), case .number(let epsilon) = attributes[1],
-      epsilon >= 0
+    guard (2...3).contains(attributes.count), let axes = integers(0),
+      case .number(let epsilon) = attributes[1], epsilon >= 0,
+      attributes.count == 2 || attributes[2] == .number(1)
     else { return nil }
-    return Normalization(axes: axes, epsilon: epsilon)
+    return Normalization(axes: axes, epsilon: epsilon, isTotal: attributes.count == 3)
   }
 
   private func convolution(_ attributeCount: Int) -> Convolution? {

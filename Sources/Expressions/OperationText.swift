@@ -86,7 +86,7 @@ extension OperationText {
     case .exp, .log, .square, .sigmoid, .tanh, .relu, .sqrt, .abs, .sign, .erf, .add, .subtract,
       .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient, .tanhGradient, .transpose,
       .gather, .embedding, .softmax, .logSoftmax, .logSumExp, .softmaxCrossEntropy,
-      .softmaxCrossEntropyGradient, .meanSquaredError:
+      .softmaxCrossEntropyGradient, .meanSquaredError, .total:
       guard let name = OperationText.simple.first(where: { $0.value == operation })?.key else {
         return nil
       }
@@ -177,7 +177,7 @@ extension OperationText {
     "matmul_tt": .matmul(transposeLHS: true, transposeRHS: true),
     "softmax_cross_entropy": .softmaxCrossEntropy,
     "softmax_cross_entropy_gradient": .softmaxCrossEntropyGradient,
-    "mean_squared_error": .meanSquaredError,
+    "mean_squared_error": .meanSquaredError, "total": .total,
   ]
 }
 

@@ -44,7 +44,7 @@ extension Graph {
     switch record.operation {
     case .data, .labels, .parameter, .constant, .fill, .dropoutMask, .sign, .oneHot: return nil
     // Linear in one operand: the operation itself.
-    case .scale, .sum, .mean, .reshape, .broadcast, .transpose, .permute, .slice, .pad,
+    case .scale, .sum, .total, .mean, .reshape, .broadcast, .transpose, .permute, .slice, .pad,
       .averagePool, .averagePoolGradient:
       return try t.map { (t) throws(GraphError) in try add(record.operation, [t]) }
     case .gather, .embedding, .embeddingGradient:

@@ -73,6 +73,8 @@ extension Graph {
     // Reductions, which drop the axes they reduce.
     /// The sum over `axes`.
     case sum(axes: [Int])
+    /// The sum over all microbatches of a step.
+    case total
     /// The mean over `axes`.
     case mean(axes: [Int])
     /// The sum of squares over `axes`.
@@ -226,6 +228,7 @@ extension Graph.Operation {
     case .tanhGradient: TanhGradientRule()
     case .matmul(let lhs, let rhs): MatmulRule(transposeLHS: lhs, transposeRHS: rhs)
     case .sum(let axes): SumRule(axes: axes)
+    case .total: TotalRule()
     case .mean(let axes): MeanRule(axes: axes)
     case .squaredNorm(let axes): SquaredNormRule(axes: axes)
     case .reshape(let shape): ReshapeRule(target: shape)

@@ -1,7 +1,7 @@
 // Normalisation over the middle of three axes: statistics once, used forward and backward.
 
 import Numerics
-import Tensors
+public import Tensors
 
 /// Mean and deviation of x, `[outer, middle, inner]`, over the middle axis, and what is computed from them.
 ///
@@ -12,16 +12,32 @@ public final class Normalizer {
   private let middle: Int
   private let inner: Int
   private let epsilon: Float
+  /// The number of rows along the middle axis.
+  private let rows: Int
   private let means: FloatBuffer
   private let variances: FloatBuffer
   private let inverses: FloatBuffer
+  /// One over the number of elements that share a mean.
+  private var share: Float
+  /// Sums of all groups, then the number of rows: what is added over microbatches.
+  public let totals: FloatBuffer
 
   /// Prepares the normalisation of one shape.
-  public init(outer: Int, middle: Int, inner: Int, epsilon: Double) {
+  ///
+  /// - Parameters:
+  ///   - outer: The elements before the axis that is normalised over.
+  ///   - middle: The length of that axis.
+  ///   - inner: The elements after it.
+  ///   - epsilon: What is added to the variance.
+  ///   - rows: The rows along the axis, where sums are taken over microbatches.
+  public init(outer: Int, middle: Int, inner: Int, epsilon: Double, rows: Int = 1) {
     self.outer = outer
     self.middle = middle
     self.inner = inner
     self.epsilon = Float(epsilon)
+    self.rows = rows
+    share = 1 / Float(max(middle, 1))
+    totals = FloatBuffer(count: outer * inner + 1)
     means = FloatBuffer(count: max(outer * inner, 1))
     variances = FloatBuffer(count: max(outer * inner, 1))
     inverses = FloatBuffer(count: max(outer * inner, 1))
@@ -35,6 +51,33 @@ public final class Normalizer {
     }
   }
 
+  // MARK: Over all microbatches of a step.
+
+  /// Writes the sum of each group into ``totals``.
+  public func sum(_ x: UnsafePointer<Float>) {
+    Reduction.sum(x, outer: outer, middle: middle, inner: inner, into: totals.pointer, scale: 1)
+    totals.pointer[outer * inner] = Float(rows)
+  }
+
+  /// Takes the means from ``totals``, and writes the sums of `(x − μ)²` there.
+  public func sumSquares(_ x: UnsafePointer<Float>) {
+    let (mean, groups) = (means.pointer, outer * inner)
+    let count = Double(totals.pointer[groups]) * Double(middle / rows)
+    share = Float(1 / count)
+    for group in 0..<groups { mean[group] = totals.pointer[group] * share }
+    squares(x, into: totals.pointer, scale: 1)
+  }
+
+  /// Takes the deviations from ``totals``.
+  public func takeDeviations() {
+    for group in 0..<outer * inner {
+      variances.pointer[group] = totals.pointer[group] * share
+      inverses.pointer[group] = 1 / (variances.pointer[group] + epsilon).squareRoot()
+    }
+  }
+
+  // MARK: What they are used for.
+
   /// Writes the means and the variances of each group that were measured last.
   public func moments(
     means m: UnsafeMutablePointer<Float>, variances v: UnsafeMutablePointer<Float>
@@ -45,10 +88,17 @@ public final class Normalizer {
 
   /// Writes the mean of `(x − μ)²` of each group, and keeps the means.
   public func variances(_ x: UnsafePointer<Float>, into v: UnsafeMutablePointer<Float>) {
-    let mean = means.pointer
     Reduction.sum(
-      x, outer: outer, middle: middle, inner: inner, into: mean, scale: 1 / Float(max(middle, 1)))
-    sums(into: v, scale: 1 / Float(max(middle, 1))) { place, group, width in
+      x, outer: outer, middle: middle, inner: inner, into: means.pointer, scale: share)
+    squares(x, into: v, scale: share)
+  }
+
+  /// Writes the sums of `(x − μ)²`, times a scale.
+  private func squares(
+    _ x: UnsafePointer<Float>, into v: UnsafeMutablePointer<Float>, scale: Float
+  ) {
+    let mean = means.pointer
+    sums(into: v, scale: scale) { place, group, width in
       let centred = load(x + place, first: width) - self.groupLanes(mean, group, width)
       return centred * centred
     }
@@ -87,7 +137,7 @@ public final class Normalizer {
     into d: UnsafeMutablePointer<Float>
   ) {
     let (mean, inverse) = (means.pointer, inverses.pointer)
-    let share = Lanes(repeating: 1 / Float(max(middle, 1)))
+    let share = Lanes(repeating: share)
     forEachLanes { place, group, width in
       let deviation = self.groupLanes(inverse, group, width)
       let normal =

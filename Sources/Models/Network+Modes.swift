@@ -22,6 +22,9 @@ extension Network {
     public let rowWeight: Graph.Node?
   }
 
+  /// Whether the graph of training holds sums over all microbatches of a step.
+  public var isSegmented: Bool { graph.nodes.contains { graph[$0].operation.isTotal } }
+
   /// The model as steps of training compute it.
   public var training: Forward {
     Forward(graph: graph, prediction: prediction, loss: loss, rowWeight: rowWeight)

@@ -171,13 +171,46 @@ final class MicrobatchWorker {
     plans.mapValues { CallList(labels: $0.program, forwardCount: $0.forwardCallCount) }
   }
 
-  private func plan(for count: Int) -> Plan {
+  // MARK: Segments.
+
+  /// How many numbers are summed over microbatches after each segment of the plans.
+  var totalCounts: [Int] {
+    guard let plan = plans.first?.value else { return [] }
+    return (0..<plan.segmentCount - 1).map(plan.totalCount)
+  }
+
+  /// Computes one segment of a microbatch whose rows have been fetched by ``begin(_:of:row:)``.
+  ///
+  /// - Parameters:
+  ///   - segment: The segment.
+  ///   - count: The number of rows.
+  ///   - draws: What random numbers depend on.
+  ///   - gradient: Where the gradient goes, the same for all segments.
+  func run(segment: Int, _ count: Int, draws: Draws, gradient: FloatBuffer) {
+    let plan = plan(for: count)
+    timeline?.beginCall()
+    plan.run(
+      segment: segment, parameters: parameters.pointer, gradient: gradient.pointer, draws: draws,
+      valuesAreThere: {
+        stopwatch?.lap(.forward)
+        timeline?.beginCall()
+      },
+      afterCall: { calls in
+        timeline?.endCall(calls - 1, rows: count)
+        timeline?.beginCall()
+      })
+    stopwatch?.lap(plan.valuesAreThere(after: segment) ? .backward : .forward)
+  }
+
+  /// The plan for microbatches of that many rows.
+  func plan(for count: Int) -> Plan {
     guard let plan = plans[count] else { preconditionFailure("no plan for \(count) rows") }
     return plan
   }
 
   /// Fetches the rows of a microbatch for its plan.
-  private func begin(
+  @discardableResult
+  func begin(
     _ count: Int, of source: some RowSource, row: (Int) -> Int
   ) throws -> Plan {
     let plan = plan(for: count)
@@ -224,7 +257,8 @@ final class MicrobatchWorker {
       UnsafeBufferPointer(rebasing: rows[..<plan.batch]), samples: samples, targets: targets)
   }
 
-  private func sums(_ plan: Plan) -> MicrobatchSums {
+  /// The sums over the rows of the microbatch that a plan has computed last.
+  func sums(_ plan: Plan) -> MicrobatchSums {
     let losses = plan.value(of: forward.loss)
     var sums = MicrobatchSums(loss: 0, weight: Double(plan.batch), correct: 0)
     for row in 0..<plan.batch { sums.loss += Double(losses[row]) }

@@ -22,15 +22,17 @@ final class StepEngine {
   }
 
   /// The part of one pattern of present microbatches that this rank does.
-  private struct Program {
+  struct Program {
     let cut: MicrobatchCut
     let tree: SumTree
     let workers: [WorkerProgram]
     let sum: GradientSum
+    /// How vectors of all microbatches are added, in slots of their numbers.
+    let total: (additions: [SumTree.Addition], slot: Int?)
   }
 
   /// What one worker does, in its own slots.
-  private struct WorkerProgram {
+  struct WorkerProgram {
     let instructions: [SumTree.Instruction]
     /// The last microbatch, during which sums begin; nil for a worker that computes none.
     let lastCompute: Int?
@@ -41,14 +43,28 @@ final class StepEngine {
   }
 
   /// A worker with its memory; one thread at a time.
-  private final class Worker {
-    let microbatches: MicrobatchWorker
+  final class Worker {
+    /// What computes its microbatches: one for all, or one for each where they are computed in segments,
+    /// since all are under way at once then.
+    let hands: [MicrobatchWorker]
     let slots: [FloatBuffer]
+    /// Told where the time goes; nil for a thread of which nobody wants to know.
+    let stopwatch: Stopwatch?
     var failure: (any Error)?
+    private let firstLeaf: Int
 
-    init(_ microbatches: MicrobatchWorker, slots: [FloatBuffer]) {
-      self.microbatches = microbatches
+    init(
+      _ hands: [MicrobatchWorker], firstLeaf: Int, stopwatch: Stopwatch?, slots: [FloatBuffer]
+    ) {
+      self.stopwatch = stopwatch
+      self.hands = hands
+      self.firstLeaf = firstLeaf
       self.slots = slots
+    }
+
+    /// What computes a microbatch.
+    func hand(for leaf: Int) -> MicrobatchWorker {
+      hands.count == 1 ? hands[0] : hands[leaf - firstLeaf]
     }
   }
 
@@ -81,13 +97,15 @@ final class StepEngine {
 
   /// The threads of this rank.
   let pool: WorkerPool
-  private let communicator: any Communicator
+  let communicator: any Communicator
   private let group: RankGroup
-  private let division: WorkDivision
+  let division: WorkDivision
   private let replica: Replica
   private let seed: UInt64
-  private let stopwatch: Stopwatch
-  private let workers: [Worker]
+  let stopwatch: Stopwatch
+  let workers: [Worker]
+  /// What sums within graphs go by; nil where graphs have none.
+  private let totals: TotalExchange?
   private let programs: [Int: Program]
   private let segments: [Segment]
   private let memory: SharedMemory
@@ -153,13 +171,20 @@ final class StepEngine {
       MemoryLayout<Header>.stride + division.largestShare * MemoryLayout<MicrobatchSums>.stride
     self.recordSize = recordSize
     let workerCounts = try communicator.allgatherIntegers(workerCount)
+    let isSegmented = network.isSegmented
+    func sum(
+      _ tree: SumTree, _ leaves: Range<Int>
+    ) -> (instructions: [SumTree.Instruction], slotCount: Int) {
+      let nodes = tree.maximalNodes(in: leaves)
+      return isSegmented ? tree.parallelSum(of: nodes) : tree.sequentialSum(of: nodes)
+    }
     func segment(of rank: Int) -> Segment {
       Segment(
         workerCount: workerCounts[rank],
         slotCounts: (0..<workerCounts[rank]).map { worker in
           let leaves = division.leaves(of: rank, worker: worker, of: workerCounts[rank])
           return trees.reduce(1) { most, tree in
-            max(most, tree.sequentialSum(of: tree.maximalNodes(in: leaves)).slotCount)
+            max(most, sum(tree, leaves).slotCount)
           }
         }, recordSize: recordSize, vectorLength: count)
     }
@@ -176,25 +201,40 @@ final class StepEngine {
       replica, pool: pool,
       sumVector: FloatBuffer(at: vector(0, 0, 0), count: count, owner: memory),
       stopwatch: stopwatch)
-    let sizes = Set(cuts.flatMap(\.sizes))
-    let arenas = (0..<workerCount).map { _ in Arena() }
+    var arenas: [Arena] = []
     let workers = try communicator.together {
-      try arenas.enumerated().map { index, arena in
-        Worker(
-          try MicrobatchWorker(
+      try (0..<workerCount).map { index in
+        let leaves = division.leaves(of: communicator.rank, worker: index, of: workerCount)
+        let sizes =
+          isSegmented
+          ? leaves.map { leaf in Set(cuts.map { $0[leaf].count }).subtracting([0]) }
+          : [Set(cuts.flatMap(\.sizes))]
+        let stopwatch =
+          index == 0 ? stopwatch : timelineCapacity > 0 ? Stopwatch() : nil
+        let hands = try sizes.map { sizes in
+          let arena = Arena()
+          arenas.append(arena)
+          return try MicrobatchWorker(
             network, sizes: sizes, purpose: .training, parameters: replica.parameters,
-            arena: arena, precision: precision,
-            stopwatch: index == 0 ? stopwatch : timelineCapacity > 0 ? Stopwatch() : nil),
+            arena: arena, precision: precision, stopwatch: stopwatch)
+        }
+        return Worker(
+          hands, firstLeaf: leaves.lowerBound, stopwatch: stopwatch,
           slots: (0..<own.slotCounts[index]).map {
             FloatBuffer(at: vector(group.place, index, $0), count: count, owner: memory)
           })
       }
     }
     self.workers = workers
+    totals =
+      isSegmented
+      ? try TotalExchange(
+        counts: workers.lazy.flatMap(\.hands).map(\.totalCounts).first { !$0.isEmpty } ?? [],
+        division: division, group: group, communicator: communicator) : nil
     let staging = GradientSum.Staging(gradientFormat)
     var programs: [Int: Program] = [:]
     for (cut, tree) in zip(cuts, trees) {
-      let sum = try GradientSum(
+      let gradientSum = try GradientSum(
         tree: tree, division: division, workerCounts: workerCounts, elements: replica.elements,
         staging: staging, communicator: communicator, slot: vector)
       programs[cut.rowCount] = Program(
@@ -202,13 +242,19 @@ final class StepEngine {
         workers: workers.enumerated().map { index, worker in
           let leaves = division.leaves(of: communicator.rank, worker: index, of: workerCount)
           return StepEngine.program(
-            tree.sequentialSum(of: tree.maximalNodes(in: leaves)).instructions, cut: cut,
-            plans: worker.microbatches, buckets: replica.elements.buckets)
-        }, sum: sum)
+            sum(tree, leaves).instructions, cut: cut,
+            plans: isSegmented ? nil : worker.hands[0], buckets: replica.elements.buckets)
+        }, sum: gradientSum,
+        total: tree.fold(
+          to: tree.root,
+          from: Dictionary(
+            uniqueKeysWithValues: (0..<microbatches).map { (SumTree.Node(level: 0, index: $0), $0) }
+          )))
     }
     self.programs = programs
     byteCount =
       arenas.reduce(0) { $0 + $1.byteCount } + own.byteCount + staging.byteCount
+      + (totals?.byteCount ?? 0)
     busyNanoseconds = Array(repeating: 0, count: communicator.size)
     records = .allocate(byteCount: recordSize * communicator.size, alignment: 16)
     records.initializeMemory(as: UInt8.self, repeating: 0)
@@ -222,13 +268,13 @@ final class StepEngine {
   }
 
   private static func program(
-    _ instructions: [SumTree.Instruction], cut: MicrobatchCut, plans: MicrobatchWorker,
+    _ instructions: [SumTree.Instruction], cut: MicrobatchCut, plans: MicrobatchWorker?,
     buckets: [Range<Int>]
   ) -> WorkerProgram {
     let last = instructions.lastIndex { if case .compute = $0 { true } else { false } }
     var finalCalls: [Int] = []
     var forwardCalls = 0
-    if let last, case .compute(let leaf, _) = instructions[last] {
+    if let plans, let last, case .compute(let leaf, _) = instructions[last] {
       forwardCalls = plans.forwardCallCount(rows: cut[leaf].count)
       // In order: a bucket is not begun before the one in front of it.
       var latest = 0
@@ -265,11 +311,17 @@ final class StepEngine {
     stepNumber += 1
     begunBuckets = 0
     let started = stopwatch.now
-    for worker in workers { worker.microbatches.parametersHaveChanged() }
-    pool.run { index in
-      compute(program, worker: index, of: source, row: row)
+    for worker in workers {
+      for hand in worker.hands { hand.parametersHaveChanged() }
     }
-    stopwatch.lap(.waiting)
+    if let totals {
+      try compute(program, by: totals, of: source, row: row)
+    } else {
+      pool.run { index in
+        compute(program, worker: index, of: source, row: row)
+      }
+      stopwatch.lap(.waiting)
+    }
     let busy = stopwatch.now - started
     if !group.isWholeJob {
       while begunBuckets < program.sum.bucketCount {
@@ -350,21 +402,23 @@ final class StepEngine {
   func noteTimes() {
     stopwatch.lap(.other)
     for (worker, timeline) in zip(workers, timelines) {
-      worker.microbatches.timeline = timeline
-      worker.microbatches.stopwatch?.timeline = timeline
+      for hand in worker.hands { hand.timeline = timeline }
+      worker.stopwatch?.timeline = timeline
     }
   }
 
   /// Notes nothing any more.
   func stopNotingTimes() {
     for worker in workers {
-      worker.microbatches.timeline = nil
-      worker.microbatches.stopwatch?.timeline = nil
+      for hand in worker.hands { hand.timeline = nil }
+      worker.stopwatch?.timeline = nil
     }
   }
 
   /// The calls of plans, by the number of rows.
-  var callLists: [Int: CallList] { workers[0].microbatches.callLists }
+  var callLists: [Int: CallList] {
+    workers.flatMap(\.hands).reduce(into: [:]) { $0.merge($1.callLists) { first, _ in first } }
+  }
 
   private func record(of place: Int) -> UnsafeMutableRawBufferPointer {
     let offset = segments[place].recordOffset
@@ -379,12 +433,8 @@ final class StepEngine {
     _ program: Program, worker index: Int, of source: some RowSource, row: (Int) -> Int
   ) {
     let worker = workers[index]
-    let own = UnsafeMutableRawBufferPointer(
-      rebasing: record(of: group.place)[MemoryLayout<Header>.stride...]
-    ).bindMemory(to: MicrobatchSums.self)
-    let first = division.leaves(of: communicator.rank).lowerBound
     let workerProgram = program.workers[index]
-    if index > 0 { worker.microbatches.stopwatch?.start() }
+    if index > 0 { worker.stopwatch?.start() }
     var doneBuckets = 0
     do {
       for (place, instruction) in workerProgram.instructions.enumerated() {
@@ -393,13 +443,13 @@ final class StepEngine {
           let rows = program.cut[leaf]
           let rowOfMicrobatch = { row(rows.lowerBound + $0) }
           let gradient = worker.slots[slot]
-          let draws = Draws(seed: seed, step: replica.step + 1, firstRow: rows.lowerBound)
+          let draws = draws(for: rows)
           guard !group.isWholeJob, place == workerProgram.lastCompute else {
-            own[leaf - first] = try worker.microbatches.compute(
+            sums(of: leaf).pointee = try worker.hands[0].compute(
               rows.count, of: source, row: rowOfMicrobatch, draws: draws, gradient: gradient)
             continue
           }
-          own[leaf - first] = try worker.microbatches.compute(
+          sums(of: leaf).pointee = try worker.hands[0].compute(
             rows.count, of: source, row: rowOfMicrobatch, draws: draws, gradient: gradient
           ) { calls in
             finishBuckets(
@@ -409,13 +459,35 @@ final class StepEngine {
           // The sums after the last microbatch have been made bucket by bucket.
           if !group.isWholeJob, place > workerProgram.lastCompute ?? -1 { continue }
           add(addition, of: worker, 0..<worker.slots[0].count)
-          worker.microbatches.stopwatch?.lap(.backward)
+          worker.stopwatch?.lap(.backward)
         }
       }
     } catch {
       worker.failure = error
     }
     // Also where nothing was computed or something failed, or the other ranks would wait.
+    if !group.isWholeJob { publish(worker: index, buckets: program.sum.bucketCount) }
+  }
+
+  /// What the random numbers of some rows of this step depend on.
+  func draws(for rows: Range<Int>) -> Draws {
+    Draws(seed: seed, step: replica.step + 1, firstRow: rows.lowerBound)
+  }
+
+  /// Where the sums over the rows of one of this rank's microbatches go.
+  func sums(of leaf: Int) -> UnsafeMutablePointer<MicrobatchSums> {
+    let place = leaf - division.leaves(of: communicator.rank).lowerBound
+    return record(of: group.place).pointer(
+      at: MemoryLayout<Header>.stride + place * MemoryLayout<MicrobatchSums>.stride,
+      to: MicrobatchSums.self, count: 1)
+  }
+
+  /// Adds the gradients of a worker whose microbatches have all been computed, and says so.
+  func addAll(_ program: Program, worker index: Int) {
+    let worker = workers[index]
+    for case .add(let addition) in program.workers[index].instructions {
+      add(addition, of: worker, 0..<worker.slots[0].count)
+    }
     if !group.isWholeJob { publish(worker: index, buckets: program.sum.bucketCount) }
   }
 

@@ -111,6 +111,29 @@ public struct SumTree: Hashable, Sendable {
     return (instructions, slotCount)
   }
 
+  /// The instructions with which one hand computes all leaves below `nodes` first and adds them then.
+  ///
+  /// The sum of `nodes[t]` ends in slot t, as in ``sequentialSum(of:)``; there is a slot for each leaf.
+  ///
+  /// - Returns: The instructions, and the number of slots they use.
+  public func parallelSum(of nodes: [Node]) -> (instructions: [Instruction], slotCount: Int) {
+    var slots: [Node: Int] = [:]
+    var slotCount = nodes.count
+    var computations: [Instruction] = []
+    for (place, node) in nodes.enumerated() {
+      let leaves = node.leaves.clamped(to: 0..<isPresent.count).filter { isPresent[$0] }
+      for (index, leaf) in leaves.enumerated() {
+        // A sum ends where its first leaf is.
+        let slot = index == 0 ? place : slotCount
+        if index > 0 { slotCount += 1 }
+        slots[Node(level: 0, index: leaf)] = slot
+        computations.append(.compute(leaf: leaf, slot: slot))
+      }
+    }
+    let additions = nodes.flatMap { fold(to: $0, from: slots).additions }
+    return (computations + additions.map { .add($0) }, slotCount)
+  }
+
   /// The additions that make the sum of `target` from the sums of nodes below it.
   ///
   /// - Parameters:

@@ -53,6 +53,18 @@ let cases = [
       .activation(.square), .affine(31), .activation(.exp), .affine(8), .activation(.logSoftmax),
       .affine(5, bias: false), .activation(.tanh), .affine(2),
     ], loss: .meanSquaredError, inputs: 9, outputs: 2, batch: 33, microbatches: 7),
+  Case(
+    name: "dropout and running averages",
+    layers: [
+      .affine(33), Layer(.batchNormalization(Layer.BatchNormalization())), .activation(.relu),
+      Layer(.dropout(rate: 0.5)), .affine(4),
+    ], loss: .softmaxCrossEntropy, inputs: 20, outputs: 4, batch: 40, microbatches: 6),
+  Case(
+    name: "sums over microbatches",
+    layers: [
+      .affine(33), Layer(.batchNormalization(Layer.BatchNormalization(statistics: .batch))),
+      .activation(.relu), .affine(4),
+    ], loss: .softmaxCrossEntropy, inputs: 20, outputs: 4, batch: 40, microbatches: 6),
 ]
 
 /// Counts what `body` allocates per call after three calls, and says who does.

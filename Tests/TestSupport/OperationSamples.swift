@@ -39,7 +39,7 @@ public enum OperationKind: String, CaseIterable, Sendable {
   case scale, exp, log, square, sigmoid, tanh, relu, sqrt, abs, sign, erf, power
   case add, subtract, multiply, divide, maximum
   case reluGradient, sigmoidGradient, tanhGradient
-  case matmul, sum, mean, squaredNorm, reshape, broadcast, transpose, gather
+  case matmul, sum, total, mean, squaredNorm, reshape, broadcast, transpose, gather
   case embedding, embeddingGradient
   case softmax, logSoftmax, logSumExp
   case softmaxCrossEntropy, softmaxCrossEntropyGradient, oneHot, meanSquaredError
@@ -79,6 +79,7 @@ public enum OperationKind: String, CaseIterable, Sendable {
       case .tanhGradient: .tanhGradient
       case .matmul: .matmul
       case .sum: .sum
+      case .total: .total
       case .mean: .mean
       case .squaredNorm: .squaredNorm
       case .reshape: .reshape
@@ -281,6 +282,7 @@ private func samples(of kind: OperationKind, width: Extent, classes: Int) -> [Re
     ]
   case .sum:
     [[1], [0], [2], [0, 1], [1, 2], [0, 2], [0, 1, 2], []].map { Recipe(.sum(axes: $0), block) }
+  case .total: [Recipe(.total, weight), Recipe(.total, row)]
   case .mean: [[1], [0], [0, 2], [2, 1], [0, 1, 2]].map { Recipe(.mean(axes: $0), block) }
   case .squaredNorm:
     [[1], [0], [0, 2], [1, 2], [0, 1, 2], []].map { Recipe(.squaredNorm(axes: $0), block) }
@@ -448,18 +450,20 @@ private func poolingSamples(
   }
 }
 
-/// Normalisations of rows, of channels over the batch, of images, and of separate axes.
+/// Normalisations of rows, of channels over the batch, of images, of separate axes, and over microbatches.
 private func normalizationSamples(
   _ width: Extent
 ) -> [(normalization: Normalization, x: Operand, kept: Operand)] {
-  let cases: [(shape: SymbolicShape, axes: [Int])] = [
-    ([.batch, width, 3], [1, 2]), ([.batch, width, 3], [0, 2]), ([.batch, width], [1]),
-    ([.batch, 2, width, 3], [2, 3]), ([.batch, width, 2, 3], [0, 2, 3]), ([4, width], [0]),
-    ([.batch, 3, width, 2], [1, 3]),
+  let cases: [(shape: SymbolicShape, axes: [Int], isTotal: Bool)] = [
+    ([.batch, width, 3], [1, 2], false), ([.batch, width, 3], [0, 2], false),
+    ([.batch, width], [1], false), ([.batch, 2, width, 3], [2, 3], false),
+    ([.batch, width, 2, 3], [0, 2, 3], false), ([4, width], [0], false),
+    ([.batch, 3, width, 2], [1, 3], false), ([.batch, width], [0], true),
+    ([.batch, width, 3], [0, 2], true), ([.batch, width, 2, 3], [0, 2, 3], true),
   ]
-  return cases.map { shape, axes in
+  return cases.map { shape, axes, isTotal in
     (
-      Normalization(axes: axes, epsilon: 0.25), Operand(shape: shape),
+      Normalization(axes: axes, epsilon: 0.25, isTotal: isTotal), Operand(shape: shape),
       Operand(
         shape: SymbolicShape(shape.extents.indices.filter { !axes.contains($0) }.map { shape[$0] }))
     )

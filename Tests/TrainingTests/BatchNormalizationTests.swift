@@ -81,6 +81,14 @@ struct BatchNormalizationTests {
     try compare(statistics: "microbatch", [])
   }
 
+  @Test(
+    "over all microbatches the answer is that of one",
+    arguments: [1, 6, 8, 16])
+  func total(microbatches: Int) throws {
+    try compare(
+      statistics: "batch", ["microbatches=\(microbatches)", "run.workers=\(1 + microbatches % 3)"])
+  }
+
   private func compare(statistics: String, _ overrides: [String]) throws {
     let reference = try Reference()
     let folder = try RunFolder()

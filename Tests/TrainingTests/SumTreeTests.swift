@@ -86,7 +86,9 @@ struct SumTreeTests {
       for worker in 0..<workers {
         let nodes = tree.maximalNodes(
           in: division.leaves(of: rank, worker: worker, of: workers))
-        let sum = tree.sequentialSum(of: nodes)
+        // Both ways of going about it.
+        let sum =
+          worker % 2 == 0 ? tree.sequentialSum(of: nodes) : tree.parallelSum(of: nodes)
         var slots = [Float](repeating: .nan, count: sum.slotCount)
         for instruction in sum.instructions {
           switch instruction {

@@ -7,11 +7,20 @@ public struct Normalization: Hashable, Sendable {
   public let axes: [Int]
   /// What is added to the variance, so that the deviation is never zero.
   public let epsilon: Double
+  /// Whether mean and variance are those of all microbatches of a step; the axes of the batch are among
+  /// the axes then.
+  public let isTotal: Bool
 
   /// Describes a normalisation.
-  public init(axes: [Int], epsilon: Double = 1e-5) {
+  public init(axes: [Int], epsilon: Double = 1e-5, isTotal: Bool = false) {
     self.axes = axes
     self.epsilon = epsilon
+    self.isTotal = isTotal
+  }
+
+  /// The same over other axes.
+  package func over(_ axes: [Int]) -> Normalization {
+    Normalization(axes: axes, epsilon: epsilon, isTotal: isTotal)
   }
 }
 
@@ -21,7 +30,11 @@ extension Normalization {
     guard axes.allSatisfy((0..<shape.axisCount).contains), Set(axes).count == axes.count else {
       throw ShapeFault("found axes \(axes), expected different ones of 0 ..< \(shape.axisCount)")
     }
-    return shape.removing(axes: axes)
+    let kept = shape.removing(axes: axes)
+    guard !isTotal || kept.isFixed else {
+      throw ShapeFault("found axes \(axes) of \(shape), expected that of the batch among them")
+    }
+    return kept
   }
 
   func require(
@@ -82,12 +95,17 @@ struct NormalizeRule: OperationRule {
     let scaleGradient = try graph.add(
       .normalizeScaleGradient(normalization), [call.cotangent, x])
     let shiftGradient = try graph.add(.sum(axes: normalization.axes), [call.cotangent])
+    var inputGradient: Graph.Node?
+    if call.isWanted[0] {
+      // What moves a mean of all microbatches is the cotangent of all of them.
+      let s = try graph.total(scaleGradient, if: normalization.isTotal)
+      let t = try graph.total(shiftGradient, if: normalization.isTotal)
+      inputGradient = try graph.add(
+        .normalizeInputGradient(normalization), [call.cotangent, x, scale, s, t])
+    }
     return [
-      call.isWanted[0]
-        ? try graph.add(
-          .normalizeInputGradient(normalization),
-          [call.cotangent, x, scale, scaleGradient, shiftGradient]) : nil,
-      call.isWanted[1] ? scaleGradient : nil, call.isWanted[2] ? shiftGradient : nil,
+      inputGradient, call.isWanted[1] ? scaleGradient : nil,
+      call.isWanted[2] ? shiftGradient : nil,
     ]
   }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
@@ -209,12 +227,32 @@ extension Graph {
     return try add(.subtract, [x, expanded(mean, along: axes, toShapeOf: x)])
   }
 
+  /// The mean over axes, of this microbatch or of all.
+  private mutating func composedMean(
+    _ x: Node, _ normalization: Normalization
+  ) throws(GraphError) -> Node {
+    guard normalization.isTotal else { return try add(.mean(axes: normalization.axes), [x]) }
+    let sum = try add(.total, [add(.sum(axes: normalization.axes), [x])])
+    return try add(.divide, [sum, composedCount(of: x, normalization)])
+  }
+
+  /// The number of elements that share a mean, of all microbatches.
+  private mutating func composedCount(
+    of x: Node, _ normalization: Normalization
+  ) throws(GraphError) -> Node {
+    let extents = normalization.axes.map { shape(of: x)[$0] }
+    let ones = fill(1, shape: SymbolicShape(extents))
+    return try add(.total, [add(.sum(axes: Array(0..<extents.count)), [ones])])
+  }
+
   /// `1 / √(σ² + ε)` and `x̂`, from operations that know nothing of normalisation.
   private mutating func composedNormal(
     _ x: Node, _ normalization: Normalization
   ) throws(GraphError) -> (inverse: Node, normal: Node) {
-    let centred = try centred(x, over: normalization.axes)
-    let variance = try add(.mean(axes: normalization.axes), [add(.square, [centred])])
+    let mean = try composedMean(x, normalization)
+    let centred = try add(
+      .subtract, [x, expanded(mean, along: normalization.axes, toShapeOf: x)])
+    let variance = try composedMean(add(.square, [centred]), normalization)
     let offset = fill(normalization.epsilon, shape: shape(of: variance))
     let inverse = try power(add(.add, [variance, offset]), -0.5)
     let repeated = try expanded(inverse, along: normalization.axes, toShapeOf: x)
@@ -236,8 +274,10 @@ extension Graph {
   mutating func composedMoments(
     _ x: Node, _ normalization: Normalization
   ) throws(GraphError) -> Node {
-    let mean = try add(.mean(axes: normalization.axes), [x])
-    let variance = try add(.variance(axes: normalization.axes), [x])
+    let mean = try composedMean(x, normalization)
+    let centred = try add(
+      .subtract, [x, expanded(mean, along: normalization.axes, toShapeOf: x)])
+    let variance = try composedMean(add(.square, [centred]), normalization)
     let row = SymbolicShape([1] + shape(of: mean).extents)
     return try add(.concatenate(axis: 0), [reshape(mean, to: row), reshape(variance, to: row)])
   }
@@ -255,8 +295,14 @@ extension Graph {
     let (c, x, axes) = (operands[0], operands[1], normalization.axes)
     let (inverse, normal) = try composedNormal(x, normalization)
     let share = MeanRule(axes: axes).factor(shape(of: x))
-    let s = try expanded(add(.scale(share), [operands[3]]), along: axes, toShapeOf: x)
-    let t = try expanded(add(.scale(share), [operands[4]]), along: axes, toShapeOf: x)
+    func mean(_ sum: Node) throws(GraphError) -> Node {
+      let mean =
+        normalization.isTotal
+        ? try add(.divide, [sum, composedCount(of: x, normalization)])
+        : try add(.scale(share), [sum])
+      return try expanded(mean, along: axes, toShapeOf: x)
+    }
+    let (s, t) = (try mean(operands[3]), try mean(operands[4]))
     let inner = try add(.subtract, [add(.subtract, [c, t]), add(.multiply, [normal, s])])
     let outer = try add(.multiply, [operands[2], inverse])
     return try add(.multiply, [inner, expanded(outer, along: axes, toShapeOf: x)])

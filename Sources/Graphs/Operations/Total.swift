@@ -1,0 +1,44 @@
+// The sum over all microbatches of a step, inside the graph of one of them.
+import Tensors
+
+/// The sum of a value over all microbatches of a step, the same in each of them.
+///
+/// It is its own vector–Jacobian product: what one microbatch adds to the sum reaches the losses of all of
+/// them. Where there is one microbatch, as in the interpreter, it is the value itself.
+struct TotalRule: OperationRule {
+  var label: String { "total" }
+  var inputCount: Int { 1 }
+
+  func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
+    guard inputs[0].isFixed else {
+      throw ShapeFault("found shape \(inputs[0]), expected one that does not depend on the batch")
+    }
+    return inputs[0]
+  }
+  func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
+    [try graph.add(.total, [call.cotangent])]
+  }
+  func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
+    inputs[0]
+  }
+}
+
+extension Graph.Operation {
+  /// Whether the value depends on the other microbatches of a step.
+  public var isTotal: Bool {
+    switch self {
+    case .total: true
+    case .normalize(let normalization), .normalizeScaleGradient(let normalization),
+      .normalizeInputGradient(let normalization), .moments(let normalization):
+      normalization.isTotal
+    default: false
+    }
+  }
+}
+
+extension Graph {
+  /// `x`, or its sum over all microbatches.
+  mutating func total(_ x: Node, if isTotal: Bool) throws(GraphError) -> Node {
+    isTotal ? try add(.total, [x]) : x
+  }
+}
