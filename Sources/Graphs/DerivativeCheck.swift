@@ -13,13 +13,16 @@ public struct Agreement: Hashable, Sendable {
   public let second: Double
   /// How far apart they are, over the sum of the magnitudes of the terms of both.
   public let relativeError: Double
+  /// What that is relative to.
+  let size: Double
 
   /// Compares two numbers on a scale.
   package init(_ name: String, _ first: Double, _ second: Double, size: Double) {
     self.name = name
     self.first = first
     self.second = second
-    let error = abs(first - second) / max(size, 1e-12)
+    self.size = max(size, 1e-12)
+    let error = abs(first - second) / self.size
     relativeError = error.isNaN ? .infinity : error
   }
 
@@ -28,6 +31,14 @@ public struct Agreement: Hashable, Sendable {
     self.init(
       name, first.reduce(0, +), second.reduce(0, +),
       size: (first + second).reduce(0) { $0 + abs($1) })
+  }
+
+  /// The comparison on a scale of at least a millionth of the largest of several.
+  ///
+  /// A derivative that is zero because much cancels, such as that of a bias before a normalisation, is
+  /// noise of rounding that agrees with nothing.
+  func onScale(of largest: Double) -> Agreement {
+    Agreement(name, first, second, size: max(size, 1e-6 * largest))
   }
 }
 
@@ -112,7 +123,8 @@ extension Graph {
           self[target].name ?? "", zip(computed[0].values, computed[1].values).map(*),
           zip(computed[2].values, computed[3].values).map(*)))
     }
-    return agreements
+    let largest = agreements.map(\.size).max() ?? 0
+    return agreements.map { $0.onScale(of: largest) }
   }
 
   /// The gradient of ⟨∇f, u⟩, which is `H·u`, against central differences of it.
@@ -206,7 +218,8 @@ extension Graph {
         Agreement(
           self[target].name ?? "", gradient.values[worst], product.values[worst], size: size))
     }
-    return agreements
+    let largest = agreements.map(\.size).max() ?? 0
+    return agreements.map { $0.onScale(of: largest) }
   }
 
   /// The gradient of the sum of `output` by multiplying whole Jacobians from the left.
