@@ -9,7 +9,7 @@ extension PlanBuilder {
     /// Among the parameters, from that element on.
     case parameter(Int)
     /// Nowhere; it is rounded first.
-    case value(Location, count: Int)
+    case value(Location, HalfRounding)
   }
 
   /// Whether the operands of a product or convolution are rounded: where that is worth it.
@@ -36,7 +36,7 @@ extension PlanBuilder {
       case .matmul(let transposeLHS, let transposeRHS) = graph[node].operation
     else { return nil }
     let inputs = graph[node].inputs
-    let (a, b) = (operand(inputs[0], halves), operand(inputs[1], halves))
+    let (a, b) = try (operand(inputs[0], halves), operand(inputs[1], halves))
     let result = shape(of: node)
     let kernel: HalfMatmul
     do {
@@ -60,9 +60,9 @@ extension PlanBuilder {
   func halfConvolution(
     _ node: Graph.Node, _ kind: ImageConvolution.Kind, _ kernel: ImageConvolution,
     bias: Graph.Node?, into target: Location, _ halves: Halves
-  ) -> (Bases) -> Void {
+  ) throws(PlanError) -> (Bases) -> Void {
     let inputs = graph[node].inputs
-    let first = operand(inputs[0], halves)
+    let first = try operand(inputs[0], halves)
     let weights = location(of: inputs[1])
     switch kind {
     case .forward:
@@ -79,7 +79,7 @@ extension PlanBuilder {
           y: PlanBuilder.rounded(first, bases, halves, halves.operands.0), bias: nil)
       }
     case .weightGradient:
-      let second = operand(inputs[1], halves)
+      let second = try operand(inputs[1], halves)
       return { bases in
         kernel.run(
           x: PlanBuilder.rounded(first, bases, halves, halves.operands.0), w: bases[target],
@@ -88,14 +88,20 @@ extension PlanBuilder {
     }
   }
 
-  private func operand(_ node: Graph.Node, _ halves: Halves) -> HalfOperand {
+  private func operand(
+    _ node: Graph.Node, _ halves: Halves
+  ) throws(PlanError) -> HalfOperand {
     let (location, count) = (location(of: node), shape(of: node).count)
-    if location.memory == .parameters {
-      halves.need(location.offset..<location.offset + count)
-      return .parameter(location.offset)
+    do {
+      if location.memory == .parameters {
+        try halves.need(location.offset..<location.offset + count)
+        return .parameter(location.offset)
+      }
+      halves.reserve(count: count)
+      return .value(location, try HalfRounding(count: count))
+    } catch {
+      throw .kernel(node: label(of: node), reason: "\(error)")
     }
-    halves.reserve(count: count)
-    return .value(location, count: count)
   }
 
   @inline(__always)
@@ -104,8 +110,8 @@ extension PlanBuilder {
   ) -> UnsafeMutablePointer<UInt16> {
     switch operand {
     case .parameter(let offset): return halves.parameters + offset
-    case .value(let location, let count):
-      BFloat16.round(bases[location], into: room, count: count)
+    case .value(let location, let rounding):
+      rounding.run(bases[location], into: room)
       return room
     }
   }

@@ -15,7 +15,7 @@ public final class Halves {
   /// Room for the two operands of a product.
   private(set) var operands: (UnsafeMutablePointer<UInt16>, UnsafeMutablePointer<UInt16>)
   private var operandCount = 1
-  private var ranges: Set<Range<Int>> = []
+  private var ranges: [Range<Int>: HalfRounding] = [:]
 
   /// Makes room for the parameters of a layout.
   public init(layout: FlatLayout) {
@@ -33,14 +33,15 @@ public final class Halves {
   ///
   /// - Parameter vector: The flat vector that the runs are given.
   public func round(_ vector: UnsafePointer<Float>) {
-    for range in ranges {
-      BFloat16.round(
-        vector + range.lowerBound, into: parameters + range.lowerBound, count: range.count)
+    for (range, rounding) in ranges {
+      rounding.run(vector + range.lowerBound, into: parameters + range.lowerBound)
     }
   }
 
   /// Sees to it that some elements of the parameters are rounded.
-  func need(_ range: Range<Int>) { ranges.insert(range) }
+  func need(_ range: Range<Int>) throws {
+    if ranges[range] == nil { ranges[range] = try HalfRounding(count: range.count) }
+  }
 
   /// Makes room for operands of so many elements.
   func reserve(count: Int) {

@@ -380,7 +380,7 @@ extension PlanBuilder {
       throw .kernel(node: label(of: node), reason: "\(error)")
     }
     if let halves {
-      return halfConvolution(node, kind, kernel, bias: bias, into: target, halves)
+      return try halfConvolution(node, kind, kernel, bias: bias, into: target, halves)
     }
     switch kind {
     case .forward:

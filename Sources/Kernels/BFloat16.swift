@@ -29,33 +29,6 @@ public enum BFloat16 {
     }
   }
 
-  /// Rounds numbers to nearest, ties to even; what is not a number stays so.
-  ///
-  /// - Parameters:
-  ///   - values: The numbers.
-  ///   - target: Gets the rounded numbers.
-  ///   - count: The number of elements.
-  public static func round(
-    _ values: UnsafePointer<Float>, into target: UnsafeMutablePointer<UInt16>, count: Int
-  ) {
-    var i = 0
-    while i &+ laneCount <= count {
-      let bits = unsafeBitCast(load(values + i), to: SIMD16<UInt32>.self)
-      let rounded = bits &+ 0x7fff &+ ((bits &>> 16) & 1)
-      let isNumber = (bits & 0x7fff_ffff) .<= SIMD16(repeating: 0x7f80_0000)
-      let kept = SIMD16(repeating: 0x7fc0_0000).replacing(with: rounded, where: isNumber)
-      UnsafeMutableRawPointer(target + i).storeBytes(
-        of: SIMD16<UInt16>(truncatingIfNeeded: kept &>> 16), as: SIMD16<UInt16>.self)
-      i &+= laneCount
-    }
-    while i < count {
-      let bits = values[i].bitPattern
-      let rounded = bits &+ 0x7fff &+ ((bits &>> 16) & 1)
-      target[i] = bits & 0x7fff_ffff <= 0x7f80_0000 ? UInt16(rounded >> 16) : 0x7fc0
-      i &+= 1
-    }
-  }
-
   /// Widens numbers to `Float`, exactly.
   ///
   /// - Parameters:

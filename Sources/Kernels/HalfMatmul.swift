@@ -59,3 +59,28 @@ public final class HalfMatmul {
     }
   }
 }
+
+/// Rounds so many numbers to bfloat16: to nearest, ties to even; what is not a number stays so.
+///
+/// A final class with one owner, used by one thread at a time, after ``prepareThread()`` on each thread that does.
+public final class HalfRounding {
+  private let primitive: RoundingPrimitive
+
+  /// Prepares the rounding of `count` numbers, at least 1.
+  ///
+  /// - Throws: ``OneDNNError`` if the library is out of memory.
+  public init(count: Int) throws(OneDNNError) {
+    prepareThread()
+    primitive = try RoundingPrimitive(count: count)
+  }
+
+  /// Rounds the numbers.
+  ///
+  /// - Parameters:
+  ///   - values: The numbers.
+  ///   - halves: Gets the rounded numbers.
+  /// - Complexity: 0.2 µs, and 0.1 ns a number while these are in the caches.
+  public func run(_ values: UnsafePointer<Float>, into halves: UnsafeMutablePointer<UInt16>) {
+    primitive.run(values, into: halves)
+  }
+}
