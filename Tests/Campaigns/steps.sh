@@ -12,7 +12,7 @@ if [[ ${1:-} == -h || ${1:-} == --help ]]; then
   sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
   exit 0
 fi
-(($#)) || set -- playground logistic mlp sigmoid wide lenet alexnet
+(($#)) || set -- playground logistic mlp sigmoid wide lenet bncnn alexnet
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
 for name in "$@"; do
