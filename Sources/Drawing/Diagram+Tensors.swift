@@ -101,7 +101,7 @@ extension Diagram {
     var owners: [Graph.Node: Int] = [:]
     let isLoss = members.map { graph[$0[0]].layer == "loss" }
     for place in members.indices.filter({ !isLoss[$0] }) + members.indices.filter({ isLoss[$0] }) {
-      for leaf in parameters(of: members[place], graph) where owners[leaf] == nil {
+      for leaf in parameters(of: members[place], graph, owner) where owners[leaf] == nil {
         owners[leaf] = place
       }
     }
@@ -126,7 +126,7 @@ extension Diagram {
         } else {
           if !kind.isEmpty, !layer.hasPrefix(kind) { box.title = box.title + MathText("  " + kind) }
           box.captions += formulas.filter { $0.length <= 60 }
-          let count = parameters(of: nodes, graph).filter { owners[$0] == place }
+          let count = parameters(of: nodes, graph, owner).filter { owners[$0] == place }
             .reduce(0) { $0 + graph.shape(of: $1).fixedCount }
           if count > 0 {
             box.captions.append(MathText("\(countText(count)) parameter\(count == 1 ? "" : "s")"))
@@ -156,9 +156,19 @@ extension Diagram {
     cutLongArrows()
   }
 
-  /// The parameters that nodes use.
-  private func parameters(of nodes: [Graph.Node], _ graph: Graph) -> Set<Graph.Node> {
-    Set(nodes.flatMap { graph[$0].inputs }.filter { graph[$0].operation == .parameter })
+  /// The parameters that nodes use, as they are or through nodes that are in no box.
+  private func parameters(
+    of nodes: [Graph.Node], _ graph: Graph, _ owner: [Graph.Node: Int]
+  ) -> Set<Graph.Node> {
+    var found: Set<Graph.Node> = []
+    var seen: Set<Graph.Node> = []
+    var open = nodes.flatMap { graph[$0].inputs }
+    while let node = open.popLast() {
+      guard owner[node] == nil, seen.insert(node).inserted else { continue }
+      if graph[node].operation == .parameter { found.insert(node) }
+      open += graph[node].inputs
+    }
+    return found
   }
 
   private mutating func group(_ name: String) -> Int {

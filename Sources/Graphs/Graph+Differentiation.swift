@@ -59,6 +59,8 @@ extension Graph {
         in: &self)
       for (input, product) in zip(record.inputs, products) where depends[input.index] {
         guard let product else { continue }
+        // The sum over all that use a value belongs to the layer that the value is of.
+        layer = self[input].layer ?? record.layer
         cotangents[input] =
           if let sum = cotangents[input] { try add(.add, [sum, product]) } else { product }
       }

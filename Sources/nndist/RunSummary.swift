@@ -25,7 +25,7 @@ struct RunSummary {
     }
     printer.printLine("nndist \(Version.text)  \(path)")
     for description in session.splits.descriptions { printer.printLine("  " + description) }
-    for line in RunSummary.layers(plan.network) { printer.printLine("  " + line) }
+    for line in layerTable(plan.network) { printer.printLine("  " + line) }
     printer.printLine(
       "\(counted(plan.network.parameterLayout.elementCount, "parameter")), loss "
         + "\(plan.network.lossKind.word), memory "
@@ -90,18 +90,5 @@ struct RunSummary {
     printer.printLine(
       "\(formatted(seconds: total)): \(phases.joined(separator: ", ")); "
         + "\(formatted(count: Int(rate))) rows/s while training")
-  }
-
-  /// The layers as a table: name, kind, output shape, parameters.
-  static func layers(_ network: Network) -> [String] {
-    var rows = [["layer", "output", "parameters"]]
-    rows.append(["samples", "\(network.sampleShape)", ""])
-    for layer in network.layers {
-      rows.append([
-        layer.name, "\(layer.outputShape)",
-        layer.parameterCount > 0 ? formatted(count: layer.parameterCount) : "",
-      ])
-    }
-    return table(rows, rightAligned: [2])
   }
 }

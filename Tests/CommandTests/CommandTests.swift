@@ -37,7 +37,8 @@ struct CommandTests {
       "nndist 0.1.0  iris.yaml",
       "  train: \(Workplace.bundled("iris")), 120 rows of [4], 'samples' and 'labels', names known "
         + "as samples/labels",
-      "  affine1  [8]             40", "67 parameters, loss softmax_cross_entropy, memory ",
+      "  affine1  [8]             40         64        32 B",
+      "67 parameters, loss softmax_cross_entropy, memory ",
       "1 rank × 1 worker on 1 host, batches of 21 rows in 6 microbatches, 6 steps an epoch, 12 "
         + "steps in all", "writes to run", "final test accuracy ", "checkpoint \(checkpoint)",
     ] {
