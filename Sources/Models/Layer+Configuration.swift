@@ -62,10 +62,6 @@ extension Layer {
     let share = try item.optionalString(
       "share", expected: "the name of a layer", unset: "none",
       meaning: "layer before it whose parameters it uses")
-    for key in initialKeys where share != nil && section.contains(key) {
-      throw section.unusable(
-        key, found: "initial values beside 'share'", expected: "them at the layer it shares with")
-    }
     return Layer(
       kind, name: try readName(section),
       from: try item.value(
@@ -88,9 +84,6 @@ extension Layer {
       "weight_norm", default: false,
       meaning: "whether W is g·v / ‖v‖ for each output, g and v trained")
   }
-
-  /// The keys that say how parameters start.
-  private static let initialKeys = ["weight", "bias_value"]
 
   private static func readName(_ section: Section) throws(ConfigurationError) -> String? {
     let name = try section.beside.optionalString(

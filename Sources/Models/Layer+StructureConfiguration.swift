@@ -2,6 +2,9 @@
 import Configuration
 
 extension Layer {
+  /// How a table starts where nothing is said.
+  static let usualTable = Initializer.normal(mean: 0, deviation: 0.05)
+
   /// The layers that this file reads; each is given what stands beside it by `named`.
   static func structureAlternatives(
     _ named: @escaping @Sendable (Kind, Section) throws(ConfigurationError) -> Layer

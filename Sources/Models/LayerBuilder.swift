@@ -224,6 +224,12 @@ struct LayerBuilder {
       throw .layer(
         name, found: word, expected: "it at '\(owner.name)', whose parameters the layer shares")
     }
+    let (own, usual) = (layer.kind.initialValues.found, layer.kind.initialValues.usual)
+    guard own == usual || own == owner.layer.kind.initialValues.found else {
+      throw .layer(
+        name, found: "initial values of its own",
+        expected: "those of '\(owner.name)', whose parameters the layer shares")
+    }
     let prefix = "\(owner.name)/"
     let others = parameters.indices.filter { index in
       parameters[index].name.hasPrefix(prefix) && !requested.contains { $0.index == index }
@@ -241,6 +247,20 @@ struct LayerBuilder {
 }
 
 extension Layer.Kind {
+  /// How the parameters of the layer start, and how they do where nothing is said.
+  fileprivate var initialValues: (found: [Initializer], usual: [Initializer]) {
+    let usual: [Initializer] = [.scaled(.he, .uniform), .zeros]
+    return switch self {
+    case .affine(_, _, let weight, let biasValue, _): ([weight, biasValue], usual)
+    case .convolution(let convolution): ([convolution.weight, convolution.biasValue], usual)
+    case .embedding(_, _, let weight): ([weight], [Layer.usualTable])
+    case .activation, .curve, .pooling, .globalAveragePool, .flatten, .reshape, .permute,
+      .normalization, .batchNormalization, .localResponse, .dropout, .slice, .pad, .add, .multiply,
+      .concatenate, .repeated:
+      ([], [])
+    }
+  }
+
   /// Whether the layer takes two or more inputs.
   var isCombination: Bool {
     switch self {

@@ -68,6 +68,20 @@ struct BadInputTests {
       "unknown layer", ["model=[rleu]"], 78,
       "--set model=[rleu]: 'model.0': unknown layer 'rleu'; did you mean 'relu'?"),
     Case(
+      "unknown input of a layer", ["model=[affine: 2, {add: , from: [affine1, afine1]}]"], 78,
+      "layer 'add1': 'from' names 'afine1', but no layer has that name; did you mean 'affine1'?"),
+    Case(
+      "a layer that nothing uses", ["model=[affine: 3, {affine: 2, from: samples}]"], 78,
+      "layer 'affine1': found no layer that takes its output, expected one, or the layer as the last "
+        + "one"),
+    Case(
+      "too few class weights", ["loss={softmax_cross_entropy: {class_weights: [1]}}"], 78,
+      "loss 'softmax_cross_entropy': found 1 class weights, expected 2, one for each class"),
+    Case(
+      "numbers outside a table", ["model=[embedding: {count: 3, units: 2}, affine: 2]"], 65,
+      "FOLDER/good.h5: row 0 of the samples holds -1.25 at element 0, expected a whole number within "
+        + "0..<3, which layer 'embedding1' has"),
+    Case(
       "unknown key", ["bacth_size=4"], 78,
       "--set bacth_size=4: unknown key 'bacth_size'; did you mean 'batch_size'?"),
     Case(

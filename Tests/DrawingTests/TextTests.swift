@@ -134,6 +134,38 @@ struct TextTests {
         """)
   }
 
+  @Test("layers that are no chain as a tree; parameters behind a reshape are counted")
+  func layerTree() throws {
+    let window = Layer.SlidingWindow(axisCount: 2, kernel: [3], padding: [1])
+    let convolution = Layer.Kind.convolution(.init(channels: 2, window: window))
+    let block = Layer(
+      .repeated(
+        times: 2,
+        layers: [Layer(convolution, name: "c"), Layer(.add, from: ["input", "c"])]), name: "block")
+    let network = try Network(
+      layers: [
+        Layer(convolution, name: "stem"), block, .affine(3, name: "a"), .affine(3),
+        Layer(Layer.affine(3).kind, share: "affine2"),
+      ], loss: .softmaxCrossEntropy, sampleShape: [1, 4, 4], targets: .labels)
+    #expect(
+      try DrawnGraph(network).text(detail: .layers) == """
+        loss  softmax cross entropy  −log softmax(□)[targets]
+        ├─ batch × 3: affine3  □ · W₂ᵀ + b₂
+        │  └─ batch × 3: affine2  □ · W₂ᵀ + b₂  12 parameters
+        │     └─ batch × 3: a  affine  reshape(□) · W_aᵀ + b_a  99 parameters
+        │        └─ batch × 2 × 4 × 4: block.2.add1  add  u + v
+        │           ├─ batch × 2 × 4 × 4: block.1.add1  add  u + v  (1)
+        │           │  ├─ batch × 2 × 4 × 4: stem  conv2d  samples ∗ W_stem + b_stem  20 parameters  (2)
+        │           │  │  └─ batch × 1 × 4 × 4: samples  data
+        │           │  └─ batch × 2 × 4 × 4: block.1.c  conv2d  □ ∗ W_block.1.c + b_block.1.c  38 parameters
+        │           │     └─ batch × 2 × 4 × 4: stem  conv2d  ↑ (2)
+        │           └─ batch × 2 × 4 × 4: block.2.c  conv2d  □ ∗ W_block.2.c + b_block.2.c  38 parameters
+        │              └─ batch × 2 × 4 × 4: block.1.add1  add  ↑ (1)
+        └─ batch: targets  data
+
+        """)
+  }
+
   @Test("layers of a graph without layers are told from what it computes")
   func inferredLayers() throws {
     var graph = Graph()

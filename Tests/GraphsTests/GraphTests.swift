@@ -107,6 +107,23 @@ struct GraphTests {
 
 @Suite("Verification of graphs")
 struct VerificationTests {
+  @Test("what comes back to a value used twice is added in the value's layer")
+  func layersOfSums() throws {
+    var graph = Graph()
+    let x = try graph.data("x", shape: [.batch, 3])
+    graph.layer = "first"
+    let w = try graph.parameter("w", shape: [3])
+    let y = try graph.add(.multiply, [x, w])
+    graph.layer = "second"
+    let z = try graph.add(.exp, [y])
+    graph.layer = "third"
+    let loss = try graph.add(.multiply, [y, z])
+    let forward = graph.count
+    _ = try graph.gradient(of: loss, withRespectTo: [w])
+    let sums = graph.nodes.filter { $0.index >= forward && graph[$0].operation == .add }
+    #expect(sums.map { graph[$0].layer } == ["first"])
+  }
+
   @Test("graphs that can be built are right")
   func rightGraphs() throws {
     for sample in try operationSamples() { sample.graph.verify() }
