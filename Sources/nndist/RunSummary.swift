@@ -26,8 +26,10 @@ struct RunSummary {
     printer.printLine("nndist \(Version.text)  \(path)")
     for description in session.splits.descriptions { printer.printLine("  " + description) }
     for line in layerTable(plan.network) { printer.printLine("  " + line) }
+    let frozenCount = plan.network.parameters.filter(\.isFrozen).reduce(0) { $0 + $1.shape.count }
+    let frozen = frozenCount > 0 ? ", \(formatted(count: frozenCount)) of them frozen" : ""
     printer.printLine(
-      "\(counted(plan.network.parameterLayout.elementCount, "parameter")), loss "
+      "\(counted(plan.network.parameterLayout.elementCount, "parameter"))\(frozen), loss "
         + "\(plan.network.lossKind.word), memory "
         + "\(formatted(bytes: session.byteCount)) per rank without the data"
     )
