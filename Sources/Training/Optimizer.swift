@@ -129,7 +129,8 @@ public final class Optimizer {
   ///   - scale: What the sum is multiplied by to be the mean: one over the summed weight.
   ///   - step: The number of this step, from 1.
   ///   - rateFactor: What the step size is multiplied by in this step.
-  /// - Returns: The norm of the mean gradient where it is clipped by norm.
+  /// - Returns: The norm of the mean gradient where it is clipped by norm; if that is no finite number,
+  ///   nothing was changed.
   @discardableResult
   package func takeStep(
     _ parameters: FloatBuffer, gradient: UnsafeMutablePointer<Float>, scale: Double, step: Int,
@@ -142,6 +143,7 @@ public final class Optimizer {
     for pass in passes {
       run(pass, step, parameters, gradient: gradient, elements: elements)
       norm = conclude(pass, &step) ?? norm
+      if let norm, !norm.isFinite { break }
     }
     return norm
   }

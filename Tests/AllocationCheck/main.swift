@@ -113,13 +113,18 @@ func check() throws -> Int32 {
     total += allocations(of: "\(item.name), plan") {
       plan.run(parameters: parameters.pointer, gradient: gradient.pointer)
     }
-    let steps = try BenchSteps(
-      network, targets: item.targets,
-      optimizer: OptimizerSettings(
-        .sgd(momentum: 0.9, nesterov: true, weightDecay: 0), learningRate: 0.01),
-      batchSize: item.batch, microbatches: item.microbatches, seed: 1,
-      communicator: SoloCommunicator())
-    total += try allocations(of: "\(item.name), step") { try steps.step() }
+    let plain = OptimizerSettings(
+      .sgd(momentum: 0.9, nesterov: true, weightDecay: 0), learningRate: 0.01)
+    var several = OptimizerSettings(
+      .lamb(beta1: 0.9, beta2: 0.999, epsilon: 1e-6, weightDecay: 0.1), learningRate: 0.01)
+    several.clipping = .norm(0.1)
+    several.average = OptimizerSettings.Average(decay: 0.9)
+    for (passes, optimizer) in [("", plain), (" of three passes", several)] {
+      let steps = try BenchSteps(
+        network, targets: item.targets, optimizer: optimizer, batchSize: item.batch,
+        microbatches: item.microbatches, seed: 1, communicator: SoloCommunicator())
+      total += try allocations(of: "\(item.name), step\(passes)") { try steps.step() }
+    }
   }
   return total == 0 ? 0 : 1
 }

@@ -124,6 +124,46 @@ struct RanksTests {
     }
   }
 
+  @Test("evaluations that slow a run down and end it, alike on all ranks and after stops")
+  func watchedEvaluations() throws {
+    let place = try Workplace()
+    let values = overrides([
+      "epochs=9", "evaluation=2", "schedule={plateau: {patience: 0, factor: 0.3, threshold: 0.2}}",
+      "early_stopping={patience: 3, minimum_change: 0.1, watch: accuracy}", "average=0.5",
+      "train.clip=0.5",
+    ])
+    var outputs: Set<String> = []
+    for (index, (ranks, group)) in [(1, "auto"), (3, "auto"), (4, "2"), (2, "false")].enumerated() {
+      let output = try place.succeed(
+        ["train", "iris.yaml", "--output", "run-\(index)", "--set", "run.shared_memory=\(group)"]
+          + values, ranks: ranks)
+      let lines = output.split(separator: "\n").filter {
+        $0.contains("no improvement: learning rate times") || $0.hasPrefix("stopped early after")
+      }
+      #expect(lines.count >= 2, "\(output)")
+      outputs.insert(lines.joined(separator: "\n"))
+      #expect(try place.records("run-\(index)") == place.records("run-0"))
+    }
+    #expect(outputs.count == 1)
+    // The same command again, on other ranks, has nothing to do.
+    let again = try place.succeed(
+      ["train", "iris.yaml", "--output", "run-0"] + values, ranks: 2)
+    #expect(again.contains("finished before: stopped early after step "))
+    #expect(again.contains("; start over with --fresh"))
+    // Its average and its parameters are two models.
+    let newest = try #require(try place.names("run-0/checkpoints").max())
+    let evaluations = try [[], ["--parameters", "average"], ["--parameters", "raw"]].map { choice in
+      try place.succeed(
+        [
+          "evaluate", "run-0/checkpoints/\(newest)", "--data", Workplace.bundled("iris-test"),
+          "--json",
+        ]
+          + choice)
+    }
+    #expect(evaluations[0] == evaluations[1])
+    #expect(evaluations[0] != evaluations[2])
+  }
+
   @Test("goes on with other ranks, groups and workers after every stop")
   func chain() throws {
     let place = try Workplace()
