@@ -28,15 +28,17 @@ struct LayerBuilder {
   /// Adds the samples and all layers.
   ///
   /// - Throws: ``ModelError``, `GraphError`.
-  init(_ wiring: Wiring, sampleShape: Shape, for mode: Network.Mode) throws {
+  init(
+    _ wiring: Wiring, sampleShape: Shape, _ normalization: InputNormalization = .off,
+    for mode: Network.Mode
+  ) throws {
     self.mode = mode
     entries = wiring.entries
     guard let first = entries.first else { preconditionFailure("a model without layers") }
     entry = first
-    values = [
-      try graph.data(
-        Network.samplesName, shape: SymbolicShape([.batch] + SymbolicShape(sampleShape).extents))
-    ]
+    let samples = try graph.data(
+      Network.samplesName, shape: SymbolicShape([.batch] + SymbolicShape(sampleShape).extents))
+    values = [try normalizedSamples(samples, normalization, sampleShape: sampleShape)]
     for (place, entry) in entries.enumerated() { try add(entry, at: place) }
   }
 

@@ -102,16 +102,20 @@ public struct Network: Sendable {
   ///   - lossKind: What is minimised.
   ///   - sampleShape: The shape of one sample; a first affine layer takes it flattened.
   ///   - targets: What a row is compared with.
+  ///   - normalization: What samples are normalised by; mean and deviation are states, which whoever
+  ///     has the data sets.
   /// - Throws: ``ModelError``.
   public init(
-    layers: [Layer], loss lossKind: LossKind, sampleShape: Shape, targets: Targets
+    layers: [Layer], loss lossKind: LossKind, sampleShape: Shape, targets: Targets,
+    normalization: InputNormalization = .off
   ) throws(ModelError) {
     self = try Network.withModelErrors {
       let wiring = try Wiring(layers)
-      var network = try Network(building: wiring, lossKind, sampleShape, targets, for: .training)
+      var network = try Network(
+        building: wiring, lossKind, sampleShape, targets, normalization, for: .training)
       if wiring.entries.contains(where: \.layer.hasModes) {
         network.evaluation = try Network(
-          building: wiring, lossKind, sampleShape, targets, for: .evaluation
+          building: wiring, lossKind, sampleShape, targets, normalization, for: .evaluation
         ).training
       }
       return network
@@ -153,9 +157,9 @@ public struct Network: Sendable {
 
   private init(
     building wiring: Wiring, _ lossKind: LossKind, _ sampleShape: Shape, _ targets: Targets,
-    for mode: Mode
+    _ normalization: InputNormalization, for mode: Mode
   ) throws {
-    var builder = try LayerBuilder(wiring, sampleShape: sampleShape, for: mode)
+    var builder = try LayerBuilder(wiring, sampleShape: sampleShape, normalization, for: mode)
     let node = builder.values[wiring.output]
     let outputs = builder.graph.shape(of: node)
     wholeNumbers = try builder.wholeNumbers(sampleShape: sampleShape)

@@ -1,5 +1,6 @@
 // Random changes of images that are trained on, the same whoever reads them.
 import Configuration
+import Models
 package import Tensors
 
 /// How samples that are images are changed at random each time they are trained on.
@@ -47,8 +48,14 @@ public struct Augmentation: Hashable, Sendable {
   /// Checks that samples are images, and large enough.
   ///
   /// - Throws: ``TrainingError/badAugmentation(key:found:expected:)``.
-  func requireFit(_ sampleShape: Shape) throws(TrainingError) {
+  func requireFit(_ network: Network) throws(TrainingError) {
     guard !isIdentity else { return }
+    let sampleShape = network.sampleShape
+    guard network.wholeNumbers.isEmpty else {
+      throw .badAugmentation(
+        key: "data.augment", found: "is set for samples that name rows of tables",
+        expected: "images of shape [channels, height, width]")
+    }
     guard sampleShape.axisCount == 3 else {
       throw .badAugmentation(
         key: "data.augment", found: "is set for samples of shape \(sampleShape)",

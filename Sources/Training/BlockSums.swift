@@ -1,16 +1,51 @@
+import Communication
+
 /// Sums of several numbers over the blocks of an evaluation, in one tree over all blocks.
 ///
 /// Each hand sums the largest subtrees of its own blocks, and only these are passed on, so memory and
 /// messages grow with the logarithm of the number of blocks; who has which blocks changes no bit.
 struct BlockSums {
   private let tree: SumTree
+  private let blockCount: Int
   /// The numbers that are summed side by side.
   private let count: Int
 
   /// Sums `count` numbers over each of `blockCount` blocks.
   init(blockCount: Int, count: Int) {
     tree = SumTree(isPresent: Array(repeating: true, count: blockCount))
+    self.blockCount = blockCount
     self.count = count
+  }
+
+  /// Sums over all blocks, shared out among ranks and their workers.
+  ///
+  /// Collective. Every rank gets the same sums.
+  ///
+  /// - Parameters:
+  ///   - communicator: The ranks.
+  ///   - pool: The workers of this rank; ranks may differ.
+  ///   - term: Called by workers at the same time: worker `worker` adds the numbers of block `block` to
+  ///     the memory it is given, which holds zeros.
+  /// - Returns: One sum per number.
+  /// - Throws: What `term` throws, as a failure that all ranks agree on.
+  func total(
+    on communicator: any Communicator, _ pool: WorkerPool,
+    term: (_ worker: Int, _ block: Int, UnsafeMutableBufferPointer<Double>) throws -> Void
+  ) throws(CommunicationError) -> [Double] {
+    let division = WorkDivision(size: communicator.size, microbatches: blockCount)
+    var parts: [Result<[Double], any Error>] = (0..<pool.count).map { _ in .success([]) }
+    let own = try communicator.together {
+      parts.withUnsafeMutableBufferPointer { parts in
+        pool.run { worker in
+          let blocks = division.leaves(of: communicator.rank, worker: worker, of: pool.count)
+          parts[worker] = Result {
+            try partialSums(of: blocks) { block, numbers in try term(worker, block, numbers) }
+          }
+        }
+      }
+      return try parts.flatMap { try $0.get() }
+    }
+    return total(of: try communicator.gather(own))
   }
 
   /// Sums over the largest subtrees within a range of blocks, one after another.
@@ -64,6 +99,26 @@ struct BlockSums {
   private func add(_ addition: SumTree.Addition, in slots: inout [Double]) {
     for (target, source) in zip(range(of: addition.target), range(of: addition.source)) {
       slots[target] += slots[source]
+    }
+  }
+}
+
+extension Communicator {
+  /// The values of all ranks, one rank after another.
+  ///
+  /// Collective; ranks may have different numbers of them.
+  func gather<Value: BitwiseCopyable>(
+    _ own: [Value]
+  ) throws(CommunicationError) -> [Value] {
+    try allgather(own.withUnsafeBytes { Array($0) }).flatMap { values($0, as: Value.self) }
+  }
+}
+
+/// Bytes of another rank as values of a type.
+func values<Value: BitwiseCopyable>(_ bytes: [UInt8], as type: Value.Type) -> [Value] {
+  bytes.withUnsafeBytes { bytes in
+    stride(from: 0, to: bytes.count, by: MemoryLayout<Value>.stride).map {
+      bytes.loadUnaligned(fromByteOffset: $0, as: type)
     }
   }
 }

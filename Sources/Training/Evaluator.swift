@@ -161,31 +161,24 @@ public final class Evaluator {
   private func sums(
     over source: any RowSource, _ rowSums: RowSums
   ) throws(CommunicationError) -> (numbers: [Double], pairCounts: [Int: Int]) {
-    let blockCount = blockCount(source.rowCount)
-    let tree = BlockSums(blockCount: blockCount, count: rowSums.count)
-    let own = WorkDivision(size: communicator.size, microbatches: blockCount)
-      .leaves(of: communicator.rank)
-    let parts = try communicator.together {
-      try onWorkers(own) { worker, blocks in
-        var rowSums = rowSums
-        let numbers = try tree.partialSums(of: blocks) { block, numbers in
-          let (rows, sums) = try compute(block: block, of: source, by: worker)
-          rowSums.add(rows, of: worker, sums, to: numbers)
-        }
-        return (numbers, rowSums.pairCounts ?? [:])
+    let blocks = BlockSums(blockCount: blockCount(source.rowCount), count: rowSums.count)
+    var rowSums = workers.map { _ in rowSums }
+    let numbers = try rowSums.withUnsafeMutableBufferPointer {
+      (rowSums) throws(CommunicationError) in
+      try blocks.total(on: communicator, pool) { worker, block, numbers in
+        let (rows, sums) = try compute(block: block, of: source, by: workers[worker])
+        rowSums[worker].add(rows, of: workers[worker], sums, to: numbers)
       }
     }
-    let numbers = try gather(parts.flatMap(\.0))
-    var counts: [Int: Int] = [:]
+    guard rowSums[0].pairCounts != nil else { return (numbers, [:]) }
     // Sorted, so that the message is a function of what was counted.
-    let pairs = parts.flatMap(\.1).sorted { $0 < $1 }.flatMap { [$0.key, $0.value] }
-    if rowSums.pairCounts != nil {
-      let all = try gather(pairs)
-      for place in stride(from: 0, to: all.count, by: 2) {
-        counts[all[place], default: 0] += all[place + 1]
-      }
+    let pairs = rowSums.flatMap { ($0.pairCounts ?? [:]).sorted { $0 < $1 } }
+    let all = try communicator.gather(pairs.flatMap { [$0.key, $0.value] })
+    var counts: [Int: Int] = [:]
+    for place in stride(from: 0, to: all.count, by: 2) {
+      counts[all[place], default: 0] += all[place + 1]
     }
-    return (tree.total(of: numbers), counts)
+    return (numbers, counts)
   }
 
   private func evaluation(of source: any RowSource, _ numbers: [Double]) -> Evaluation {
@@ -209,23 +202,5 @@ public final class Evaluator {
       try source.read(row, samples: samples.pointer, targets: .responses(responses.pointer))
     }
     return responses.elements.map { Double($0) }
-  }
-
-  /// The values of all ranks, one rank after another.
-  private func gather<Value: BitwiseCopyable>(
-    _ own: [Value]
-  ) throws(CommunicationError) -> [Value] {
-    try communicator.allgather(own.withUnsafeBytes { Array($0) }).flatMap {
-      values($0, as: Value.self)
-    }
-  }
-}
-
-/// Bytes of another rank as values of a type.
-private func values<Value: BitwiseCopyable>(_ bytes: [UInt8], as type: Value.Type) -> [Value] {
-  bytes.withUnsafeBytes { bytes in
-    stride(from: 0, to: bytes.count, by: MemoryLayout<Value>.stride).map {
-      bytes.loadUnaligned(fromByteOffset: $0, as: type)
-    }
   }
 }

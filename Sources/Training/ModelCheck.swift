@@ -20,9 +20,8 @@ public enum ModelCheck {
   ) throws -> DerivativeCheck {
     let (configuration, _) = try readConfiguration(path, overrides: overrides)
     let splits = try Splits.open(configuration)
-    let network = try Network(
-      layers: configuration.model, loss: configuration.loss, sampleShape: splits.sampleShape,
-      targets: splits.targets)
+    let network = try configuration.network(
+      sampleShape: splits.sampleShape, targets: splits.targets)
     try splits.validate(for: network)
     try network.requireMemory(for: configuration.optimizer, rankCount: 1)
     let rows = min(rowCount, splits.train.rowCount)

@@ -1,6 +1,7 @@
 public import Configuration
 import Execution
 public import Models
+public import Tensors
 
 /// Everything that decides a run, as plain values.
 public struct RunConfiguration: Sendable {
@@ -14,6 +15,8 @@ public struct RunConfiguration: Sendable {
     public var validation: Validation
     /// Whether every epoch has an order of its own; otherwise the order is that of the file.
     public var isShuffled: Bool
+    /// What samples are normalised by before the first layer.
+    public var normalization: InputNormalization
     /// How samples are changed at random each time they are trained on.
     public var augmentation: Augmentation
     /// The name of the dataset of samples, where it cannot be found by the usual names.
@@ -239,6 +242,11 @@ extension RunConfiguration.Data {
     isShuffled = try section.value(
       "shuffle", [.word("full", true), .word("false", false)], default: .string("full"),
       meaning: "a new order of all rows in every epoch, or the order of the file")
+    normalization = try section.choice(
+      "normalize", default: .off,
+      meaning:
+        "what mean and deviation of the training rows are taken by to normalise samples: each entry "
+        + "of their first axis, or each element")
     augmentation = try Augmentation.read(from: section)
     samplesName = try section.optionalString(
       "samples", unset: "found by usual names", meaning: "name of the dataset of samples")
@@ -269,6 +277,23 @@ extension RunConfiguration.Interval {
     case .steps(let count): step % count == 0
     case .never: false
     }
+  }
+}
+
+extension RunConfiguration {
+  /// Builds the model for data of a shape.
+  ///
+  /// - Parameters:
+  ///   - sampleShape: The shape of a sample.
+  ///   - targets: What a row is compared with.
+  /// - Returns: The network.
+  /// - Throws: `ModelError`.
+  public func network(
+    sampleShape: Shape, targets: Network.Targets
+  ) throws(ModelError) -> Network {
+    try Network(
+      layers: model, loss: loss, sampleShape: sampleShape, targets: targets,
+      normalization: data.normalization)
   }
 }
 

@@ -43,9 +43,7 @@ public struct TrainedModel {
       throw TrainingError.badRecord(
         path: path, fault: "'sample_shape' is '\(shapeText)', expected positive extents")
     }
-    network = try Network(
-      layers: configuration.model, loss: configuration.loss, sampleShape: Shape(extents),
-      targets: targets)
+    network = try configuration.network(sampleShape: Shape(extents), targets: targets)
     // What the file holds is known to fit before memory is taken for it.
     isAverage = !isRaw && checkpoint.contains("average")
     let group = isAverage ? "average" : "parameters"

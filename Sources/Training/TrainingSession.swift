@@ -112,10 +112,9 @@ public final class TrainingSession {
     }
     self.splits = splits
     let network = try communicator.together {
-      let network = try Network(
-        layers: configuration.model, loss: configuration.loss, sampleShape: splits.sampleShape,
-        targets: splits.targets)
-      try configuration.data.augmentation.requireFit(splits.sampleShape)
+      let network = try configuration.network(
+        sampleShape: splits.sampleShape, targets: splits.targets)
+      try configuration.data.augmentation.requireFit(network)
       try splits.validate(for: network)
       try network.requireTop(configuration.evaluationTop, key: "evaluation.top")
       try network.requireMemory(
@@ -206,8 +205,17 @@ public final class TrainingSession {
         throw error
       }
     } else {
+      let statistics: InputStatistics?
+      do throws(CommunicationError) {
+        statistics = try InputStatistics.measured(
+          splits, configuration.data.normalization, workers: workers, communicator)
+      } catch {
+        opened?.discard()
+        throw error
+      }
       if replica.isWriter {
         network.writeInitialValues(into: replica.parameters, seed: configuration.seed)
+        statistics?.write(into: replica.parameters, network.layout)
       }
       group.barrier()
     }

@@ -165,8 +165,7 @@ struct BenchStepCommand: ParsableCommand {
     let data = ["data.train=none", "data.test=null", "data.validation=null"]
     let (configuration, _) = try readConfiguration(path, overrides: overrides + data)
     let shape = Shape(try sampleExtents(samples))
-    let network = try Network(
-      layers: configuration.model, loss: configuration.loss, sampleShape: shape, targets: targets)
+    let network = try configuration.network(sampleShape: shape, targets: targets)
     try network.requireMemory(for: configuration.optimizer, rankCount: 1)
     if let classes, network.outputCount != classes {
       throw ModelError.outputs(

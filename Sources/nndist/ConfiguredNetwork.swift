@@ -21,14 +21,13 @@ func configuredNetwork(
     path, overrides: overrides + (sampleShape == nil ? [] : absent))
   guard let sampleShape else {
     let splits = try Splits.open(configuration)
-    return try Network(
-      layers: configuration.model, loss: configuration.loss, sampleShape: splits.sampleShape,
-      targets: splits.targets)
+    return try configuration.network(
+      sampleShape: splits.sampleShape, targets: splits.targets)
   }
   // Without data a row has as many responses as the model has outputs.
   let outputs = try Network.outputShape(of: configuration.model, sampleShape: sampleShape).count
-  return try Network(
-    layers: configuration.model, loss: configuration.loss, sampleShape: sampleShape,
+  return try configuration.network(
+    sampleShape: sampleShape,
     targets: responses.map { .responses($0) }
       ?? (configuration.loss.takesLabels ? .labels : .responses(outputs)))
 }

@@ -35,19 +35,20 @@ struct RanksTests {
     #expect(try place.records("run-1").count { $0.contains("\"kind\":\"step\"") } == step)
   }
 
-  @Test("random changes of images, on ranks with workers")
+  @Test("random changes and normalisation of images, on ranks with workers")
   func augmentation() throws {
     let place = try Workplace()
     let values = [
       "data.train=\(Workplace.bundled("digits"))", "data.test=\(Workplace.bundled("digits-test"))",
-      "data.augment={flip: true, shift: 2, cutout: 3}", "model=[affine: 10]", "batch_size=128",
+      "data.augment={flip: true, shift: 2, cutout: 3}", "data.normalize=element",
+      "data.validation=0.1", "model=[affine: 10]", "batch_size=128",
     ]
     for (count, workers) in [(1, 1), (2, 2), (3, 1), (4, 1)] {
       let name = "run-\(count)"
       try place.succeed(
         ["train", "iris.yaml", "--output", name]
           + overrides(values + ["run.workers=\(workers)"]), ranks: count)
-      #expect(try place.digest(name, step: 24) == place.digest("run-1", step: 24))
+      #expect(try place.digest(name, step: 22) == place.digest("run-1", step: 22))
       #expect(try place.records(name) == place.records("run-1"))
     }
   }
