@@ -1,6 +1,7 @@
 // Which nodes one primitive computes together.
 import Graphs
 import Kernels
+import Tensors
 
 /// A matrix product or convolution with what follows it: `activation(A·B + bias)`.
 struct FusedProduct {
@@ -21,15 +22,7 @@ struct FusedProduct {
 func fusedProducts(
   in graph: Graph, needed: [Bool], outputs: Set<Graph.Node>
 ) -> (chains: [Graph.Node: FusedProduct], absorbed: Set<Graph.Node>) {
-  var users: [Graph.Node: [Graph.Node]] = [:]
-  for node in graph.nodes where needed[node.index] {
-    for input in graph[node].inputs { users[input, default: []].append(node) }
-  }
-  /// The one user of a node that may disappear.
-  func onlyUser(of node: Graph.Node) -> Graph.Node? {
-    guard !outputs.contains(node), let all = users[node], all.count == 1 else { return nil }
-    return all[0]
-  }
+  let uses = Uses(in: graph, needed: needed, outputs: outputs)
   var chains: [Graph.Node: FusedProduct] = [:]
   var absorbed: Set<Graph.Node> = []
   for product in graph.nodes where needed[product.index] {
@@ -40,7 +33,8 @@ func fusedProducts(
     var last = product
     var chain: Set = [product]
     var bias: Graph.Node?
-    if let sum = onlyUser(of: last), graph[sum].operation == .add, graph[sum].inputs[0] == last,
+    if let sum = uses.onlyUser(of: last), graph[sum].operation == .add,
+      graph[sum].inputs[0] == last,
       graph.isParameterRow(graph[sum].inputs[1], of: last)
     {
       bias = graph[sum].inputs[1]
@@ -48,7 +42,7 @@ func fusedProducts(
       chain.insert(sum)
     }
     var activation = Matmul.Activation.none
-    if let user = onlyUser(of: last), let kind = Matmul.Activation(graph[user].operation) {
+    if let user = uses.onlyUser(of: last), let kind = Matmul.Activation(graph[user].operation) {
       activation = kind
       last = user
     }
@@ -57,6 +51,73 @@ func fusedProducts(
     absorbed.formUnion(chain.subtracting([last]))
   }
   return (chains, absorbed)
+}
+
+/// A max pooling that notes its choices for its gradient, so that the images need not be looked at again.
+struct NotedPooling {
+  /// The node of the maxima.
+  let pooling: Graph.Node
+  /// The node of the cotangent of the maxima.
+  let cotangent: Graph.Node
+  /// The node of the cotangent of the images; with a relu before them, of what the relu is applied to.
+  let gradient: Graph.Node
+  /// Whether there is such a relu.
+  let throughRelu: Bool
+}
+
+/// Finds the max poolings with one gradient.
+///
+/// - Returns: For the nodes of maxima and of cotangents, the pooling; and the nodes that disappear.
+func notedPoolings(
+  in graph: Graph, needed: [Bool], outputs: Set<Graph.Node>
+) -> (poolings: [Graph.Node: NotedPooling], absorbed: Set<Graph.Node>) {
+  let uses = Uses(in: graph, needed: needed, outputs: outputs)
+  var poolings: [Graph.Node: NotedPooling] = [:]
+  var absorbed: Set<Graph.Node> = []
+  for node in graph.nodes where needed[node.index] {
+    guard case .maxPool(let pooling) = graph[node].operation,
+      pooling.window.axes.reduce(1, { $0 * $1.kernel }) <= ImageWindow.choiceLimit
+    else { continue }
+    let images = graph[node].inputs[0]
+    let gradients = uses.of(images).filter {
+      graph[$0].operation == .maxPoolGradient(pooling) && graph[$0].inputs[1] == images
+    }
+    guard gradients.count == 1, gradients[0].index > node.index else { continue }
+    var last = gradients[0]
+    if graph[images].operation == .relu, let user = uses.onlyUser(of: last),
+      graph[user].operation == .reluGradient, graph[user].inputs == [last, images]
+    {
+      absorbed.insert(last)
+      last = user
+    }
+    let noted = NotedPooling(
+      pooling: node, cotangent: graph[gradients[0]].inputs[0], gradient: last,
+      throughRelu: last != gradients[0])
+    poolings[node] = noted
+    poolings[last] = noted
+  }
+  return (poolings, absorbed)
+}
+
+/// Which nodes use which.
+private struct Uses {
+  private var users: [Graph.Node: [Graph.Node]] = [:]
+  private let outputs: Set<Graph.Node>
+
+  init(in graph: Graph, needed: [Bool], outputs: Set<Graph.Node>) {
+    self.outputs = outputs
+    for node in graph.nodes where needed[node.index] {
+      for input in graph[node].inputs { users[input, default: []].append(node) }
+    }
+  }
+
+  func of(_ node: Graph.Node) -> [Graph.Node] { users[node] ?? [] }
+
+  /// The one user of a node that may disappear.
+  func onlyUser(of node: Graph.Node) -> Graph.Node? {
+    guard !outputs.contains(node), let all = users[node], all.count == 1 else { return nil }
+    return all[0]
+  }
 }
 
 extension Graph {

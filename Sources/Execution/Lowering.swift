@@ -20,6 +20,8 @@ extension PlanBuilder {
       if hasHalfOperands(chain.product) { parts = ["bf16 " + parts[0]] }
       if chain.bias != nil { parts.append("bias") }
       if chain.activation != .none { parts.append(record.operation.label) }
+    } else if let noted = notedPooling(of: node), noted.gradient == node, noted.throughRelu {
+      parts = ["max pool' + " + record.operation.label]
     }
     let text = "\(parts.joined(separator: " + ")) → \(record.shape)"
     return (record.name ?? record.layer).map { "\($0): \(text)" } ?? text
@@ -36,6 +38,9 @@ extension PlanBuilder {
       }
       return try product(
         chain.product, bias: chain.bias, activation: chain.activation, into: target)
+    }
+    if let noted = notedPooling(of: node) {
+      return pooling(noted, for: node, into: target)
     }
     let record = graph[node]
     let shape = shape(of: node)
@@ -347,6 +352,30 @@ extension PlanBuilder {
     }
     let biasLocation = location(of: bias)
     return { matmul.run(lhs: $0[a], rhs: $0[b], bias: $0[biasLocation], into: $0[target]) }
+  }
+
+  /// Maxima whose choices are noted, or their gradient.
+  private mutating func pooling(
+    _ noted: NotedPooling, for node: Graph.Node, into target: Location
+  ) -> (Bases) -> Void {
+    guard case .maxPool(let pooling) = graph[noted.pooling].operation else {
+      preconditionFailure("node \(noted.pooling.index) is no max pooling")
+    }
+    let images = graph[noted.pooling].inputs[0]
+    let window = imageWindow(
+      pooling, over: shape(of: images), output: shape(of: noted.pooling))
+    let choices = choices(of: noted, byteCount: window.choiceCount)
+    if node == noted.gradient {
+      let cotangent = location(of: noted.cotangent)
+      return {
+        window.maximumGradient($0[cotangent], choices: choices.pointer, into: $0[target])
+      }
+    }
+    let (x, throughRelu) = (location(of: images), noted.throughRelu)
+    return {
+      window.maximum(
+        $0[x], into: $0[target], choices: choices.pointer, throughRelu: throughRelu)
+    }
   }
 
   private func imageWindow(_ pooling: Pooling, over input: Shape, output: Shape) -> ImageWindow {

@@ -42,10 +42,21 @@ public final class Plan {
   ///     `Float`; whoever runs the plan calls ``Halves/round(_:)`` first.
   /// - Throws: ``PlanError``.
   /// - Complexity: O(n²) in the nodes that are needed.
-  public init(
+  public convenience init(
     _ graph: Graph, batch: Int, values: [Graph.Node],
     gradients: [(parameter: String, node: Graph.Node)] = [], layout: FlatLayout, arena: Arena,
     halves: Halves? = nil
+  ) throws(PlanError) {
+    try self.init(
+      graph, batch: batch, values: values, gradients: gradients, layout: layout, arena: arena,
+      halves: halves, fuses: true)
+  }
+
+  /// Compiles `graph`, and computes node by node if it is not to fuse any.
+  package init(
+    _ graph: Graph, batch: Int, values: [Graph.Node],
+    gradients: [(parameter: String, node: Graph.Node)] = [], layout: FlatLayout, arena: Arena,
+    halves: Halves? = nil, fuses: Bool
   ) throws(PlanError) {
     precondition(batch > 0, "a plan for \(batch) rows")
     precondition(
@@ -59,7 +70,7 @@ public final class Plan {
       builder = PlanBuilder(
         graph: legal.graph, batch: batch, values: read,
         gradients: zip(gradients, legal.kept[values.count...]).map { ($0.parameter, $1) },
-        layout: layout, halves: halves)
+        layout: layout, halves: halves, fuses: fuses)
     } catch {
       throw .graph(error)
     }
@@ -244,6 +255,18 @@ struct Call {
   /// What it computes, for people.
   let label: String
   let body: (Bases) -> Void
+}
+
+/// Owned memory for the choices of a max pooling.
+final class ChoiceBuffer {
+  let pointer: UnsafeMutablePointer<UInt8>
+
+  init(byteCount: Int) {
+    pointer = .allocate(capacity: byteCount)
+    pointer.initialize(repeating: 0, count: byteCount)
+  }
+
+  deinit { pointer.deallocate() }
 }
 
 /// Owned memory for class numbers.

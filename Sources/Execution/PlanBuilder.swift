@@ -31,6 +31,9 @@ struct PlanBuilder {
   private let needed: [Bool]
   private let chains: [Graph.Node: FusedProduct]
   private let absorbed: Set<Graph.Node>
+  private let poolings: [Graph.Node: NotedPooling]
+  /// The choices of each noted pooling, by the node of its maxima.
+  private var choices: [Graph.Node: ChoiceBuffer] = [:]
   /// For each node, the node whose memory holds its value: itself, or what it is a view of.
   private var roots: [Graph.Node] = []
   private var locations: [Graph.Node: Location] = [:]
@@ -39,7 +42,8 @@ struct PlanBuilder {
 
   init(
     graph: Graph, batch: Int, values: [Graph.Node],
-    gradients: [(parameter: String, node: Graph.Node)], layout: FlatLayout, halves: Halves? = nil
+    gradients: [(parameter: String, node: Graph.Node)], layout: FlatLayout, halves: Halves? = nil,
+    fuses: Bool
   ) {
     self.graph = graph
     self.halves = halves
@@ -49,7 +53,14 @@ struct PlanBuilder {
     self.layout = layout
     let outputs = values + gradients.map(\.node)
     needed = graph.isNeeded(for: outputs)
-    (chains, absorbed) = fusedProducts(in: graph, needed: needed, outputs: Set(outputs))
+    guard fuses else {
+      (chains, poolings, absorbed) = ([:], [:], [])
+      return
+    }
+    let products = fusedProducts(in: graph, needed: needed, outputs: Set(outputs))
+    let noted = notedPoolings(in: graph, needed: needed, outputs: Set(outputs))
+    (chains, poolings) = (products.chains, noted.poolings)
+    absorbed = products.absorbed.union(noted.absorbed)
   }
 
   mutating func build() throws(PlanError) {
@@ -83,6 +94,7 @@ struct PlanBuilder {
 
   /// The operands whose memory a node's call reads.
   func operands(of node: Graph.Node) -> [Graph.Node] {
+    if let noted = poolings[node], noted.gradient == node { return [noted.cotangent] }
     guard let chain = chains[node] else { return graph[node].inputs }
     return graph[chain.product].inputs + (chain.bias.map { [$0] } ?? [])
   }
@@ -124,6 +136,16 @@ struct PlanBuilder {
   }
 
   func chain(endingAt node: Graph.Node) -> FusedProduct? { chains[node] }
+
+  /// The noted pooling whose maxima or whose gradient a node is.
+  func notedPooling(of node: Graph.Node) -> NotedPooling? { poolings[node] }
+
+  /// The memory for the choices of a noted pooling.
+  mutating func choices(of noted: NotedPooling, byteCount: Int) -> ChoiceBuffer {
+    let buffer = choices[noted.pooling] ?? ChoiceBuffer(byteCount: byteCount)
+    choices[noted.pooling] = buffer
+    return buffer
+  }
 
   func shape(of node: Graph.Node) -> Shape { graph.shape(of: node).resolved(batch: batch) }
 
@@ -273,7 +295,9 @@ struct PlanBuilder {
   private func operandToOverwrite(
     _ node: Graph.Node, at step: Int, lastUse: [Graph.Node: Int]
   ) -> Graph.Node? {
-    guard chains[node] == nil, graph[node].operation.isElementwise else { return nil }
+    guard chains[node] == nil, poolings[node] == nil, graph[node].operation.isElementwise else {
+      return nil
+    }
     let count = shape(of: node).count
     return graph[node].inputs.lazy.map { roots[$0.index] }.first { root in
       isComputed(root) && locations[root] == nil && lastUse[root] == step

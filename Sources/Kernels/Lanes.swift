@@ -1,6 +1,8 @@
 // Sixteen floats at a time over pointers: what the loops of all kernels are made of.
 
-import Numerics
+#if !OWN_NUMERICS
+  import Numerics
+#endif
 
 /// The vector of the kernels: one AVX-512 register, two of AVX2, four of SSE or NEON.
 typealias Lanes = SIMD16<Float>
@@ -57,6 +59,27 @@ private func copy(
     pieces(SIMD2<Float>.self, 2)
   } else if count == 1 {
     pieces(Float.self, 1)
+  }
+}
+
+/// How sixteen elements, or the fewer that are left, are read and written.
+protocol Access {
+  func read(_ p: UnsafePointer<Float>) -> Lanes
+  func write(_ x: Lanes, _ p: UnsafeMutablePointer<Float>)
+}
+
+/// All sixteen.
+struct AllLanes: Access {
+  @inline(__always) func read(_ p: UnsafePointer<Float>) -> Lanes { load(p) }
+  @inline(__always) func write(_ x: Lanes, _ p: UnsafeMutablePointer<Float>) { store(x, p) }
+}
+
+/// The first of them.
+struct FirstLanes: Access {
+  let count: Int
+  @inline(__always) func read(_ p: UnsafePointer<Float>) -> Lanes { load(p, first: count) }
+  @inline(__always) func write(_ x: Lanes, _ p: UnsafeMutablePointer<Float>) {
+    store(x, p, first: count)
   }
 }
 

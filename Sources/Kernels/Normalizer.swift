@@ -5,8 +5,9 @@ public import Tensors
 
 /// Mean and deviation of x, `[outer, middle, inner]`, over the middle axis, and what is computed from them.
 ///
-/// Sums add 32 elements, or vectors, in order, 32 such sums in order, and those in order, whatever runs
-/// them. A final class with one owner, used by one thread at a time.
+/// The order of all sums follows from the shape alone: where `inner` is 1, that of ``Reduction``; else 32
+/// rows in order, 32 such sums in order, and those in order. A final class with one owner, used by one
+/// thread at a time.
 public final class Normalizer {
   private let outer: Int
   private let middle: Int
@@ -65,7 +66,16 @@ public final class Normalizer {
     let count = Double(totals.pointer[groups]) * Double(middle / rows)
     share = Float(1 / count)
     for group in 0..<groups { mean[group] = totals.pointer[group] * share }
-    squares(x, into: totals.pointer, scale: 1)
+    guard inner == 1 else {
+      for matrix in 0..<outer {
+        sumColumns(SquaredDeviation(mean: mean), x, x, of: matrix, into: totals.pointer)
+      }
+      return
+    }
+    for row in 0..<outer {
+      let terms = SquaredDeviations(a: x + row &* middle, mean: mean[row])
+      totals.pointer[row] = orderedSum(terms, count: middle)
+    }
   }
 
   /// Takes the deviations from ``totals``.
@@ -87,20 +97,26 @@ public final class Normalizer {
   }
 
   /// Writes the mean of `(x − μ)²` of each group, and keeps the means.
+  ///
+  /// Along rows the deviations from the mean are summed. Columns are measured 32 rows at a time, which stay
+  /// in the cache meanwhile, so that x is brought there once.
+  /// Source: Chan, Golub and LeVeque, *Updating Formulae and a Pairwise Algorithm for Computing Sample
+  /// Variances* (1979), for the union of two parts.
   public func variances(_ x: UnsafePointer<Float>, into v: UnsafeMutablePointer<Float>) {
-    Reduction.sum(
-      x, outer: outer, middle: middle, inner: inner, into: means.pointer, scale: share)
-    squares(x, into: v, scale: share)
-  }
-
-  /// Writes the sums of `(x − μ)²`, times a scale.
-  private func squares(
-    _ x: UnsafePointer<Float>, into v: UnsafeMutablePointer<Float>, scale: Float
-  ) {
-    let mean = means.pointer
-    sums(into: v, scale: scale) { place, group, width in
-      let centred = load(x + place, first: width) - self.groupLanes(mean, group, width)
-      return centred * centred
+    guard inner == 1 else {
+      for matrix in 0..<outer {
+        measureColumns(
+          x + matrix &* middle &* inner, means: means.pointer + matrix &* inner,
+          deviations: v + matrix &* inner)
+      }
+      Elementwise.scale(v, by: share, into: v, count: outer &* inner)
+      return
+    }
+    for row in 0..<outer {
+      let elements = x + row &* middle
+      let mean = share * orderedSum(Elements(a: elements), count: middle)
+      means.pointer[row] = mean
+      v[row] = share * orderedSum(SquaredDeviations(a: elements, mean: mean), count: middle)
     }
   }
 
@@ -109,12 +125,9 @@ public final class Normalizer {
     _ x: UnsafePointer<Float>, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>,
     into y: UnsafeMutablePointer<Float>
   ) {
-    let (mean, inverse) = (means.pointer, inverses.pointer)
-    forEachLanes { place, group, width in
-      let slope = self.groupLanes(scale, group, width) * self.groupLanes(inverse, group, width)
-      let centred = load(x + place, first: width) - self.groupLanes(mean, group, width)
-      store(centred * slope + self.groupLanes(shift, group, width), y + place, first: width)
-    }
+    let formula = Normalized(
+      mean: means.pointer, inverse: inverses.pointer, scale: scale, shift: shift)
+    map(formula, x, x, into: y)
   }
 
   /// Writes the sums of `c · x̂`.
@@ -122,11 +135,17 @@ public final class Normalizer {
     _ cotangent: UnsafePointer<Float>, _ x: UnsafePointer<Float>,
     into s: UnsafeMutablePointer<Float>
   ) {
-    let (mean, inverse) = (means.pointer, inverses.pointer)
-    sums(into: s, scale: 1) { place, group, width in
-      let centred = load(x + place, first: width) - self.groupLanes(mean, group, width)
-      return load(cotangent + place, first: width)
-        * (centred * self.groupLanes(inverse, group, width))
+    guard inner == 1 else {
+      let term = NormalTerm(mean: means.pointer, inverse: inverses.pointer)
+      for matrix in 0..<outer { sumColumns(term, cotangent, x, of: matrix, into: s) }
+      return
+    }
+    for row in 0..<outer {
+      let terms = NormalTerms(
+        cotangent: cotangent + row &* middle, x: x + row &* middle,
+        mean: Lanes(repeating: means.pointer[row]),
+        inverse: Lanes(repeating: inverses.pointer[row]))
+      s[row] = orderedSum(terms, count: middle)
     }
   }
 
@@ -136,93 +155,198 @@ public final class Normalizer {
     scaleGradient s: UnsafePointer<Float>, shiftGradient t: UnsafePointer<Float>,
     into d: UnsafeMutablePointer<Float>
   ) {
-    let (mean, inverse) = (means.pointer, inverses.pointer)
-    let share = Lanes(repeating: share)
-    forEachLanes { place, group, width in
-      let deviation = self.groupLanes(inverse, group, width)
-      let normal =
-        (load(x + place, first: width) - self.groupLanes(mean, group, width)) * deviation
-      let inner =
-        load(cotangent + place, first: width) - self.groupLanes(t, group, width) * share
-        - normal * (self.groupLanes(s, group, width) * share)
-      store(self.groupLanes(scale, group, width) * deviation * inner, d + place, first: width)
-    }
+    let formula = InputGradient(
+      mean: means.pointer, inverse: inverses.pointer, scale: scale, s: s, t: t,
+      share: share)
+    map(formula, cotangent, x, into: d)
   }
 
-  /// The numbers of the groups that lanes belong to: one for all of them where groups are rows.
-  @inline(__always)
-  private func groupLanes(_ p: UnsafePointer<Float>, _ group: Int, _ width: Int) -> Lanes {
-    inner == 1 ? Lanes(repeating: p[group]) : load(p + group, first: width)
-  }
+  // MARK: Loops over columns.
 
-  /// Calls `body` for all elements, up to sixteen of them at once, with their first group.
-  @inline(__always)
-  private func forEachLanes(_ body: (_ place: Int, _ group: Int, _ width: Int) -> Void) {
-    // Rows of one group lie along the middle axis, columns of groups along the inner one.
-    let (rowCount, length) = inner == 1 ? (outer, middle) : (outer &* middle, inner)
-    for row in 0..<rowCount {
-      let group = inner == 1 ? row : row / max(middle, 1) &* inner
+  /// The rows of a part: few enough that all columns of it stay in the cache.
+  private static var partRows: Int { 1024 }
+  private static var leafRows: Int { 32 }
+
+  /// Writes the means of the columns of a matrix and the sums of the squared deviations from them.
+  private func measureColumns(
+    _ x: UnsafePointer<Float>, means: UnsafeMutablePointer<Float>,
+    deviations: UnsafeMutablePointer<Float>
+  ) {
+    means.update(repeating: 0, count: inner)
+    deviations.update(repeating: 0, count: inner)
+    var row = 0
+    while row < middle {
+      let end = min(row &+ Normalizer.partRows, middle)
       var i = 0
-      while i < length {
-        body(row &* length &+ i, inner == 1 ? group : group &+ i, min(laneCount, length &- i))
+      while i &+ laneCount <= inner {
+        measurePart(x + i, row..<end, means + i, deviations + i, AllLanes())
         i &+= laneCount
       }
+      if i < inner {
+        measurePart(x + i, row..<end, means + i, deviations + i, FirstLanes(count: inner &- i))
+      }
+      row = end
     }
   }
 
-  /// Sums a term over each group.
+  /// Joins what is measured of some rows to what was measured of those before.
   @inline(__always)
-  private func sums(
-    into c: UnsafeMutablePointer<Float>, scale: Float,
-    _ term: (_ place: Int, _ group: Int, _ width: Int) -> Lanes
+  private func measurePart<Some: Access>(
+    _ x: UnsafePointer<Float>, _ rows: Range<Int>, _ means: UnsafeMutablePointer<Float>,
+    _ deviations: UnsafeMutablePointer<Float>, _ access: Some
   ) {
-    if inner == 1 {
-      for group in 0..<outer {
-        var sum = CascadedSum()
-        var i = 0
-        while i < middle {
-          let width = min(laneCount, middle &- i)
-          var lanes = term(group &* middle &+ i, group, width)
-          // Lanes beyond the row hold the terms of nothing.
-          for lane in width..<laneCount { lanes[lane] = 0 }
-          sum.add(lanes)
-          i &+= laneCount
+    var part = ColumnMoments()
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let end = min(row &+ Normalizer.leafRows, rows.upperBound)
+      let (first, count) = (x + row &* inner, end &- row)
+      var sum = Lanes(repeating: 0)
+      var p = first
+      for _ in 0..<count {
+        sum = sum + access.read(p)
+        p += inner
+      }
+      let mean = sum * Lanes(repeating: 1 / Float(count))
+      var squares = Lanes(repeating: 0)
+      p = first
+      for _ in 0..<count {
+        let deviation = access.read(p) - mean
+        squares = squares + deviation * deviation
+        p += inner
+      }
+      part.join(ColumnMoments(count: count, mean: mean, squares: squares))
+      row = end
+    }
+    var all = ColumnMoments(
+      count: rows.lowerBound, mean: access.read(means), squares: access.read(deviations))
+    all.join(part)
+    access.write(all.mean, means)
+    access.write(all.squares, deviations)
+  }
+
+  /// Sums a formula over the columns of a matrix.
+  @inline(__always)
+  private func sumColumns<Term: GroupFormula>(
+    _ term: Term, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, of matrix: Int,
+    into s: UnsafeMutablePointer<Float>
+  ) {
+    let (start, group) = (matrix &* middle &* inner, matrix &* inner)
+    let sums = s + group
+    sums.update(repeating: 0, count: inner)
+    var row = 0
+    while row < middle {
+      let end = min(row &+ Normalizer.partRows, middle)
+      var i = 0
+      while i < inner {
+        let (x, y) = (a + (start &+ i), b + (start &+ i))
+        if i &+ laneCount <= inner {
+          let known = term.known(OwnGroups(first: group &+ i, access: AllLanes()))
+          sumPart(term, known, x, y, row..<end, sums + i, AllLanes())
+        } else {
+          let access = FirstLanes(count: inner &- i)
+          let known = term.known(OwnGroups(first: group &+ i, access: access))
+          sumPart(term, known, x, y, row..<end, sums + i, access)
         }
-        c[group] = laneSum(sum.total) * scale
+        i &+= laneCount
+      }
+      row = end
+    }
+  }
+
+  @inline(__always)
+  private func sumPart<Term: GroupFormula, Some: Access>(
+    _ term: Term, _ known: Term.Known, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+    _ rows: Range<Int>, _ sums: UnsafeMutablePointer<Float>, _ access: Some
+  ) {
+    var part = Lanes(repeating: 0)
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let end = min(row &+ Normalizer.leafRows, rows.upperBound)
+      var leaf = Lanes(repeating: 0)
+      var place = row &* inner
+      for _ in row..<end {
+        leaf = leaf + term.value(known, access.read(a + place), access.read(b + place))
+        place &+= inner
+      }
+      part = part + leaf
+      row = end
+    }
+    access.write(access.read(sums) + part, sums)
+  }
+
+  // MARK: Loops over elements.
+
+  /// Writes a formula of two tensors and of the groups of their elements.
+  @inline(__always)
+  private func map<Formula: GroupFormula>(
+    _ formula: Formula, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+    into d: UnsafeMutablePointer<Float>
+  ) {
+    guard inner > 1 else {
+      for row in 0..<outer {
+        let known = formula.known(SameGroup(group: row))
+        let start = row &* middle
+        forEachLanes(a + start, b + start, into: d + start, count: middle) {
+          formula.value(known, $0, $1)
+        }
       }
       return
     }
-    for row in 0..<outer {
-      var i = 0
-      while i < inner {
-        let width = min(laneCount, inner &- i)
-        var sum = CascadedSum()
-        for j in 0..<middle {
-          sum.add(term((row &* middle &+ j) &* inner &+ i, row &* inner &+ i, width))
+    for matrix in 0..<outer {
+      var row = 0
+      while row < middle {
+        // Few rows at a time, so that memory is read and written in order.
+        let rows = min(Normalizer.leafRows, middle &- row)
+        let (start, group) = ((matrix &* middle &+ row) &* inner, matrix &* inner)
+        var i = 0
+        while i &+ laneCount <= inner {
+          let known = formula.known(OwnGroups(first: group &+ i, access: AllLanes()))
+          mapRows(formula, known, a, b, into: d, start &+ i, rows, AllLanes())
+          i &+= laneCount
         }
-        store(sum.total * Lanes(repeating: scale), c + (row &* inner &+ i), first: width)
-        i &+= laneCount
+        if i < inner {
+          let access = FirstLanes(count: inner &- i)
+          let known = formula.known(OwnGroups(first: group &+ i, access: access))
+          mapRows(formula, known, a, b, into: d, start &+ i, rows, access)
+        }
+        row &+= rows
       }
+    }
+  }
+
+  @inline(__always)
+  private func mapRows<Formula: GroupFormula, Some: Access>(
+    _ formula: Formula, _ known: Formula.Known, _ a: UnsafePointer<Float>,
+    _ b: UnsafePointer<Float>, into d: UnsafeMutablePointer<Float>, _ first: Int, _ rows: Int,
+    _ access: Some
+  ) {
+    var place = first
+    for _ in 0..<rows {
+      access.write(
+        formula.value(known, access.read(a + place), access.read(b + place)), d + place)
+      place &+= inner
     }
   }
 }
 
-/// A sum in three levels of 32 terms, in order within each, so that errors stay small.
-private struct CascadedSum {
-  private var levels = (Lanes(repeating: 0), Lanes(repeating: 0), Lanes(repeating: 0))
-  private var count = 0
-
-  var total: Lanes { levels.2 + (levels.1 + levels.0) }
+/// Count, mean and sum of squared deviations of some elements in each lane.
+private struct ColumnMoments {
+  var count = 0
+  var mean = Lanes(repeating: 0)
+  var squares = Lanes(repeating: 0)
 
   @inline(__always)
-  mutating func add(_ term: Lanes) {
-    levels.0 = levels.0 + term
-    count &+= 1
-    guard count & 31 == 0 else { return }
-    levels.1 = levels.1 + levels.0
-    levels.0 = Lanes(repeating: 0)
-    guard count & 1023 == 0 else { return }
-    levels.2 = levels.2 + levels.1
-    levels.1 = Lanes(repeating: 0)
+  mutating func join(_ other: ColumnMoments) {
+    guard count > 0 else {
+      self = other
+      return
+    }
+    let share = Float(other.count) / Float(count &+ other.count)
+    let difference = other.mean - mean
+    mean = mean + difference * Lanes(repeating: share)
+    squares =
+      squares
+      + (other.squares + difference * difference * Lanes(repeating: Float(count) * share))
+    count &+= other.count
   }
 }

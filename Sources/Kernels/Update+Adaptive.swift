@@ -27,11 +27,11 @@ extension Update {
     let mu = Lanes(repeating: Float(momentumFactor))
     @inline(__always) func run(_ penalties: some Penalties) {
       @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
-        let p = access.load(parameters + i)
-        let g = penalties.gradient(access.load(gradient + i), p)
-        let v = mu * access.load(momentum + i) + rate * g
-        access.store(v, momentum + i)
-        access.store(p - v, parameters + i)
+        let p = access.read(parameters + i)
+        let g = penalties.gradient(access.read(gradient + i), p)
+        let v = mu * access.read(momentum + i) + rate * g
+        access.write(v, momentum + i)
+        access.write(p - v, parameters + i)
       }
       forEachIndex(count, update, update)
     }
@@ -65,12 +65,12 @@ extension Update {
     var (ofDirection, ofParameters) = (SquareSum(), SquareSum())
     @inline(__always) func run(_ penalties: some Penalties) {
       @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
-        let p = access.load(parameters + i)
-        let g = penalties.gradient(access.load(gradient + i), p)
+        let p = access.read(parameters + i)
+        let g = penalties.gradient(access.read(gradient + i), p)
         let (m, v) = direction.moments.advanced(
-          access.load(first + i), access.load(second + i), by: g)
-        access.store(m, first + i)
-        access.store(v, second + i)
+          access.read(first + i), access.read(second + i), by: g)
+        access.write(m, first + i)
+        access.write(v, second + i)
         ofDirection.add(direction.lanes(m, v, p))
         ofParameters.add(p)
       }
@@ -97,9 +97,9 @@ extension Update {
   ) {
     let rate = Lanes(repeating: Float(learningRate))
     @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
-      let p = access.load(parameters + i)
-      let r = direction.lanes(access.load(first + i), access.load(second + i), p)
-      access.store(p - rate * r, parameters + i)
+      let p = access.read(parameters + i)
+      let r = direction.lanes(access.read(first + i), access.read(second + i), p)
+      access.write(p - rate * r, parameters + i)
     }
     forEachIndex(count, update, update)
   }
@@ -111,10 +111,10 @@ extension Update {
     let scale = Lanes(repeating: Float(scale))
     let limit = Lanes(repeating: Float(limit))
     @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
-      let g = access.load(gradient + i) * scale
+      let g = access.read(gradient + i) * scale
       let bounded = g.replacing(with: limit, where: g .> limit)
         .replacing(with: -limit, where: g .< -limit)
-      access.store(bounded, gradient + i)
+      access.write(bounded, gradient + i)
     }
     forEachIndex(count, update, update)
   }
@@ -128,8 +128,8 @@ extension Update {
   ) {
     let gain = Lanes(repeating: Float(1 - decay))
     @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
-      let a = access.load(average + i)
-      access.store(a + gain * (access.load(parameters + i) - a), average + i)
+      let a = access.read(average + i)
+      access.write(a + gain * (access.read(parameters + i) - a), average + i)
     }
     forEachIndex(count, update, update)
   }

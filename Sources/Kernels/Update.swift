@@ -60,11 +60,11 @@ public enum Update {
     let ofGradient = Lanes(repeating: nesterov ? 1 : 0)
     let ofMomentum = Lanes(repeating: nesterov ? Float(momentumFactor) : 1)
     @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
-      let p = access.load(parameters + i)
-      let g = penalties.gradient(access.load(gradient + i), p)
-      let v = mu * access.load(momentum + i) + g
-      access.store(v, momentum + i)
-      access.store(p - rate * (ofGradient * g + ofMomentum * v), parameters + i)
+      let p = access.read(parameters + i)
+      let g = penalties.gradient(access.read(gradient + i), p)
+      let v = mu * access.read(momentum + i) + g
+      access.write(v, momentum + i)
+      access.write(p - rate * (ofGradient * g + ofMomentum * v), parameters + i)
     }
     forEachIndex(count, update, update)
   }
@@ -103,12 +103,12 @@ public enum Update {
     let rate = Lanes(repeating: Float(learningRate / moments.correction1))
     @inline(__always) func run(_ penalties: some Penalties) {
       @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
-        let p = access.load(parameters + i) * keep
-        let g = penalties.gradient(access.load(gradient + i), p)
-        let (m, v) = moments.advanced(access.load(first + i), access.load(second + i), by: g)
-        access.store(m, first + i)
-        access.store(v, second + i)
-        access.store(p - (rate * m) / moments.divisor(v), parameters + i)
+        let p = access.read(parameters + i) * keep
+        let g = penalties.gradient(access.read(gradient + i), p)
+        let (m, v) = moments.advanced(access.read(first + i), access.read(second + i), by: g)
+        access.write(m, first + i)
+        access.write(v, second + i)
+        access.write(p - (rate * m) / moments.divisor(v), parameters + i)
       }
       forEachIndex(count, update, update)
     }

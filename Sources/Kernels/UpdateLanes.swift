@@ -79,26 +79,3 @@ func forEachIndex(
   }
   if i < count { rest(i, FirstLanes(count: count &- i)) }
 }
-
-/// How sixteen elements, or the fewer that are left, are read and written.
-protocol Access {
-  func load(_ p: UnsafePointer<Float>) -> Lanes
-  func store(_ x: Lanes, _ p: UnsafeMutablePointer<Float>)
-}
-
-struct AllLanes: Access {
-  @inline(__always) func load(_ p: UnsafePointer<Float>) -> Lanes { Kernels.load(p) }
-  @inline(__always) func store(_ x: Lanes, _ p: UnsafeMutablePointer<Float>) {
-    Kernels.store(x, p)
-  }
-}
-
-struct FirstLanes: Access {
-  let count: Int
-  @inline(__always) func load(_ p: UnsafePointer<Float>) -> Lanes {
-    Kernels.load(p, first: count)
-  }
-  @inline(__always) func store(_ x: Lanes, _ p: UnsafeMutablePointer<Float>) {
-    Kernels.store(x, p, first: count)
-  }
-}

@@ -26,7 +26,7 @@ final class PreparedPlan {
   init(
     _ graph: Graph, batch: Int, values: [Graph.Node] = [],
     gradients: [(parameter: String, node: Graph.Node)] = [], inputs: [String: Tensor],
-    arena: Arena = Arena()
+    arena: Arena = Arena(), fuses: Bool = true
   ) throws {
     self.graph = graph
     self.batch = batch
@@ -37,7 +37,8 @@ final class PreparedPlan {
         (graph[$0].name ?? "", graph.shape(of: $0).resolved(batch: batch))
       })
     plan = try Plan(
-      graph, batch: batch, values: values, gradients: gradients, layout: layout, arena: arena)
+      graph, batch: batch, values: values, gradients: gradients, layout: layout, arena: arena,
+      fuses: fuses)
     parameters = FloatBuffer(count: layout.count)
     gradient = FloatBuffer(count: layout.count)
     for range in layout.ranges {
