@@ -13,6 +13,20 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
   .target(name: name, dependencies: dependencies, swiftSettings: borders)
 }
 
+/// A module of the same sources as others, built for one level of x86-64.
+///
+/// The formulas of Numerics are among its sources: what the compiler makes of a generic function of another
+/// module has one name in all modules, and the linker would take that of any level. Unsafe flags are refused
+/// only in packages that others depend on by version.
+func vectorModule(_ name: String, level: String?) -> Target {
+  var settings = borders + [.define("OWN_NUMERICS")]
+  #if arch(x86_64)
+    if let level { settings.append(.unsafeFlags(["-Xcc", "-march=\(level)"])) }
+  #endif
+  return .target(
+    name: name, dependencies: ["VectorKernels", "CVectors"], swiftSettings: settings)
+}
+
 func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .testTarget(
     name: name + "Tests", dependencies: [.init(stringLiteral: name), "TestSupport"] + dependencies,
@@ -60,7 +74,16 @@ let package = Package(
 
     // Level 2: what to compute, and how to compute it.
     module("Graphs", ["Tensors", "Numerics"]),
-    module("Kernels", ["Tensors", "Numerics", "OneDNN", "CVectors"]),
+    module("VectorKernels"),
+    vectorModule("KernelsBaseline", level: nil),
+    vectorModule("KernelsAVX2", level: "x86-64-v3"),
+    vectorModule("KernelsAVX512", level: "x86-64-v4"),
+    module(
+      "Kernels",
+      [
+        "Tensors", "Numerics", "OneDNN", "CVectors", "VectorKernels", "KernelsBaseline",
+        "KernelsAVX2", "KernelsAVX512",
+      ]),
 
     // Level 3: models, plans, files.
     module("Expressions", ["Graphs", "Tensors", "Numerics", "Configuration"]),
@@ -119,7 +142,7 @@ let package = Package(
     tests("HDF5", ["CHDF5"]),
     tests("Communication", ["RankChecks"]),
     tests("Graphs", ["Tensors", "Numerics"]),
-    tests("Kernels", ["Tensors", "Numerics", "OneDNN"]),
+    tests("Kernels", ["Tensors", "Numerics", "OneDNN", "VectorKernels"]),
     tests("Expressions", ["Execution", "Graphs", "Tensors"]),
     tests("Models", ["Execution", "Graphs", "Tensors", "Configuration"]),
     tests("Execution", ["Graphs", "Kernels", "Tensors", "Numerics"]),

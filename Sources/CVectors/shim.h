@@ -38,3 +38,33 @@ static inline unsigned long cvectors_flush_bits(void) {
   return 0;
 #endif
 }
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+/// The x86-64 level of the CPU that its operating system lets programs use: 4, 3 or 1; 0 elsewhere.
+static inline int cvectors_level(void) {
+#if defined(__x86_64__)
+  unsigned a, b, c, d;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return 1;
+  // FMA, MOVBE, XSAVE in use, AVX, F16C.
+  const unsigned needed1 = 1u << 12 | 1u << 22 | 1u << 27 | 1u << 28 | 1u << 29;
+  if ((c & needed1) != needed1) return 1;
+  unsigned low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  if ((low & 0x6) != 0x6) return 1;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 1;
+  // BMI1, AVX2, BMI2.
+  const unsigned needed3 = 1u << 3 | 1u << 5 | 1u << 8;
+  if ((b & needed3) != needed3) return 1;
+  const unsigned all = b;
+  // LZCNT.
+  if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(c & 1u << 5)) return 1;
+  // AVX-512 F, DQ, CD, BW, VL.
+  const unsigned needed4 = 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31;
+  return (low & 0xE6) == 0xE6 && (all & needed4) == needed4 ? 4 : 3;
+#else
+  return 0;
+#endif
+}

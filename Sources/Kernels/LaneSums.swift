@@ -1,6 +1,8 @@
 // Sums in a fixed order: what every kernel that adds many elements stands on.
 
-import Numerics
+#if !OWN_NUMERICS
+  import Numerics
+#endif
 
 /// Sixteen terms of a sum at a time.
 protocol LaneTerms {

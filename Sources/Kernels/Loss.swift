@@ -1,6 +1,7 @@
 // Losses of class scores, their gradient, and counting right answers.
 
 import Numerics
+import VectorKernels
 
 /// Kernels over `logits`, `[rows, classes]`, and `labels`, `[rows]`, each within `0..<classes`.
 ///
@@ -14,30 +15,8 @@ public enum Loss {
     logits: UnsafePointer<Float>, labels: UnsafePointer<Int32>, rows: Int, classes: Int,
     into c: UnsafeMutablePointer<Float>
   ) {
-    guard classes > NarrowRows.limit else {
-      NarrowRows.forEach(logits, rows: rows, columns: classes) { block in
-        var chosen = Lanes(repeating: 0)
-        withUnsafeMutableBytes(of: &chosen) { chosen in
-          for i in 0..<block.count {
-            let row = block.first &+ i
-            let label = index(labels[row], classes)
-            chosen.storeBytes(
-              of: logits[row &* classes &+ label], toByteOffset: i &* 4, as: Float.self)
-          }
-        }
-        let loss = Elementary.log(block.sum) - (chosen - block.largest)
-        store(loss, c + block.first, first: block.count)
-      }
-      return
-    }
-    for i in 0..<rows {
-      let row = logits + i &* classes
-      let label = index(labels[i], classes)
-      let largest = Rowwise.maximum(row, classes)
-      let sum = orderedSum(
-        Exponentials(a: row, shift: Lanes(repeating: largest)), count: classes)
-      c[i] = Elementary.log(sum) - (row[label] - largest)
-    }
+    kernels.softmaxCrossEntropy(
+      logits: logits, labels: labels, rows: rows, classes: classes, into: c)
   }
 
   /// Writes the cotangent of the logits: `cotangent[i] · (softmax(row i) − oneHot(label i))`.
@@ -47,32 +26,8 @@ public enum Loss {
     cotangent: UnsafePointer<Float>, logits: UnsafePointer<Float>, labels: UnsafePointer<Int32>,
     rows: Int, classes: Int, into c: UnsafeMutablePointer<Float>
   ) {
-    guard classes > NarrowRows.limit else {
-      NarrowRows.forEach(logits, rows: rows, columns: classes) { block in
-        for j in 0..<classes {
-          let p = block.powers + j &* laneCount
-          store(load(p) / block.sum, p)
-        }
-        for i in 0..<block.count {
-          block.powers[index(labels[block.first &+ i], classes) &* laneCount &+ i] -= 1
-        }
-        let factor = load(cotangent + block.first, first: block.count)
-        for j in 0..<classes {
-          let p = block.powers + j &* laneCount
-          store(load(p) * factor, p)
-        }
-        block.write(c, columns: classes)
-      }
-      return
-    }
-    for i in 0..<rows {
-      let label = index(labels[i], classes)
-      let out = c + i &* classes
-      Rowwise.softmaxRow(logits + i &* classes, classes, into: out)
-      out[label] -= 1
-      let factor = Lanes(repeating: cotangent[i])
-      forEachLanes(out, into: out, count: classes) { $0 * factor }
-    }
+    kernels.softmaxCrossEntropyGradient(
+      cotangent: cotangent, logits: logits, labels: labels, rows: rows, classes: classes, into: c)
   }
 
   /// Writes 1 at each row's label and 0 elsewhere.

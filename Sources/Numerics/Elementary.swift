@@ -8,7 +8,7 @@
 /// and results included. Errors are stated in units in the last place (ulp) of the result.
 public enum Elementary {
   /// The exponential `eˣ`, within 1 ulp.
-  @inlinable @inline(__always)
+  @_transparent
   public static func exp<Lanes: FloatLanes>(_ x: Lanes) -> Lanes {
     let (excess, exponent) = reducedExponential(x)
     return scaled(excess + Lanes(lanes: 1), by: exponent)
@@ -18,7 +18,7 @@ public enum Elementary {
   ///
   /// `x = 2ᵉ·m` with `√½ ≤ m < √2`, and a polynomial in `m − 1`.
   /// Source: Cephes `logf` (coefficients), https://www.netlib.org/cephes/.
-  @inlinable @inline(__always)
+  @_transparent
   public static func log<Lanes: FloatLanes>(_ x: Lanes) -> Lanes {
     // Denormal numbers are taken times 2²³: all bits of this are set for them, none for others.
     let isDenormal = x.bits.adding(-0x0080_0000).shiftedRight(31)
@@ -57,7 +57,7 @@ public enum Elementary {
   ///
   /// `1 − 2z / (1 + z)` with `z = e^(−2|x|)` from 0.55 on, below it an odd polynomial of degree 11.
   /// Source: Cephes `tanhf` (coefficients), https://www.netlib.org/cephes/.
-  @inlinable @inline(__always)
+  @_transparent
   public static func tanh<Lanes: FloatLanes>(_ x: Lanes) -> Lanes {
     let one = Lanes(lanes: 1)
     let minusTwo = Lanes(lanes: -2)
@@ -75,11 +75,37 @@ public enum Elementary {
     return Lanes(bits: result.bits.masked(0x7FFF_FFFF).combined(x.bits.masked(.min)))
   }
 
+  /// The error function, within 1.5 ulp.
+  ///
+  /// `1 − e^(−p(|x|))` from 0.93 on, below it an odd polynomial of degree 11.
+  /// Source: N. Juffa, https://forums.developer.nvidia.com/t/53413 (coefficients).
+  @_transparent
+  public static func erf<Lanes: FloatLanes>(_ x: Lanes) -> Lanes {
+    let t = Lanes(bits: x.bits.masked(.max))
+    let s = x * x
+    var p = Lanes(lanes: -1.72853470e-5) * t + Lanes(lanes: 3.83197126e-4)
+    p = p * s + (Lanes(lanes: -3.88396438e-3) * t + Lanes(lanes: 2.42546219e-2))
+    p = p * t + Lanes(lanes: -1.06777877e-1)
+    p = p * t + Lanes(lanes: -6.34846687e-1)
+    p = p * t + Lanes(lanes: -1.28717512e-1)
+    let far = Lanes(lanes: 1) - exp(p * t - t)
+    var q = Lanes(lanes: -5.96761703e-4)
+    q = q * s + Lanes(lanes: 4.99119423e-3)
+    q = q * s + Lanes(lanes: -2.67681349e-2)
+    q = q * s + Lanes(lanes: 1.12819925e-1)
+    q = q * s + Lanes(lanes: -3.76125336e-1)
+    q = q * s + Lanes(lanes: 1.28379166e-1)
+    let near = q * x + x
+    let limit = Lanes(lanes: 0.927734375)
+    let magnitude = Lanes.choose(far, where: limit, isBelow: t, else: near)
+    return Lanes(bits: magnitude.bits.masked(.max).combined(x.bits.masked(.min)))
+  }
+
   /// The logistic function `1 / (1 + e⁻ˣ)`, within 2 ulp.
   ///
   /// From `z = e^(−|x|)`, so that it neither overflows nor loses small results: `z / (1 + z)` below
   /// zero, `1 / (1 + z)` from zero on, less what `1 + z` lost in rounding.
-  @inlinable @inline(__always)
+  @_transparent
   public static func sigmoid<Lanes: FloatLanes>(_ x: Lanes) -> Lanes {
     let one = Lanes(lanes: 1)
     let z = exp(Lanes(bits: x.bits.masked(0x7FFF_FFFF)) * Lanes(lanes: -1))
@@ -97,7 +123,7 @@ public enum Elementary {
   /// `x = n·log 2 + r` with `|r| ≤ log 2 / 2`; excess is `eʳ − 1`, a polynomial of degree 7 in `r`
   /// whose first term is `r` itself, so that it keeps its precision near zero.
   /// Source: Cephes `expf` (coefficients), https://www.netlib.org/cephes/.
-  @inlinable @inline(__always)
+  @usableFromInline @_transparent
   static func reducedExponential<Lanes: FloatLanes>(
     _ x: Lanes
   ) -> (excess: Lanes, exponent: Lanes.Bits) {
@@ -123,7 +149,7 @@ public enum Elementary {
   }
 
   /// The product `x · 2ⁿ` for `−252 ≤ n ≤ 254`, rounded once where `x` is near 1.
-  @inlinable @inline(__always)
+  @usableFromInline @_transparent
   static func scaled<Lanes: FloatLanes>(_ x: Lanes, by exponent: Lanes.Bits) -> Lanes {
     let half = exponent.shiftedRight(1)
     let rest = exponent.subtracting(half)
@@ -132,7 +158,7 @@ public enum Elementary {
   }
 
   /// Whole numbers below 2²² as floats, without the conversion that few CPUs have for vectors.
-  @inlinable @inline(__always)
+  @usableFromInline @_transparent
   static func number<Lanes: FloatLanes>(_ bits: Lanes.Bits, as: Lanes.Type) -> Lanes {
     Lanes(bits: bits.adding(0x4B40_0000)) - Lanes(lanes: 0x1.8p23)
   }

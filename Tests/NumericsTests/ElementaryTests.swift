@@ -10,6 +10,7 @@ struct ElementaryTests {
       Case("exp", 1, { Elementary.exp($0) }, { Foundation.exp($0) }),
       Case("log", 1, { Elementary.log($0) }, { Foundation.log($0) }),
       Case("tanh", 1.6, { Elementary.tanh($0) }, { Foundation.tanh($0) }),
+      Case("erf", 1.5, { Elementary.erf($0) }, { Foundation.erf($0) }),
       Case("sigmoid", 2, { Elementary.sigmoid($0) }, { 1 / (1 + Foundation.exp(-$0)) }),
     ])
   func bounds(of function: Case) {
@@ -30,10 +31,12 @@ struct ElementaryTests {
       for i in 0..<16 { x[i] = Float(bitPattern: start + UInt32(i) * 0x1_0001) }
       let (exp, log) = (Elementary.exp(x), Elementary.log(x))
       let (tanh, sigmoid) = (Elementary.tanh(x), Elementary.sigmoid(x))
+      let erf = Elementary.erf(x)
       for i in 0..<16 where !x[i].isNaN {
         #expect(isSame(exp[i], Elementary.exp(x[i])))
         #expect(isSame(log[i], Elementary.log(x[i])))
         #expect(isSame(tanh[i], Elementary.tanh(x[i])))
+        #expect(isSame(erf[i], Elementary.erf(x[i])))
         #expect(isSame(sigmoid[i], Elementary.sigmoid(x[i])))
       }
     }
@@ -51,10 +54,13 @@ struct ElementaryTests {
     #expect(Elementary.log(-tiny).isNaN && Elementary.log(-infinity).isNaN)
     #expect(Elementary.tanh(infinity) == 1 && Elementary.tanh(-infinity) == -1)
     #expect(Elementary.tanh(tiny) == tiny && Elementary.tanh(Float(-0.0)).sign == .minus)
+    #expect(Elementary.erf(infinity) == 1 && Elementary.erf(-infinity) == -1)
+    #expect(Elementary.erf(tiny) == tiny && Elementary.erf(Float(-0.0)).sign == .minus)
     #expect(Elementary.sigmoid(infinity) == 1 && Elementary.sigmoid(-infinity) == 0)
     #expect(Elementary.sigmoid(Float(-100)) > 0 && Elementary.sigmoid(Float(0)) == 0.5)
     let nan = Float.nan
     #expect(Elementary.exp(nan).isNaN && Elementary.log(nan).isNaN)
+    #expect(Elementary.erf(nan).isNaN)
     #expect(Elementary.tanh(nan).isNaN && Elementary.sigmoid(nan).isNaN)
   }
 

@@ -1,7 +1,5 @@
 // Softmax of rows of sixteen columns or fewer, sixteen rows side by side.
 
-import Numerics
-
 /// The exponentials of up to sixteen narrow rows, column by column, one row per lane.
 ///
 /// One row at a time such a row costs a whole vector for every function and several trips between

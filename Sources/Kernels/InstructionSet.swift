@@ -1,0 +1,52 @@
+// Which form of the vector kernels this CPU runs.
+
+import CVectors
+import KernelsBaseline
+package import VectorKernels
+
+#if arch(x86_64)
+  import KernelsAVX2
+  import KernelsAVX512
+#endif
+
+/// An instruction set that the vector kernels are built for.
+package enum InstructionSet: CaseIterable, Sendable {
+  /// What every CPU of the architecture has: SSE2 or NEON.
+  case baseline
+  #if arch(x86_64)
+    /// AVX2 and what came with it.
+    case avx2
+    /// AVX-512 with byte, doubleword and quadword instructions and short vectors.
+    case avx512
+  #endif
+
+  /// Whether this CPU and its operating system have it.
+  package var isSupported: Bool {
+    switch self {
+    case .baseline: true
+    #if arch(x86_64)
+      case .avx2: cvectors_level() >= 3
+      case .avx512: cvectors_level() >= 4
+    #endif
+    }
+  }
+
+  /// Its kernels; called only where it is supported.
+  package var kernels: any VectorKernels.Type {
+    switch self {
+    case .baseline: KernelsBaseline.Implementation.self
+    #if arch(x86_64)
+      case .avx2: KernelsAVX2.Implementation.self
+      case .avx512: KernelsAVX512.Implementation.self
+    #endif
+    }
+  }
+
+  /// The largest that is supported.
+  package static var best: InstructionSet {
+    allCases.last { $0.isSupported } ?? .baseline
+  }
+}
+
+/// The kernels for this CPU.
+let kernels = InstructionSet.best.kernels

@@ -1,0 +1,1 @@
+../Numerics/FloatLanes.swift
