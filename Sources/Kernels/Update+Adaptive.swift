@@ -62,22 +62,25 @@ extension Update {
     first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>, count: Int,
     direction: LAMBDirection, l1: Double, gradientScale: Double
   ) -> (direction: Double, parameters: Double) {
-    var (ofDirection, ofParameters) = (SquareSum(), SquareSum())
-    @inline(__always) func run(_ penalties: some Penalties) {
-      @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
+    @inline(__always) func sums(_ penalties: some Penalties) -> (SquareSum, SquareSum) {
+      @inline(__always) func update<Some: Access>(
+        _ i: Int, _ access: Some, _ sums: inout (ofDirection: SquareSum, ofParameters: SquareSum)
+      ) {
         let p = access.read(parameters + i)
         let g = penalties.gradient(access.read(gradient + i), p)
         let (m, v) = direction.moments.advanced(
           access.read(first + i), access.read(second + i), by: g)
         access.write(m, first + i)
         access.write(v, second + i)
-        ofDirection.add(direction.lanes(m, v, p))
-        ofParameters.add(p)
+        sums.ofDirection.add(direction.lanes(m, v, p))
+        sums.ofParameters.add(p)
       }
-      forEachIndex(count, update, update)
+      var sums = (ofDirection: SquareSum(), ofParameters: SquareSum())
+      forEachIndex(count, &sums, update, update)
+      return sums
     }
     let decay = Decay(scale: gradientScale, decay: 0)
-    if l1 == 0 { run(decay) } else { run(DecayAndSign(decay, l1: l1)) }
+    let (ofDirection, ofParameters) = l1 == 0 ? sums(decay) : sums(DecayAndSign(decay, l1: l1))
     return (ofDirection.value, ofParameters.value)
   }
 

@@ -79,3 +79,17 @@ func forEachIndex(
   }
   if i < count { rest(i, FirstLanes(count: count &- i)) }
 }
+
+/// Does the same with a state that each call changes; captured, it would be allocated.
+@inline(__always)
+func forEachIndex<State>(
+  _ count: Int, _ state: inout State, _ all: (Int, AllLanes, inout State) -> Void,
+  _ rest: (Int, FirstLanes, inout State) -> Void
+) {
+  var i = 0
+  while i &+ laneCount <= count {
+    all(i, AllLanes(), &state)
+    i &+= laneCount
+  }
+  if i < count { rest(i, FirstLanes(count: count &- i), &state) }
+}
