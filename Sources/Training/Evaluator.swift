@@ -114,9 +114,9 @@ public final class Evaluator {
         let own = first + share.lowerBound..<first + share.upperBound
         return try onWorkers(own) { worker, blocks in
           try blocks.flatMap { block in
-            let (rows, _) = try compute(block: block, of: source, by: worker)
+            let (plan, _) = try compute(block: block, of: source, by: worker)
             return UnsafeBufferPointer(
-              start: worker.outputs(rows), count: rows * network.outputCount)
+              start: plan.outputs, count: plan.plan.batch * network.outputCount)
           }
         }.flatMap { $0 }
       }
@@ -147,14 +147,14 @@ public final class Evaluator {
     return try parts.compactMap { try $0?.get() }
   }
 
-  /// Computes a block; returns its number of rows, and the sums over them.
+  /// Computes a block; returns the plan that knows its outputs, and the sums over its rows.
   private func compute(
     block: Int, of source: any RowSource, by worker: MicrobatchWorker
-  ) throws -> (rows: Int, sums: MicrobatchSums) {
+  ) throws -> (plan: MicrobatchPlan, sums: MicrobatchSums) {
     let rows = rows(ofBlock: block, rowCount: source.rowCount)
     let sums = try worker.compute(
       rows.count, of: source, row: { rows.lowerBound + $0 }, gradient: noGradient)
-    return (rows.count, sums)
+    return (worker.plan(for: rows.count), sums)
   }
 
   /// Sums over all rows, computed by all ranks and known to all of them.
@@ -166,8 +166,8 @@ public final class Evaluator {
     let numbers = try rowSums.withUnsafeMutableBufferPointer {
       (rowSums) throws(CommunicationError) in
       try blocks.total(on: communicator, pool) { worker, block, numbers in
-        let (rows, sums) = try compute(block: block, of: source, by: workers[worker])
-        rowSums[worker].add(rows, of: workers[worker], sums, to: numbers)
+        let (plan, sums) = try compute(block: block, of: source, by: workers[worker])
+        rowSums[worker].add(of: plan, sums, to: numbers)
       }
     }
     guard rowSums[0].pairCounts != nil else { return (numbers, [:]) }

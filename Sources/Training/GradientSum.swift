@@ -196,6 +196,9 @@ final class GradientSum {
   /// The number of buckets; they are begun and finished in order.
   var bucketCount: Int { buckets.count }
 
+  /// Whether there are other groups to exchange sums with.
+  var isExchanged: Bool { buckets.contains { $0.exchange != nil } }
+
   /// The elements of a bucket that this rank owns.
   func owned(_ bucket: Int) -> Range<Int> { buckets[bucket].owned }
 

@@ -39,6 +39,8 @@ public final class Replica {
   let elements: ElementDivision
   /// Whether each rank updates only what it owns.
   let isSharded: Bool
+  /// Whether there is no other rank.
+  var isAlone: Bool { communicator.size == 1 }
   private let communicator: any Communicator
   private let memory: SharedMemory?
   /// For each bucket, what owners send to the other groups; none with one group.

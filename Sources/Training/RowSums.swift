@@ -1,3 +1,4 @@
+import Execution
 import Kernels
 public import Models
 
@@ -38,21 +39,21 @@ struct RowSums {
   /// Adds the rows that a worker has just computed.
   ///
   /// - Parameters:
-  ///   - rows: Their number.
-  ///   - worker: Knows their outputs and targets.
-  ///   - sums: What the worker summed itself.
+  ///   - plan: Knows their outputs and targets.
+  ///   - sums: What was summed when they were computed.
   ///   - numbers: What is added to.
   mutating func add(
-    _ rows: Int, of worker: MicrobatchWorker, _ sums: MicrobatchSums,
+    of plan: MicrobatchPlan, _ sums: MicrobatchSums,
     to numbers: UnsafeMutableBufferPointer<Double>
   ) {
     numbers[Place.loss.rawValue] += sums.loss
     numbers[Place.weight.rawValue] += sums.weight
     numbers[Place.correct.rawValue] += Double(sums.correct)
-    if let labels = worker.labels(rows) {
-      addLabels(labels, worker.outputs(rows), rows, to: numbers)
-    } else if let responses = worker.responses(rows) {
-      addErrors(responses, worker.outputs(rows), rows, to: numbers)
+    let rows = plan.plan.batch
+    switch plan.targets {
+    case .labels(let labels)?: addLabels(labels, plan.outputs, rows, to: numbers)
+    case .responses(let responses)?: addErrors(responses, plan.outputs, rows, to: numbers)
+    case nil: break
     }
   }
 

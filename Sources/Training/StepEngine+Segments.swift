@@ -16,7 +16,7 @@ extension StepEngine {
   ///   - row: The index in the source of each row of the step.
   /// - Throws: `CommunicationError`.
   func compute(
-    _ program: Program, by totals: TotalExchange, of source: some RowSource, row: (Int) -> Int
+    _ program: StepProgram, by totals: TotalExchange, of source: some RowSource, row: (Int) -> Int
   ) throws(CommunicationError) {
     var sums: UnsafePointer<Float>?
     let last = totals.counts.count
@@ -42,24 +42,24 @@ extension StepEngine {
 
   /// Computes one segment of a worker's microbatches.
   private func run(
-    _ segment: Int, of program: Program, worker index: Int, by totals: TotalExchange,
+    _ segment: Int, of program: StepProgram, worker index: Int, by totals: TotalExchange,
     _ sums: UnsafePointer<Float>?, of source: some RowSource, row: (Int) -> Int
   ) throws {
     let worker = workers[index]
-    for case .compute(let leaf, let slot) in program.workers[index].instructions {
+    for case .compute(let leaf, let slot) in program.parts[index].instructions {
       guard worker.failure == nil else { return }
       let (rows, hand) = (program.cut[leaf], worker.hand(for: leaf))
       if segment == 0 {
         try hand.begin(rows.count, of: source) { row(rows.lowerBound + $0) }
       }
       let plan = hand.plan(for: rows.count)
-      if let sums { plan.setTotals(after: segment - 1, from: sums) }
+      if let sums { plan.plan.setTotals(after: segment - 1, from: sums) }
       hand.run(
         segment: segment, rows.count, draws: draws(for: rows), gradient: worker.slots[slot])
       if segment < totals.counts.count {
-        plan.copyTotals(after: segment, into: totals.vector(of: leaf, after: segment))
+        plan.plan.copyTotals(after: segment, into: totals.vector(of: leaf, after: segment))
       } else {
-        self.sums(of: leaf).pointee = hand.sums(plan)
+        ownSums[leaf - leaves.lowerBound] = plan.sums()
       }
     }
   }

@@ -41,18 +41,22 @@ final class StepUpdater {
     let optimizer = replica.optimizer
     var step = optimizer.begin(step)
     var norm: Double?
+    // One worker alone has added everything itself.
+    let isShared = pool.count > 1 || !replica.isAlone
     for pass in optimizer.passes {
       let isFirst = pass == optimizer.passes[0]
       for bucket in 0..<sum.bucketCount {
-        if isFirst { try sum.finish(bucket) }
-        stopwatch.lap(.reduction)
+        if isFirst, sum.isExchanged {
+          try sum.finish(bucket)
+          stopwatch.lap(.reduction)
+        }
         forEachOwned(sum, bucket, isAdded: !isFirst) { index, range, gradient in
-          if index == 0 { stopwatch.lap(.reduction) }
+          if index == 0, isShared { stopwatch.lap(.reduction) }
           if isFirst { optimizer.clipValues(of: gradient, step, range) }
           replica.run(pass, step, gradient: gradient, elements: range)
           if index == 0 { stopwatch.lap(.optimizer) }
         }
-        stopwatch.lap(.waiting)
+        if isShared { stopwatch.lap(.waiting) }
         if pass == .change { try replica.startSharing(bucket, of: replica.parameters) }
       }
       guard pass != .change else { continue }
@@ -61,12 +65,12 @@ final class StepUpdater {
       norm = optimizer.conclude(pass, &step) ?? norm
       if let norm, !norm.isFinite { return norm }
     }
-    stopwatch.lap(.reduction)
+    replica.step = step.number
+    guard !replica.isAlone else { return norm }
     try replica.finishSharing()
     stopwatch.lap(.reduction)
     replica.group.barrier()
     stopwatch.lap(.waiting)
-    replica.step = step.number
     return norm
   }
 

@@ -54,7 +54,8 @@ public struct Timing: Sendable {
 /// Counts the time of one thread by phases; nothing of it is counted twice or left out.
 final class Stopwatch {
   private let totals: UnsafeMutablePointer<Int64>
-  private var last: Int64
+  /// When the last stretch of time ended.
+  private(set) var last: Int64
   /// Where each stretch of time is noted too; nil where nobody looks.
   var timeline: Timeline?
 

@@ -19,7 +19,7 @@ struct Case {
   let name: String
   let layers: [Layer]
   let loss: LossKind
-  let inputs: Int
+  let sample: Shape
   let outputs: Int
   let batch: Int
   let microbatches: Int
@@ -27,44 +27,57 @@ struct Case {
   var targets: Network.Targets { loss.takesLabels ? .labels : .responses(outputs) }
 
   func network() throws -> Network {
-    try Network(layers: layers, loss: loss, sampleShape: [inputs], targets: targets)
+    try Network(layers: layers, loss: loss, sampleShape: sample, targets: targets)
   }
+}
+
+func window(_ kernel: Int, stride: Int = 1, padding: Int = 0) -> Layer.SlidingWindow {
+  Layer.SlidingWindow(axisCount: 2, kernel: [kernel], stride: [stride], padding: [padding])
 }
 
 let cases = [
   Case(
-    name: "linear regression", layers: [.affine(3)], loss: .squaredNorm, inputs: 20, outputs: 3,
+    name: "linear regression", layers: [.affine(3)], loss: .squaredNorm, sample: [20], outputs: 3,
     batch: 32, microbatches: 4),
   Case(
-    name: "logistic regression", layers: [.affine(10)], loss: .softmaxCrossEntropy, inputs: 64,
+    name: "logistic regression", layers: [.affine(10)], loss: .softmaxCrossEntropy, sample: [64],
     outputs: 10, batch: 50, microbatches: 8),
   Case(
     name: "learned features, wide rows",
     layers: [.affine(33), .activation(.tanh), .affine(40)], loss: .softmaxCrossEntropy,
-    inputs: 64, outputs: 40, batch: 64, microbatches: 8),
+    sample: [64], outputs: 40, batch: 64, microbatches: 8),
   Case(
     name: "multilayer perceptron",
     layers: [.affine(512), .activation(.relu), .affine(256), .activation(.relu), .affine(10)],
-    loss: .softmaxCrossEntropy, inputs: 784, outputs: 10, batch: 128, microbatches: 1),
+    loss: .softmaxCrossEntropy, sample: [784], outputs: 10, batch: 128, microbatches: 1),
   Case(
     name: "every activation",
     layers: [
       .affine(17), .activation(.sigmoid), .affine(16), .activation(.softmax), .affine(15),
       .activation(.square), .affine(31), .activation(.exp), .affine(8), .activation(.logSoftmax),
       .affine(5, bias: false), .activation(.tanh), .affine(2),
-    ], loss: .meanSquaredError, inputs: 9, outputs: 2, batch: 33, microbatches: 7),
+    ], loss: .meanSquaredError, sample: [9], outputs: 2, batch: 33, microbatches: 7),
   Case(
     name: "dropout and running averages",
     layers: [
       .affine(33), Layer(.batchNormalization(Layer.BatchNormalization())), .activation(.relu),
       Layer(.dropout(rate: 0.5)), .affine(4),
-    ], loss: .softmaxCrossEntropy, inputs: 20, outputs: 4, batch: 40, microbatches: 6),
+    ], loss: .softmaxCrossEntropy, sample: [20], outputs: 4, batch: 40, microbatches: 6),
   Case(
     name: "sums over microbatches",
     layers: [
       .affine(33), Layer(.batchNormalization(Layer.BatchNormalization(statistics: .batch))),
       .activation(.relu), .affine(4),
-    ], loss: .softmaxCrossEntropy, inputs: 20, outputs: 4, batch: 40, microbatches: 6),
+    ], loss: .softmaxCrossEntropy, sample: [20], outputs: 4, batch: 40, microbatches: 6),
+  Case(
+    name: "images",
+    layers: [
+      Layer(.convolution(Layer.Convolution(channels: 16, window: window(3, padding: 1)))),
+      Layer(.batchNormalization(Layer.BatchNormalization())), .activation(.relu),
+      Layer(.pooling(Layer.Pooling(isAverage: false, window: window(2, stride: 2)))),
+      Layer(.convolution(Layer.Convolution(channels: 8, window: window(3)))), Layer(.curve(.gelu)),
+      Layer(.globalAveragePool), .affine(4),
+    ], loss: .softmaxCrossEntropy, sample: [3, 12, 12], outputs: 4, batch: 20, microbatches: 3),
 ]
 
 /// Counts what `body` allocates per call after three calls, and says who does.
