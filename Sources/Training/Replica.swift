@@ -157,6 +157,8 @@ public final class Replica {
 
   /// Does one pass of the optimiser over some elements; after the last one the average follows.
   ///
+  /// States are averaged with the parameters: running averages are of what the parameters beside them made.
+  ///
   /// - Parameters:
   ///   - pass: The pass.
   ///   - step: The numbers of the step.
@@ -168,10 +170,9 @@ public final class Replica {
   ) {
     optimizer.run(pass, step, parameters, gradient: gradient, elements: elements)
     guard pass == .change, let average, let settings = optimizer.settings.average else { return }
-    optimizer.ranges.forEach(in: elements) { action, range in
+    optimizer.ranges.forEach(in: elements) { _, range in
       let start = range.lowerBound
-      // States are averages already, of what the parameters beside them are evaluated with.
-      if step.number <= settings.start || action.isFollowing {
+      if step.number <= settings.start {
         Elementwise.copy(
           parameters.pointer + start, into: average.pointer + start, count: range.count)
       } else {

@@ -119,8 +119,7 @@ final class OpenedRun {
       try checkpoint.read("optimizer/\(name)", replica.parameterLayout, into: slot.elements)
     }
     if let average = replica.average {
-      try checkpoint.read("average", replica.parameterLayout, into: average.elements)
-      try checkpoint.read("state", replica.stateLayout, into: average.elements)
+      try checkpoint.read("average", replica.layout, into: average.elements)
     }
     step = record.step
     checkpointPath = checkpoint.path

@@ -108,7 +108,7 @@ final class RunRecorder {
       content.add("optimizer/\(name)", replica.parameterLayout, from: vector)
     }
     if let average = replica.average {
-      content.add("average", replica.parameterLayout, from: average)
+      content.add("average", replica.layout, from: average)
     }
     let entry = try checkpoints.write(content)
     lastCheckpointPath = entry.path

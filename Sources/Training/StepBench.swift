@@ -47,6 +47,7 @@ public struct StepBench: Sendable {
   ///   - tracePath: Where root writes what all workers of all ranks did in some steps
   ///     (``writeTrace(of:to:communicator:)``); nil for nowhere.
   ///   - rounds: The number of times that steps and floor are measured.
+  ///   - stepsPerRound: The number of steps each time; nil for what takes 0.2 s.
   ///   - communicator: The ranks.
   /// - Returns: The times.
   /// - Throws: `PlanError`, `OneDNNError` as agreed failures; `CommunicationError`.
@@ -54,7 +55,7 @@ public struct StepBench: Sendable {
     _ network: Network, targets: Network.Targets, configuration: RunConfiguration,
     comparesFreeOrder: Bool = false, measuresFloor: Bool = true, isProfiled: Bool = false,
     tracePath: String? = nil,
-    rounds: Int = 15, communicator: any Communicator
+    rounds: Int = 15, stepsPerRound: Int? = nil, communicator: any Communicator
   ) throws -> StepBench {
     try communicator.together {
       try configuration.precision.requireSupport()
@@ -87,7 +88,7 @@ public struct StepBench: Sendable {
       communicator.isRoot && measuresFloor
         ? try StepFloor(network, batchSize: batchSize, seed: configuration.seed) : nil
     }
-    let stepsPerRound = max(3, min(200, Int(0.2 / once.seconds)))
+    let stepsPerRound = stepsPerRound ?? max(3, min(200, Int(0.2 / once.seconds)))
     // All ranks take as many steps as the slowest can.
     // Steps of whole seconds are not measured for minutes.
     let roundCount = max(
@@ -177,7 +178,8 @@ package final class BenchSteps {
 
   /// Takes one step.
   ///
-  /// Collective.
+  /// Collective. Never inlined: `Tests/Campaigns/instructions.sh` counts instructions by its name.
+  @inline(never)
   package func step() throws {
     _ = try engine.update(rowCount: batchSize, try compute())
   }

@@ -46,11 +46,15 @@ public struct TrainedModel {
     network = try configuration.network(sampleShape: Shape(extents), targets: targets)
     // What the file holds is known to fit before memory is taken for it.
     isAverage = !isRaw && checkpoint.contains("average")
-    let group = isAverage ? "average" : "parameters"
-    try checkpoint.requireMatch(group, network.parameterLayout)
-    try checkpoint.requireMatch("state", network.stateLayout)
+    let parts =
+      isAverage
+      ? [("average", network.layout)]
+      : [("parameters", network.parameterLayout), ("state", network.stateLayout)]
+    for (group, layout) in parts { try checkpoint.requireMatch(group, layout) }
     parameters = FloatBuffer(count: network.layout.count)
-    try checkpoint.read(network, from: group, into: parameters)
+    for (group, layout) in parts {
+      try checkpoint.read(group, layout, into: parameters.elements)
+    }
     step = record.step
   }
 
@@ -90,22 +94,6 @@ public struct TrainedModel {
       if found == .labels { try dataset.validateLabels(classCount: network.outputCount) }
     }
     return DatasetRows(dataset)
-  }
-}
-
-extension Checkpoint {
-  /// Reads the parameters and states of a network into a flat vector of its layout.
-  ///
-  /// - Parameters:
-  ///   - network: The network.
-  ///   - group: The group of the parameters, `parameters` or `average`.
-  ///   - vector: A flat vector of the network's layout.
-  /// - Throws: `CheckpointError`.
-  func read(
-    _ network: Network, from group: String = "parameters", into vector: FloatBuffer
-  ) throws(CheckpointError) {
-    try read(group, network.parameterLayout, into: vector.elements)
-    try read("state", network.stateLayout, into: vector.elements)
   }
 }
 

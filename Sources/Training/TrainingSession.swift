@@ -197,7 +197,9 @@ public final class TrainingSession {
           // All ranks read it, so that all find the same fault.
           let parameters =
             replica.isWriter ? replica.parameters : FloatBuffer(count: network.layout.count)
-          try Checkpoint(path).read(network, into: parameters)
+          let checkpoint = try Checkpoint(path)
+          try checkpoint.read("parameters", network.parameterLayout, into: parameters.elements)
+          try checkpoint.read("state", network.stateLayout, into: parameters.elements)
         }
         try communicator.requireSame(replica.digest(), named: "content of \(path)")
       } catch {

@@ -15,9 +15,6 @@ public struct UpdateRanges: Equatable, Sendable {
     case follow(momentum: Double)
     /// They never change.
     case keep
-
-    /// Whether they are running averages.
-    var isFollowing: Bool { if case .follow = self { true } else { false } }
   }
 
   /// The index of the first element of each range, ascending from 0.

@@ -89,6 +89,7 @@ struct BenchStepCommand: ParsableCommand {
 
   @Flag(name: .customLong("no-floor"), help: "Does not measure the floor.") var omitsFloor = false
   @Option(help: "The number of times that steps and floor take turns, at most.") var rounds = 15
+  @Option(help: "The number of steps in each round; by default what takes 0.2 s.") var steps: Int?
   @Flag(
     name: .customLong("profile"),
     help:
@@ -104,6 +105,9 @@ struct BenchStepCommand: ParsableCommand {
     guard rounds > 0 else {
       throw ValidationError("--rounds: found \(rounds), expected 1 or more")
     }
+    if let steps, steps < 1 {
+      throw ValidationError("--steps: found \(steps), expected 1 or more")
+    }
     guard (classes == nil) != (responses == nil), (classes ?? responses ?? 0) > 0 else {
       throw ValidationError("expected either --classes or --responses, a positive number")
     }
@@ -115,7 +119,7 @@ struct BenchStepCommand: ParsableCommand {
       let bench = try StepBench.measure(
         network, targets: targets, configuration: configuration,
         comparesFreeOrder: comparesFreeOrder, measuresFloor: !omitsFloor, isProfiled: isProfiled,
-        tracePath: tracePath, rounds: rounds, communicator: communicator)
+        tracePath: tracePath, rounds: rounds, stepsPerRound: steps, communicator: communicator)
       guard communicator.isRoot else { return 0 }
       let name = name ?? URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
       let free: [(key: String, value: JSONValue)] =

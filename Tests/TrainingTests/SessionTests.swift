@@ -248,13 +248,17 @@ struct SessionTests {
     #expect(try folder.digest("small") != folder.digest("plain"))
   }
 
-  @Test("evaluates the average of the parameters, which a checkpoint holds beside them")
-  func average() throws {
+  @Test(
+    "evaluates the average of parameters and running averages, which a checkpoint holds beside them",
+    arguments: ["tanh", "batch_norm"])
+  func average(layer: String) throws {
     let folder = try RunFolder()
     let path = try folder.write(iris)
-    try folder.train(path, ["checkpoint={every: 1, keep: 99}", "epochs=2"], to: "plain")
-    let (session, _) = try folder.train(
-      path, ["checkpoint={every: 1, keep: 99}", "epochs=2", "average={decay: 0.75, start: 3}"])
+    let overrides = [
+      "checkpoint={every: 1, keep: 99}", "epochs=2", "model=[affine: 8, \(layer), affine: 3]",
+    ]
+    try folder.train(path, overrides, to: "plain")
+    let (session, _) = try folder.train(path, overrides + ["average={decay: 0.75, start: 3}"])
     var average: [Float] = []
     for step in 1...8 {
       let name = "checkpoints/step-000000000\(step).h5"
