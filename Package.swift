@@ -88,7 +88,7 @@ let package = Package(
     // Level 3: models, plans, files.
     module("Expressions", ["Graphs", "Tensors", "Numerics", "Configuration"]),
     module("Models", ["Graphs", "Tensors", "Numerics", "Configuration"]),
-    module("Execution", ["Graphs", "Kernels", "Tensors", "Numerics"]),
+    module("Execution", ["Graphs", "Kernels", "VectorKernels", "Tensors", "Numerics"]),
     module("Datasets", ["HDF5", "Tensors", "Numerics", "Digests", "CZlib"]),
     module("Checkpoints", ["HDF5", "Tensors", "Digests", "Files"]),
     module("Runs", ["Configuration", "Files"]),

@@ -99,8 +99,32 @@ func notedPoolings(
   return (poolings, absorbed)
 }
 
+/// Finds the cross-entropies whose gradient can be computed with them: what it is multiplied by is there.
+///
+/// - Returns: The nodes of gradients, by those of the losses.
+func lossesWithGradient(
+  in graph: Graph, needed: [Bool], outputs: Set<Graph.Node>
+) -> [Graph.Node: Graph.Node] {
+  let uses = Uses(in: graph, needed: needed, outputs: outputs)
+  var pairs: [Graph.Node: Graph.Node] = [:]
+  for loss in graph.nodes where needed[loss.index] && graph[loss].operation == .softmaxCrossEntropy
+  {
+    let gradients = uses.of(graph[loss].inputs[0]).filter {
+      graph[$0].operation == .softmaxCrossEntropyGradient
+        && Array(graph[$0].inputs.dropFirst()) == graph[loss].inputs
+    }
+    guard gradients.count == 1, gradients[0].index > loss.index, !outputs.contains(gradients[0])
+    else { continue }
+    let cotangent = graph[gradients[0]].inputs[0]
+    if graph[cotangent].inputs.isEmpty || cotangent.index < loss.index {
+      pairs[loss] = gradients[0]
+    }
+  }
+  return pairs
+}
+
 /// Which nodes use which.
-private struct Uses {
+struct Uses {
   private var users: [Graph.Node: [Graph.Node]] = [:]
   private let outputs: Set<Graph.Node>
 

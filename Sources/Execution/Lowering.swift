@@ -22,6 +22,10 @@ extension PlanBuilder {
       if chain.activation != .none { parts.append(record.operation.label) }
     } else if let noted = notedPooling(of: node), noted.gradient == node, noted.throughRelu {
       parts = ["max pool' + " + record.operation.label]
+    } else if let gradient = gradient(with: node) {
+      parts.append(graph[gradient].operation.label)
+    } else if let pass = pass(endingAt: node) {
+      parts = [label(of: pass.chain)]
     }
     let text = "\(parts.joined(separator: " + ")) → \(record.shape)"
     return (record.name ?? record.layer).map { "\($0): \(text)" } ?? text
@@ -42,7 +46,13 @@ extension PlanBuilder {
     if let noted = notedPooling(of: node) {
       return pooling(noted, for: node, into: target)
     }
+    if let pass = pass(endingAt: node) {
+      return self.pass(pass.chain, into: target, scratch: pass.scratch)
+    }
     let record = graph[node]
+    if let kernel = ElementKernel(record.operation, batch: batch) {
+      return elementwise(kernel, node, into: target)
+    }
     let shape = shape(of: node)
     let count = shape.count
     let builder = self
@@ -53,6 +63,10 @@ extension PlanBuilder {
     switch record.operation {
     case .data, .labels, .parameter, .constant, .fill, .reshape:
       preconditionFailure("node \(node.index) (\(record.operation.label)) needs no call")
+    case .scale, .exp, .log, .square, .sigmoid, .tanh, .relu, .sqrt, .abs, .sign, .erf, .power,
+      .add, .subtract, .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient,
+      .tanhGradient:
+      preconditionFailure("node \(node.index) (\(record.operation.label)) has an element kernel")
     case .dropoutMask(let mask):
       let columns = shape.extents.dropFirst().reduce(1, *)
       let (threshold, scale, stream) = (mask.threshold, Float(mask.scale), mask.stream)
@@ -61,36 +75,6 @@ extension PlanBuilder {
           rows: shape[0], columns: columns, threshold: threshold, scale: scale, stream: stream,
           draws: $0.draws, into: $0[target])
       }
-    case .scale(let factor):
-      let (x, factor) = (input(0), Float(factor.resolved(batch: batch)))
-      return { Elementwise.scale($0[x], by: factor, into: $0[target], count: count) }
-    case .exp: return unary(input(0), target, count, Elementwise.exp)
-    case .log: return unary(input(0), target, count, Elementwise.log)
-    case .square: return unary(input(0), target, count, Elementwise.square)
-    case .sigmoid: return unary(input(0), target, count, Elementwise.sigmoid)
-    case .tanh: return unary(input(0), target, count, Elementwise.tanh)
-    case .relu: return unary(input(0), target, count, Elementwise.relu)
-    case .sqrt: return unary(input(0), target, count, Elementwise.sqrt)
-    case .abs: return unary(input(0), target, count, Elementwise.abs)
-    case .sign: return unary(input(0), target, count, Elementwise.sign)
-    case .erf: return unary(input(0), target, count, Elementwise.erf)
-    case .power(let exponent):
-      let x = input(0)
-      return { Elementwise.power($0[x], exponent, into: $0[target], count: count) }
-    case .add: return binary(node, target, .add)
-    case .subtract: return binary(node, target, .subtract)
-    case .multiply: return binary(node, target, .multiply)
-    case .divide: return binary(node, target, .divide)
-    case .maximum: return binary(node, target, .maximum)
-    case .reluGradient:
-      let (c, y) = (input(0), input(1))
-      return { Elementwise.reluGradient($0[c], output: $0[y], into: $0[target], count: count) }
-    case .sigmoidGradient:
-      let (c, y) = (input(0), input(1))
-      return { Elementwise.sigmoidGradient($0[c], output: $0[y], into: $0[target], count: count) }
-    case .tanhGradient:
-      let (c, y) = (input(0), input(1))
-      return { Elementwise.tanhGradient($0[c], output: $0[y], into: $0[target], count: count) }
     case .matmul:
       return try product(node, bias: nil, activation: .none, into: target)
     case .sum(let axes): return reduction(node, axes: axes, scale: 1, into: target)
@@ -254,6 +238,14 @@ extension PlanBuilder {
     case .softmaxCrossEntropy:
       let (z, classes) = (input(0), width(0))
       let labels = labelBuffer(of: record.inputs[1])
+      if let gradient = gradient(with: node) {
+        let (c, g) = (location(of: graph[gradient].inputs[0]), location(of: gradient))
+        return {
+          Loss.softmaxCrossEntropyGradient(
+            cotangent: $0[c], logits: $0[z], labels: labels.pointer, rows: count,
+            classes: classes, losses: $0[target], into: $0[g])
+        }
+      }
       return {
         Loss.softmaxCrossEntropy(
           logits: $0[z], labels: labels.pointer, rows: count, classes: classes, into: $0[target])
@@ -297,22 +289,6 @@ extension PlanBuilder {
     addCall(Call(label: "\(name)squares to be totalled") { normalizer.sumSquares($0[x]) })
     addTotal(of: normalizer.totals)
     return (normalizer, { _ in normalizer.takeDeviations() })
-  }
-
-  private func unary(
-    _ x: Location, _ target: Location, _ count: Int,
-    _ kernel: @escaping (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void
-  ) -> (Bases) -> Void {
-    { kernel($0[x], $0[target], count) }
-  }
-
-  private func binary(
-    _ node: Graph.Node, _ target: Location, _ operation: Broadcast.Operation
-  ) -> (Bases) -> Void {
-    let inputs = graph[node].inputs
-    let (a, b) = (location(of: inputs[0]), location(of: inputs[1]))
-    let plan = BroadcastPlan(shape(of: inputs[0]), shape(of: inputs[1]))
-    return { plan.run(operation, $0[a], $0[b], into: $0[target]) }
   }
 
   private func reduction(

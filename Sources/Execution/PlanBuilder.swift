@@ -30,6 +30,13 @@ struct PlanBuilder {
 
   private let needed: [Bool]
   private let chains: [Graph.Node: FusedProduct]
+  private let passes: [Graph.Node: ElementwiseChain]
+  /// The gradients that are computed with the losses, by these.
+  private let lossGradients: [Graph.Node: Graph.Node]
+  /// Nodes whose values the call of another node writes too, by that node.
+  private let computedWith: [Graph.Node: Graph.Node]
+  /// Where each pass keeps what lies between its steps.
+  private var scratches: [Graph.Node: Location] = [:]
   private let absorbed: Set<Graph.Node>
   private let poolings: [Graph.Node: NotedPooling]
   /// The choices of each noted pooling, by the node of its maxima.
@@ -54,13 +61,26 @@ struct PlanBuilder {
     let outputs = values + gradients.map(\.node)
     needed = graph.isNeeded(for: outputs)
     guard fuses else {
-      (chains, poolings, absorbed) = ([:], [:], [])
+      (chains, poolings, passes, lossGradients) = ([:], [:], [:], [:])
+      (computedWith, absorbed) = ([:], [])
       return
     }
     let products = fusedProducts(in: graph, needed: needed, outputs: Set(outputs))
     let noted = notedPoolings(in: graph, needed: needed, outputs: Set(outputs))
+    let taken = products.absorbed.union(noted.absorbed)
+      .union(products.chains.keys).union(noted.poolings.keys)
     (chains, poolings) = (products.chains, noted.poolings)
-    absorbed = products.absorbed.union(noted.absorbed)
+    lossGradients = lossesWithGradient(in: graph, needed: needed, outputs: Set(outputs))
+    passes = elementwiseChains(
+      in: graph, batch: batch, needed: needed, outputs: Set(outputs), taken: taken,
+      early: Dictionary(uniqueKeysWithValues: lossGradients.map { ($1, $0) }))
+    absorbed = products.absorbed.union(noted.absorbed).union(
+      passes.values.flatMap { chain in
+        chain.nodes.filter { $0 != chain.last && !chain.kept.contains($0) }
+      })
+    computedWith = Dictionary(
+      uniqueKeysWithValues: lossGradients.map { ($1, $0) }
+        + passes.values.flatMap { chain in chain.kept.map { ($0, chain.last) } })
   }
 
   mutating func build() throws(PlanError) {
@@ -71,7 +91,7 @@ struct PlanBuilder {
     try placeGradients()
     placeValues(steps)
     let read = Set(values.map { roots[$0.index] })
-    for node in steps {
+    for node in steps where computedWith[node] == nil {
       guard let location = locations[node] else {
         preconditionFailure("node \(node.index) was given no place")
       }
@@ -94,7 +114,10 @@ struct PlanBuilder {
 
   /// The operands whose memory a node's call reads.
   func operands(of node: Graph.Node) -> [Graph.Node] {
+    if computedWith[node] != nil { return [] }
     if let noted = poolings[node], noted.gradient == node { return [noted.cotangent] }
+    if let pass = passes[node] { return pass.operands }
+    if let gradient = lossGradients[node] { return graph[gradient].inputs }
     guard let chain = chains[node] else { return graph[node].inputs }
     return graph[chain.product].inputs + (chain.bias.map { [$0] } ?? [])
   }
@@ -137,6 +160,15 @@ struct PlanBuilder {
 
   func chain(endingAt node: Graph.Node) -> FusedProduct? { chains[node] }
 
+  /// The elementwise nodes that are computed with a node, and where to keep what lies between them.
+  func pass(endingAt node: Graph.Node) -> (chain: ElementwiseChain, scratch: Location)? {
+    guard let chain = passes[node], let scratch = scratches[node] else { return nil }
+    return (chain, scratch)
+  }
+
+  /// The gradient that is computed with a loss.
+  func gradient(with loss: Graph.Node) -> Graph.Node? { lossGradients[loss] }
+
   /// The noted pooling whose maxima or whose gradient a node is.
   func notedPooling(of node: Graph.Node) -> NotedPooling? { poolings[node] }
 
@@ -155,6 +187,9 @@ struct PlanBuilder {
     }
     return location
   }
+
+  /// The place of a node's value; nil for one that disappears.
+  func locationIfAny(of node: Graph.Node) -> Location? { locations[roots[node.index]] }
 
   func labelBuffer(of node: Graph.Node) -> LabelBuffer {
     guard let buffer = labelBuffers[graph[roots[node.index]].name ?? ""] else {
@@ -269,9 +304,17 @@ struct PlanBuilder {
       blockOf[node] = blocks.count
       blocks.append(MemoryPlan.Value(count: shape(of: node).count, first: -1, last: steps.count))
     }
+    let stepOf = Dictionary(uniqueKeysWithValues: steps.enumerated().map { ($1, $0) })
+    var scratchOf: [Graph.Node: Int] = [:]
+    for (step, node) in steps.enumerated() {
+      guard let chain = passes[node] else { continue }
+      scratchOf[node] = blocks.count
+      blocks.append(MemoryPlan.Value(count: scratchCount(of: chain), first: step, last: step))
+    }
     for (step, node) in steps.enumerated() where locations[node] == nil {
       let count = shape(of: node).count
       let last = lastUse[node] ?? step
+      let written = computedWith[node].flatMap { stepOf[$0] } ?? step
       if let operand = operandToOverwrite(node, at: step, lastUse: lastUse),
         let block = blockOf[operand]
       {
@@ -279,11 +322,15 @@ struct PlanBuilder {
         blocks[block].last = max(blocks[block].last, last)
       } else {
         blockOf[node] = blocks.count
-        blocks.append(MemoryPlan.Value(count: count, first: step, last: last))
+        blocks.append(
+          MemoryPlan.Value(count: count, first: min(step, written), last: max(last, written)))
       }
     }
     let memory = MemoryPlan(blocks)
     arenaCount = memory.count
+    for (node, block) in scratchOf {
+      scratches[node] = Location(memory: .arena, offset: memory.offsets[block])
+    }
     for (node, block) in blockOf {
       let location = Location(memory: .arena, offset: memory.offsets[block])
       locations[node] = location
@@ -295,11 +342,13 @@ struct PlanBuilder {
   private func operandToOverwrite(
     _ node: Graph.Node, at step: Int, lastUse: [Graph.Node: Int]
   ) -> Graph.Node? {
-    guard chains[node] == nil, poolings[node] == nil, graph[node].operation.isElementwise else {
+    guard chains[node] == nil, poolings[node] == nil, computedWith[node] == nil,
+      graph[node].operation.isElementwise
+    else {
       return nil
     }
     let count = shape(of: node).count
-    return graph[node].inputs.lazy.map { roots[$0.index] }.first { root in
+    return operands(of: node).lazy.map { roots[$0.index] }.first { root in
       isComputed(root) && locations[root] == nil && lastUse[root] == step
         && shape(of: root).count == count
     }
@@ -328,24 +377,5 @@ extension Graph.Operation {
   /// Whether a leaf's value is made by a run, and not there before it.
   var isDrawn: Bool {
     if case .dropoutMask = self { true } else { false }
-  }
-
-  /// Whether element i of the result depends only on elements i of equally large operands.
-  var isElementwise: Bool {
-    switch self {
-    case .scale, .exp, .log, .square, .sigmoid, .tanh, .relu, .sqrt, .abs, .sign, .erf, .power,
-      .add,
-      .subtract, .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient, .tanhGradient:
-      true
-    case .data, .labels, .parameter, .constant, .fill, .dropoutMask, .matmul, .sum, .total, .mean,
-      .squaredNorm, .reshape, .broadcast, .transpose, .gather, .embedding, .embeddingGradient,
-      .softmax, .logSoftmax, .logSumExp,
-      .softmaxCrossEntropy, .softmaxCrossEntropyGradient, .oneHot, .meanSquaredError, .permute,
-      .slice, .pad, .concatenate, .convolution, .convolutionInputGradient,
-      .convolutionWeightGradient, .maxPool, .maxPoolGradient, .maxPoolSelection, .averagePool,
-      .averagePoolGradient, .normalize, .normalizeScaleGradient, .normalizeInputGradient,
-      .moments, .variance:
-      false
-    }
   }
 }

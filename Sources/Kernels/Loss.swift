@@ -21,13 +21,16 @@ public enum Loss {
 
   /// Writes the cotangent of the logits: `cotangent[i] · (softmax(row i) − oneHot(label i))`.
   ///
-  /// `cotangent` is `[rows]`; `c` is `[rows, classes]` and may be `logits`.
+  /// `cotangent` is `[rows]`; `c` is `[rows, classes]` and may be `logits`. Where `losses`, `[rows]`, is given, it
+  /// gets what ``softmaxCrossEntropy(logits:labels:rows:classes:into:)`` writes, for no further exponential.
   public static func softmaxCrossEntropyGradient(
     cotangent: UnsafePointer<Float>, logits: UnsafePointer<Float>, labels: UnsafePointer<Int32>,
-    rows: Int, classes: Int, into c: UnsafeMutablePointer<Float>
+    rows: Int, classes: Int, losses: UnsafeMutablePointer<Float>? = nil,
+    into c: UnsafeMutablePointer<Float>
   ) {
     kernels.softmaxCrossEntropyGradient(
-      cotangent: cotangent, logits: logits, labels: labels, rows: rows, classes: classes, into: c)
+      cotangent: cotangent, logits: logits, labels: labels, rows: rows, classes: classes,
+      losses: losses, into: c)
   }
 
   /// Writes 1 at each row's label and 0 elsewhere.

@@ -49,17 +49,7 @@ extension Implementation {
   ) {
     guard classes > NarrowRows.limit else {
       NarrowRows.forEach(logits, rows: rows, columns: classes) { block in
-        var chosen = Lanes(repeating: 0)
-        withUnsafeMutableBytes(of: &chosen) { chosen in
-          for i in 0..<block.count {
-            let row = block.first &+ i
-            let label = index(labels[row], classes)
-            chosen.storeBytes(
-              of: logits[row &* classes &+ label], toByteOffset: i &* 4, as: Float.self)
-          }
-        }
-        let loss = Elementary.log(block.sum) - (chosen - block.largest)
-        store(loss, c + block.first, first: block.count)
+        store(losses(block, logits, labels, classes), c + block.first, first: block.count)
       }
       return
     }
@@ -75,10 +65,16 @@ extension Implementation {
 
   package static func softmaxCrossEntropyGradient(
     cotangent: UnsafePointer<Float>, logits: UnsafePointer<Float>, labels: UnsafePointer<Int32>,
-    rows: Int, classes: Int, into c: UnsafeMutablePointer<Float>
+    rows: Int, classes: Int, losses: UnsafeMutablePointer<Float>?,
+    into c: UnsafeMutablePointer<Float>
   ) {
     guard classes > NarrowRows.limit else {
       NarrowRows.forEach(logits, rows: rows, columns: classes) { block in
+        if let losses {
+          store(
+            Implementation.losses(block, logits, labels, classes), losses + block.first,
+            first: block.count)
+        }
         for j in 0..<classes {
           let p = block.powers + j &* laneCount
           store(load(p) / block.sum, p)
@@ -97,23 +93,47 @@ extension Implementation {
     }
     for i in 0..<rows {
       let label = index(labels[i], classes)
-      let out = c + i &* classes
-      softmaxRow(logits + i &* classes, classes, into: out)
+      let (row, out) = (logits + i &* classes, c + i &* classes)
+      // Read before the row may be written over.
+      let chosen = row[label]
+      let (largest, sum) = softmaxRow(row, classes, into: out)
+      if let losses { losses[i] = Elementary.log(sum) - (chosen - largest) }
       out[label] -= 1
       let factor = Lanes(repeating: cotangent[i])
       forEachLanes(out, into: out, count: classes) { $0 * factor }
     }
   }
 
-  /// Writes the softmax of one row.
+  /// The cross-entropies of narrow rows, one per lane.
   @inline(__always)
+  private static func losses(
+    _ block: NarrowRows, _ logits: UnsafePointer<Float>, _ labels: UnsafePointer<Int32>,
+    _ classes: Int
+  ) -> Lanes {
+    var chosen = Lanes(repeating: 0)
+    withUnsafeMutableBytes(of: &chosen) { chosen in
+      for i in 0..<block.count {
+        let row = block.first &+ i
+        let label = index(labels[row], classes)
+        chosen.storeBytes(
+          of: logits[row &* classes &+ label], toByteOffset: i &* 4, as: Float.self)
+      }
+    }
+    return Elementary.log(block.sum) - (chosen - block.largest)
+  }
+
+  /// Writes the softmax of one row; returns the largest of it and the sum that it is divided by.
+  @inline(__always) @discardableResult
   private static func softmaxRow(
     _ row: UnsafePointer<Float>, _ columns: Int, into c: UnsafeMutablePointer<Float>
-  ) {
-    let shift = Lanes(repeating: maximum(row, columns))
+  ) -> (largest: Float, sum: Float) {
+    let largest = maximum(row, columns)
+    let shift = Lanes(repeating: largest)
     forEachLanes(row, into: c, count: columns) { Elementary.exp($0 - shift) }
-    let sum = Lanes(repeating: orderedSum(Elements(a: c), count: columns))
-    forEachLanes(c, into: c, count: columns) { $0 / sum }
+    let sum = orderedSum(Elements(a: c), count: columns)
+    let divisor = Lanes(repeating: sum)
+    forEachLanes(c, into: c, count: columns) { $0 / divisor }
+    return (largest, sum)
   }
 
   /// The largest of a row; NaN is passed over.

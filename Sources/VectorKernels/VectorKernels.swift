@@ -49,6 +49,10 @@ package protocol VectorKernels: Sendable {
     _ a: UnsafePointer<Float>, by factor: Float, into c: UnsafeMutablePointer<Float>, count: Int)
   static func power(
     _ a: UnsafePointer<Float>, _ exponent: Double, into c: UnsafeMutablePointer<Float>, count: Int)
+  /// Several of these, block after block.
+  static func run(
+    _ steps: UnsafePointer<ElementStep>, stepCount: Int, _ places: UnsafePointer<ElementPlace>,
+    count: Int, block: Int)
 
   // Row by row.
   static func softmax(
@@ -62,5 +66,6 @@ package protocol VectorKernels: Sendable {
     into c: UnsafeMutablePointer<Float>)
   static func softmaxCrossEntropyGradient(
     cotangent: UnsafePointer<Float>, logits: UnsafePointer<Float>, labels: UnsafePointer<Int32>,
-    rows: Int, classes: Int, into c: UnsafeMutablePointer<Float>)
+    rows: Int, classes: Int, losses: UnsafeMutablePointer<Float>?,
+    into c: UnsafeMutablePointer<Float>)
 }

@@ -71,7 +71,8 @@ struct FusionTests {
           fuses: fuses)
       }
       let (fused, plain) = (try plan(fuses: true), try plan(fuses: false))
-      let fusedCalls = hasRelu ? 3 : 1
+      // The loss comes with its gradient.
+      let fusedCalls = hasRelu ? 4 : 2
       #expect(fused.plan.program.count == plain.plan.program.count - fusedCalls)
       let (found, expected) = (fused.run(inputs), plain.run(inputs))
       let exact = try graph.evaluate([loss] + nodes, with: inputs, batch: batch)
@@ -82,6 +83,49 @@ struct FusionTests {
       }
       let again = fused.runAgain()
       #expect(bits(again.values + again.gradients) == bits(found.values + found.gradients))
+    }
+  }
+
+  @Test(
+    "chains of elementwise operations are one pass with the bits of many, in blocks of whole rows",
+    arguments: [1, 3, 16, 100, 1025, 2049])
+  func chains(columns: Int) throws {
+    var graph = Graph()
+    let shape: SymbolicShape = [.batch, .fixed(columns)]
+    let x = try graph.data("x", shape: shape)
+    let row = try graph.parameter("row", shape: [.fixed(columns)])
+    let number = try graph.parameter("number", shape: [])
+    let half = graph.fill(0.5, shape: [])
+    // Like gelu, then a relu of a difference, then a quotient of what depends on a row.
+    let inner = try graph.add(.erf, [graph.add(.scale(Factor(0.7)), [x])])
+    let curve = try graph.add(
+      .multiply, [graph.add(.multiply, [half, x]), graph.add(.add, [inner, number])])
+    let changed = try graph.add(.relu, [graph.add(.subtract, [curve, row])])
+    let divisor = try graph.add(.exp, [row])
+    let result = try graph.add(.divide, [graph.add(.maximum, [changed, x]), divisor])
+    let loss = try graph.add(.squaredNorm(axes: [1]), [result])
+    let nodes = try graph.gradient(of: loss, withRespectTo: graph.parameters)
+    let names = graph.parameters.map { [graph] in graph[$0].name ?? "" }
+    let (simple, kept) = graph.simplified(keeping: [loss, result] + nodes)
+    for batch in [1, 2, 11, 64] {
+      var numbers = TestNumbers("chains", "\(columns)", "\(batch)")
+      let inputs = [
+        "x": numbers.tensor([batch, columns]), "row": numbers.tensor([columns]),
+        "number": numbers.tensor([]),
+      ]
+      func plan(fuses: Bool) throws -> PreparedPlan {
+        try PreparedPlan(
+          simple, batch: batch, values: Array(kept[..<2]),
+          gradients: Array(zip(names, kept.dropFirst(2))), inputs: inputs, fuses: fuses)
+      }
+      let (fused, plain) = (try plan(fuses: true), try plan(fuses: false))
+      // Longer rows than a block are not combined with others in it.
+      #expect(
+        fused.plan.program.contains { $0.contains("+ … + divide, ") }
+          == (columns <= 2048 || batch == 1))
+      #expect(fused.plan.program.count < plain.plan.program.count - 5)
+      let (found, expected) = (fused.run(inputs), plain.run(inputs))
+      #expect(bits(found.values + found.gradients) == bits(expected.values + expected.gradients))
     }
   }
 }
