@@ -158,7 +158,11 @@ struct Wiring {
       }
     }
     let known = scopes.reversed().flatMap { $0.keys.sorted() }
-    throw .unknownName(layer, key: key, found: name, nearest: nearest(name, in: known))
+    // Outside of blocks the word for what a layer is given is another.
+    let meant =
+      name == Layer.blockInputName && key == "from"
+      ? Layer.samplesName : nearest(name, in: known)
+    throw .unknownName(layer, key: key, found: name, nearest: meant)
   }
 
   /// Refuses layers whose values go nowhere.

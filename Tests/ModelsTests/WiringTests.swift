@@ -127,7 +127,7 @@ struct WiringTests {
       ),
       (
         "[{affine: 4, from: input}, {affine: 2}]",
-        "layer 'affine1': 'from' names 'input', but no layer has that name"
+        "layer 'affine1': 'from' names 'input', but no layer has that name; did you mean 'samples'?"
       ),
       (
         "[{affine: 4, name: a}, {add: , from: [a, b]}, {affine: 4, name: b}]",

@@ -7,7 +7,8 @@ step 0, on the same batches. Status 0 if every loss agrees to X (1e-4), relative
 then predict the test rows, and the counts of correct ones are compared: at most 0.3 in 100 may differ.
 
 Needs torch, h5py and yaml. All layers but those that draw numbers (dropout), which no two programs draw
-alike; batch normalisation over microbatches needs `--set microbatches=1`. sgd, adam and adamw; no schedule.
+alike; batch normalisation over microbatches needs `--set microbatches=1`. sgd, adam and adamw; no schedule, and
+images as they are in the file.
 
 With relu two programs part for good where a unit's input is within rounding of 0 and they disagree on
 its sign: one gradient of some 10^8 then differs. launch/configs/fashion-mlp.yaml with
@@ -73,6 +74,10 @@ class Network:
         self.parameters, self.steps = {}, []
         self.groups, self.rates = checkpoint["parameters"], {}
         self.states = checkpoint.get("state", {})
+        # The mean and the deviation of the samples, where they are normalised.
+        self.input = [
+            torch.from_numpy(self.states["input"][name][:])
+            for name in ("mean", "deviation") if "input" in self.states]
         self.output = self.add(layers, "", "samples", "samples")
 
     def add(self, layers, prefix, entry, entry_name, outer=()):
@@ -153,6 +158,9 @@ class Network:
 
     def __call__(self, x, is_training=True):
         self.is_training = is_training
+        if self.input:
+            mean, deviation = (v.reshape(list(v.shape) + [1] * (x.ndim - 1 - v.ndim)) for v in self.input)
+            x = (x - mean) / deviation
         values = {"samples": x}
         for name, inputs, step in self.steps:
             values[name] = step(*(values[i] for i in inputs))
@@ -162,8 +170,12 @@ class Network:
 def make_optimizer(configuration, network):
     kind = next(k for k in ("sgd", "adam", "adamw") if k in configuration["optimizer"])
     o = configuration["optimizer"][kind]
+    kinds = {"bias": "bias", "scale": "normalization", "shift": "normalization"}
+    spared = [name for name in network.parameters
+              if kinds.get(name.split("/")[-1], "weight") in (o.get("no_decay") or [])]
     groups = [
-        {"params": [p], "lr": o["learning_rate"] * network.rates[name]}
+        {"params": [p], "lr": o["learning_rate"] * network.rates[name],
+         "weight_decay": 0 if name in spared else o["weight_decay"]}
         for name, p in network.parameters.items() if p.requires_grad]
     if kind == "sgd":
         return torch.optim.SGD(
@@ -208,7 +220,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         overrides = [
             "data.shuffle=false", "checkpoint={every: never, at_start: true, keep: 9}",
-            "evaluation=never", "schedule=constant", *arguments.set]
+            "evaluation=never", "schedule=constant", "data.augment=null", *arguments.set]
         command = [arguments.program, "train", str(arguments.config), "--output", folder + "/run"]
         for override in overrides:
             command += ["--set", override]
