@@ -127,7 +127,8 @@ let package = Package(
     .executableTarget(
       name: "AllocationCheck",
       dependencies: [
-        "AllocationCount", "Training", "Models", "Execution", "Graphs", "Tensors", "Communication",
+        "AllocationCount", "Training", "Models", "Execution", "Graphs", "OneDNN", "Tensors",
+        "Communication",
       ],
       path: "Tests/AllocationCheck", swiftSettings: borders),
     // What a reader of the README starts from; a test runs it.
@@ -140,6 +141,7 @@ let package = Package(
     tests("Files"),
     tests("Configuration"),
     tests("HDF5", ["CHDF5"]),
+    tests("OneDNN"),
     tests("Communication", ["RankChecks"]),
     tests("Graphs", ["Tensors", "Numerics"]),
     tests("Kernels", ["Tensors", "Numerics", "OneDNN", "VectorKernels"]),

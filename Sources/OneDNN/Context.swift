@@ -1,9 +1,9 @@
 import CDNNL
 
-/// The engine of the CPU and a stream of it; what a primitive is created for and runs on.
+/// The engine of the CPU and a stream of it, which primitives are created for and run on.
 ///
-/// A final class with one owner. Used by one thread at a time; the engine is what the cache of
-/// compiled primitives inside oneDNN recognises, so contexts share compiled code.
+/// Used by one thread at a time. The cache of compiled primitives inside oneDNN recognises the
+/// engine, so contexts share compiled code.
 public final class Context {
   let engine: dnnl_engine_t
   let stream: dnnl_stream_t

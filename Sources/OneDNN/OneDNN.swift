@@ -20,19 +20,6 @@ public func version() -> String {
 /// `avx512_core`; part of what decides the bits of a product.
 public func describeISA() -> String {
   let isa = dnnl_get_effective_cpu_isa()
-  return names.first { $0.isa == isa }?.name ?? "isa 0x" + String(isa.rawValue, radix: 16)
+  return cdnnl_isa_name(isa).map { String(cString: $0) }
+    ?? "isa 0x" + String(isa.rawValue, radix: 16)
 }
-
-private let names: [(isa: dnnl_cpu_isa_t, name: String)] = [
-  (dnnl_cpu_isa_all, "default"),
-  (dnnl_cpu_isa_sse41, "sse41"),
-  (dnnl_cpu_isa_avx, "avx"),
-  (dnnl_cpu_isa_avx2, "avx2"),
-  (dnnl_cpu_isa_avx2_vnni, "avx2_vnni"),
-  (dnnl_cpu_isa_avx512_mic, "avx512_mic"),
-  (dnnl_cpu_isa_avx512_mic_4ops, "avx512_mic_4ops"),
-  (dnnl_cpu_isa_avx512_core, "avx512_core"),
-  (dnnl_cpu_isa_avx512_core_vnni, "avx512_core_vnni"),
-  (dnnl_cpu_isa_avx512_core_bf16, "avx512_core_bf16"),
-  (dnnl_cpu_isa_avx512_core_amx, "avx512_core_amx"),
-]

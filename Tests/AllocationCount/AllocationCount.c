@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <link.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -115,6 +116,8 @@ long allocation_count_stop(void) {
 long allocation_count_library(void) { return library_count; }
 
 int allocation_count_kept(void) { return count < kept_limit ? (int)count : kept_limit; }
+
+long allocation_byte_count(void) { return (long)mallinfo2().uordblks; }
 
 static int find(int allocation, int frame, Dl_info *info) {
   int index = frame + 2;

@@ -15,6 +15,9 @@ long allocation_count_stop(void);
 /// The number of allocations of the library.
 long allocation_count_library(void);
 
+/// The bytes that the program holds in allocated blocks.
+long allocation_byte_count(void);
+
 /// The number among them, at most 64, whose callers were kept.
 int allocation_count_kept(void);
 
