@@ -5,7 +5,7 @@ import CMPI
 
 /// A prepared exchange of ranges between ranks, which goes on while the ranks compute.
 ///
-/// Made by ``Communicator/prepareExchange(sending:receiving:)``; a call that uses it allocates nothing
+/// Made by ``Communicator/prepareExchange(sending:receiving:tag:)``; a call that uses it allocates nothing
 /// of ours. One message per pair of ranks that have something for each other.
 public final class FloatExchange {
   /// A message: the other rank and the range of elements.

@@ -1,7 +1,7 @@
 // Runs a program on some bytes and returns what it writes, without a shell.
 import Glibc
 
-/// How long a program may take.
+/// The time that a program may take.
 private let timeLimit: Duration = .seconds(120)
 
 /// Runs a program that is found as the system finds programs.

@@ -121,7 +121,7 @@ private struct ScalarBuilder {
     operands.count == 1 ? operands[0] : try emit("+", operands)
   }
 
-  /// Which element of an operand stands at `place` of a broadcast shape.
+  /// Returns the element of an operand that stands at `place` of a broadcast shape.
   private func source(_ place: Int, in shape: Shape, from operand: Shape) -> Int {
     let all = indices(of: place, in: shape)
     var result = 0

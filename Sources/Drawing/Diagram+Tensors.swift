@@ -196,7 +196,7 @@ private struct Part: Hashable {
   var isBackward: Bool
 }
 
-/// What is written at results and gradients.
+/// The text at results and gradients.
 struct Marks {
   private(set) var captions: [Graph.Node: [MathText]] = [:]
 

@@ -14,9 +14,9 @@ struct Diagram {
     var captions: [MathText] = []
     /// The group it lies in, an index into ``Diagram/groups``.
     var group: Int?
-    /// Whether the box is a symbol in a circle.
+    /// Indicates whether the box is a symbol in a circle.
     var isSymbol = false
-    /// Whether it only stands for another box, far away.
+    /// Indicates whether the box only stands for another one, far away.
     var isReference = false
   }
 
@@ -25,7 +25,7 @@ struct Diagram {
     var to: Int
     var label: MathText = ""
     var isBackward = false
-    /// Whether it leads to what is subtracted or divided by.
+    /// Indicates whether it leads to a subtrahend or divisor.
     var isInverse = false
   }
 

@@ -60,7 +60,7 @@ extension DrawnGraph {
 
   /// Columns of circles joined by weights, as the text of an SVG file.
   ///
-  /// Where ``values`` holds a parameter, colour tells the sign of its weights and thickness their
+  /// If ``values`` holds a parameter, colour shows the sign of its weights and thickness their
   /// size beside the largest one drawn.
   ///
   /// - Parameter background: The paper.
@@ -70,7 +70,7 @@ extension DrawnGraph {
     try NetworkPicture(self, background).svg()
   }
 
-  /// What the graph is, in one line without a newline.
+  /// The title of the graph, one line without a newline.
   public var summary: String {
     let selection = Selection(self)
     var counts: [Diagram.Role: Int] = [:]
@@ -111,7 +111,7 @@ extension DrawnGraph {
   }
 }
 
-/// What a picture is written as.
+/// The format of a picture.
 public enum PictureForm: String, CaseIterable, Sendable {
   /// The language of Graphviz.
   case dot

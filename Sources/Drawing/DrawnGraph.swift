@@ -2,7 +2,7 @@ public import Graphs
 public import Models
 public import Tensors
 
-/// How much of a graph a picture shows.
+/// The amount of detail in a picture of a graph.
 public enum Detail: String, CaseIterable, Sendable {
   /// Every element, every product and every sum is a node.
   case scalar
@@ -40,7 +40,7 @@ public enum Background: String, CaseIterable, Sendable {
 public struct DrawnGraph: Sendable {
   /// The graph.
   public let graph: Graph
-  /// What is computed forward.
+  /// The nodes of the forward pass.
   public let results: [Graph.Node]
   /// Each node that holds a gradient, with the node it is the gradient for.
   public let gradients: [(gradient: Graph.Node, of: Graph.Node)]
@@ -121,23 +121,23 @@ public struct DrawnGraph: Sendable {
 }
 
 extension SymbolicShape {
-  /// Whether both are the same but for axes of length 1.
+  /// Returns whether both are the same but for axes of length 1.
   func isSame(butForUnitAxesAs other: SymbolicShape) -> Bool {
     extents.filter { $0 != 1 } == other.extents.filter { $0 != 1 }
   }
 }
 
-/// Which nodes are drawn, and in which part of the picture.
+/// The nodes that are drawn, and the part of the picture each belongs to.
 struct Selection {
   /// The nodes to draw, in order.
   let nodes: [Graph.Node]
-  /// Whether a node is there for a gradient alone.
+  /// Indicates whether a node is there for a gradient alone.
   let isBackward: [Bool]
-  /// Whether a node depends on data.
+  /// Indicates whether a node depends on data.
   let isFlow: [Bool]
-  /// Whether a node depends on numbers alone that the graph holds.
+  /// Indicates whether a node depends only on constants of the graph.
   let isKnown: [Bool]
-  /// Whether a node only adds or drops axes of length 1.
+  /// Indicates whether a node only adds or drops axes of length 1.
   let isRelabelling: [Bool]
 
   init(_ drawn: DrawnGraph) {

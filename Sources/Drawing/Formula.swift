@@ -10,7 +10,7 @@ struct Formula: Hashable {
 
   var text: MathText
   var binding: Binding
-  /// Whether it is a known number, the same for all elements.
+  /// Indicates whether it is a known number, the same for all elements.
   var isNumber = false
 
   init(_ text: MathText, _ binding: Binding = .atom) {

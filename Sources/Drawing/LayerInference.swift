@@ -70,7 +70,7 @@ private struct LayerInference {
     return name
   }
 
-  /// Whether a node is a product of what flows and of what does not.
+  /// Returns whether a node multiplies a value that depends on data by one that does not.
   private func isParametricProduct(_ node: Graph.Node) -> Bool {
     let inputs = graph[node].inputs
     switch graph[node].operation {
@@ -120,7 +120,7 @@ private struct LayerInference {
     }
   }
 
-  /// What only shapes the input of one layer belongs to that layer.
+  /// Assigns operations that only reshape the input of one layer to that layer.
   private mutating func takeShapings() {
     for node in selection.nodes.reversed() where layers[node] == nil && !isLeaf(node) {
       switch graph[node].operation {
@@ -146,7 +146,7 @@ private struct LayerInference {
     }
   }
 
-  /// What is used for nothing but one number per row at the end.
+  /// Collects the nodes that serve only the number per row at the end into a layer `loss`.
   private mutating func inferLoss() {
     guard drawn.results.count == 1, layers[drawn.results[0]] == nil,
       graph.shape(of: drawn.results[0]).fixedCount == 1

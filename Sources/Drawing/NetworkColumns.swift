@@ -10,7 +10,7 @@ struct NetworkColumns {
     var letter: MathText
     /// The number of a hidden column, where there are several.
     var index: Int?
-    /// What is computed from the sums that come in, such as `relu`.
+    /// The function of the incoming sums, such as `relu`.
     var functions: [String] = []
     var name: String
     /// The names of single units that are arrays of their own.
@@ -21,7 +21,7 @@ struct NetworkColumns {
   struct Link {
     var name: String
     var symbol: MathText
-    /// Whether the weight of output o and input i is at [o, i].
+    /// Indicates whether the weight of output o and input i is at [o, i].
     var isOutputFirst: Bool
     var inputCount: Int
     /// The names of single weights that are arrays of their own.
@@ -36,9 +36,9 @@ struct NetworkColumns {
 
   var columns: [Column] = []
   var links: [Link] = []
-  /// What the outputs go into, if they do not end the graph.
+  /// The operation that takes the outputs; nil if they end the graph.
   var loss: MathText?
-  /// What else goes into it.
+  /// The other operands of that operation.
   var targets: [MathText] = []
 
   init(_ drawn: DrawnGraph) throws(DrawingError) {
@@ -228,7 +228,7 @@ struct NetworkColumns {
     links = [link]
   }
 
-  /// Whether a node has a value for each unit of its operand, each from the same column alone.
+  /// Returns whether a node has a value for each unit of its operand, each from the same column alone.
   private static func keepsUnits(_ node: Graph.Node, _ graph: Graph) -> Bool {
     let record = graph[node]
     let operand = record.inputs.max {

@@ -6,7 +6,7 @@ import CDNNL
 /// what is in memory is not what a plain layout would say. A final class with one owner, used by one thread
 /// at a time, after ``prepareThread()`` on each thread that does.
 public final class BarePrimitive {
-  /// How tensors lie in memory.
+  /// The layout of tensors in memory.
   public enum Layouts: Hashable, Sendable {
     /// As the program stores them: matrices row by row, images with channels last; weights of
     /// convolutions as the library prefers.
@@ -15,7 +15,7 @@ public final class BarePrimitive {
     case preferred
   }
 
-  /// What is computed.
+  /// The operation and its shape.
   public enum Work: Hashable, Sendable {
     /// The product `[rows, depth] · [depth, columns]`, of operands that are stored transposed or not.
     case product(rows: Int, columns: Int, depth: Int, transposeLHS: Bool, transposeRHS: Bool)

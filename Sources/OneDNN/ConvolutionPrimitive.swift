@@ -7,7 +7,7 @@ import CDNNL
 /// run. A final class with one owner, used by one thread at a time, after ``prepareThread()`` on each thread
 /// that does.
 public final class ConvolutionPrimitive {
-  /// Which of the three tensors is computed from the other two.
+  /// The tensor that is computed from the other two.
   public enum Kind: Hashable, Sendable {
     /// y from x and W, perhaps with a bias per output channel.
     case forward(bias: Bool)

@@ -1,13 +1,13 @@
 import CDNNL
 
-/// How the numbers that a product takes are stored; what it adds up and returns is always `Float`.
+/// The format of a product's operands; sums and results are always `Float`.
 public enum NumberFormat: Hashable, Sendable {
   /// As `Float`.
   case float
   /// As the upper half of a `Float`: 8 bits of precision, the same range.
   case bfloat16
 
-  /// Whether the library has products of such numbers that run as fast as this CPU can.
+  /// Indicates whether the library has products of such numbers that run as fast as this CPU can.
   ///
   /// For bfloat16 that is AVX-512 BF16 or AMX, as far as the library is allowed to use them.
   public var isSupported: Bool {

@@ -1,4 +1,4 @@
-/// Whether two numbers agree to a relative tolerance.
+/// Returns whether two numbers agree to a relative tolerance.
 ///
 /// `|a − b| ≤ tolerance · max(|a|, |b|, floor)`; symmetric, true of equal numbers, false when either
 /// is not a number, and an infinity is close to itself alone. The floor keeps noise around zero from

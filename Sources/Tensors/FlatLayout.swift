@@ -1,8 +1,8 @@
-/// Where named arrays lie in one flat vector.
+/// The ranges of named arrays in one flat vector.
 ///
 /// Parameters, gradients and optimiser state share one layout, so sums, updates and files work on
-/// ranges and know no layers. Every range starts on a cache line; the elements between ranges are
-/// padding, zero in every vector and never written.
+/// ranges and know no layers. Every range starts on a cache line. The elements between ranges are padding:
+/// zero in every vector, and kept zero by sums and updates, which pass over it.
 public struct FlatLayout: Hashable, Sendable {
   /// One named array: `shape.count` elements from `offset`.
   public struct Range: Hashable, Sendable {

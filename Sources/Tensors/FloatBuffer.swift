@@ -10,7 +10,7 @@ public final class FloatBuffer: @unchecked Sendable {
   public let pointer: UnsafeMutablePointer<Float>
   /// The number of elements.
   public let count: Int
-  /// What holds the memory; nil if this object does.
+  /// The object that owns the memory; nil if this one does.
   private let owner: AnyObject?
 
   /// Allocates `count` zeros.

@@ -37,7 +37,7 @@ public struct Window: Hashable, Sendable {
       return room < 0 ? nil : room / stride + 1
     }
 
-    /// Whether two windows are the same.
+    /// Returns whether two windows are the same.
     public static func == (lhs: Axis, rhs: Axis) -> Bool {
       lhs.kernel == rhs.kernel && lhs.stride == rhs.stride && lhs.padding == rhs.padding
         && lhs.dilation == rhs.dilation

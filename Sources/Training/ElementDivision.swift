@@ -15,7 +15,7 @@ public struct ElementDivision: Sendable {
   public let buckets: [Range<Int>]
   /// What the index of the first element of each range that a rank owns is a multiple of.
   public let alignment: Int
-  /// The group and the place in it of each rank.
+  /// For each rank its group, its position in that group, and its position among all ranks group by group.
   private let places: [(group: Int, place: Int, inOrder: Int)]
 
   /// Divides vectors of `count` elements.
