@@ -31,7 +31,11 @@ package func run(
   var words: [UnsafeMutablePointer<CChar>?] = ([name] + arguments).map { strdup($0) } + [nil]
   defer { for word in words { free(word) } }
   var process: pid_t = 0
-  let code = posix_spawnp(&process, name, &actions, nil, &words, environ)
+  var attributes = posix_spawnattr_t()
+  posix_spawnattr_init(&attributes)
+  defer { posix_spawnattr_destroy(&attributes) }
+  setPlainSignals(&attributes)
+  let code = posix_spawnp(&process, name, &actions, &attributes, &words, environ)
   guard code != ENOENT else { throw .missingProgram(name, package: package) }
   guard code == 0 else {
     throw .programFailed(name, message: String(cString: strerror(code)))
@@ -43,6 +47,18 @@ package func run(
     throw .programFailed(name, message: reason ?? "ended with status \(status)")
   }
   return output.content()
+}
+
+/// Lets a child begin with no signal blocked or ignored, whatever is so here.
+private func setPlainSignals(_ attributes: inout posix_spawnattr_t) {
+  var none = sigset_t()
+  var all = sigset_t()
+  sigemptyset(&none)
+  sigfillset(&all)
+  posix_spawnattr_setsigmask(&attributes, &none)
+  posix_spawnattr_setsigdefault(&attributes, &all)
+  posix_spawnattr_setflags(
+    &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
 }
 
 /// The exit status, or 128 and the signal.

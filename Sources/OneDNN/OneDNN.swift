@@ -2,13 +2,17 @@
 
 import CDNNL
 
-/// Makes oneDNN run on the calling thread alone.
+/// Makes oneDNN run on the calling thread alone, and gives the thread an alternate signal stack.
 ///
-/// The count of OpenMP threads belongs to each thread, and other counts give other bits: every thread
-/// that creates or runs a primitive calls this first. Nothing to undo.
+/// The count of OpenMP threads belongs to each thread, and other counts give other bits; products keep
+/// data below the stack pointer, where a handler on the same stack writes. Every thread that creates or
+/// runs a primitive calls this first. Nothing to undo.
 ///
-/// - Complexity: a few nanoseconds.
-public func prepareThread() { omp_set_num_threads(1) }
+/// - Complexity: a few nanoseconds; the first call on a thread some microseconds.
+public func prepareThread() {
+  omp_set_num_threads(1)
+  requireAlternateStack()
+}
 
 /// The version of the library in use, such as `2.6.3`.
 public func version() -> String {

@@ -196,13 +196,13 @@ final class StepEngine {
   ///   - rowCount: The number of rows of the step.
   ///   - source: Where the rows are.
   ///   - row: The index in the source of each row of the step.
-  ///   - stopIsRequested: Whether this rank was asked to stop.
+  ///   - stopIsRequested: Whether this rank was asked to stop; read when its microbatches are computed.
   ///   - earlierFailure: What failed on this rank since the last step, if anything did.
   /// - Returns: What all ranks know of the step then.
   /// - Throws: What reading rows throws, as an agreed failure; `CommunicationError`.
   func computeMicrobatches(
-    rowCount: Int, of source: some RowSource, row: (Int) -> Int, stopIsRequested: Bool,
-    failure earlierFailure: (any Error)?
+    rowCount: Int, of source: some RowSource, row: (Int) -> Int,
+    stopIsRequested: @autoclosure () -> Bool, failure earlierFailure: (any Error)?
   ) throws(CommunicationError) -> Outcome {
     let program = program(for: rowCount)
     stepNumber += 1
@@ -228,7 +228,7 @@ final class StepEngine {
     }
     let own = memory.records[group.place]
     own.header = StepRecord.Header(
-      hasFailed: failure == nil ? 0 : 1, stopWasRequested: stopIsRequested ? 1 : 0,
+      hasFailed: failure == nil ? 0 : 1, stopWasRequested: stopIsRequested() ? 1 : 0,
       busyNanoseconds: busy)
     guard communicator.size > 1 else { return try outcome(program, failure) }
     // With one group this is all that ranks have to tell each other before the update.

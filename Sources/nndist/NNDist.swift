@@ -8,12 +8,13 @@ import Foundation
 @main
 struct Program {
   static func main() {
+    // First of all: until then a request to stop ends the process.
+    StopSignals.block()
     // What is written to a reader that has gone is an error of that write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
     Output.openStandardStreams()
     let arguments = NNDist.withMinusSigns(Array(CommandLine.arguments.dropFirst()))
-    // First of all: until then a request to stop would end the process.
-    if TrainCommand.isMeant(by: arguments) { StopSignals.install() }
+    StopSignals.standBy(takingRequests: TrainCommand.stopsOnRequest(arguments))
     // Every rank gets the same arguments; one of them speaks.
     let speaks = Job.launcher.isFirstProcess
     if let message = NNDist.fault(inCommands: arguments) {

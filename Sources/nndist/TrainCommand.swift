@@ -11,7 +11,8 @@ struct TrainCommand: ParsableCommand {
     abstract: "Trains a network; the same command goes on where a run stopped.",
     discussion: """
       Without a configuration it trains a small network on the bundled digits. SIGINT, SIGTERM, \
-      SIGUSR1 and SIGUSR2 stop a run after the step in hand, with a checkpoint and status 75.
+      SIGHUP, SIGUSR1 and SIGUSR2 stop a run after the step in hand, with a checkpoint and status 75; \
+      a second SIGINT ends it at once.
       """)
 
   @Argument(help: "The configuration, YAML; 'nndist config' lists all keys.") var path: String?
@@ -31,10 +32,10 @@ struct TrainCommand: ParsableCommand {
   @Flag(name: .customLong("dry-run"), help: "Prepares everything, trains nothing, writes nothing.")
   var isDryRun = false
 
-  /// Whether a command line asks for training.
-  static func isMeant(by arguments: [String]) -> Bool {
+  /// Whether a command line asks for steps, after one of which a run can stop in good order.
+  static func stopsOnRequest(_ arguments: [String]) -> Bool {
     guard let first = arguments.first else { return true }
-    return first == "train" || first.hasPrefix("-")
+    return (first == "train" || first.hasPrefix("-")) && !arguments.contains("--dry-run")
   }
 
   func validate() throws {
