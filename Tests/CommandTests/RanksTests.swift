@@ -424,7 +424,7 @@ struct ResumeTests {
   }
 
   @Test(
-    "stops with a checkpoint and status 75 when asked to", arguments: [SIGINT, SIGTERM, SIGUSR2],
+    "stops with a checkpoint and status 75 when asked to", arguments: [SIGINT, SIGTERM, SIGHUP, SIGUSR2],
     [1, 3])
   func stopSignal(signal: Int32, ranks: Int) throws {
     let place = try Workplace()

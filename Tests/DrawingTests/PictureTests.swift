@@ -1,4 +1,5 @@
 import Drawing
+import Glibc
 import Graphs
 import Models
 import Tensors
@@ -324,6 +325,24 @@ struct PictureTests {
     let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
     #expect(try run("cat", [], package: "coreutils", input: bytes) == bytes)
     #expect(try run("cat", [], package: "coreutils", input: []) == [])
+  }
+
+  @Test("children begin with no signal blocked or ignored")
+  func childSignals() throws {
+    var blocked = sigset_t()
+    var before = sigset_t()
+    sigemptyset(&blocked)
+    sigaddset(&blocked, SIGTERM)
+    pthread_sigmask(SIG_BLOCK, &blocked, &before)
+    let handler = signal(SIGWINCH, SIG_IGN)
+    defer {
+      signal(SIGWINCH, handler)
+      pthread_sigmask(SIG_SETMASK, &before, nil)
+    }
+    let status = String(
+      decoding: try run("cat", ["/proc/self/status"], package: "coreutils", input: []),
+      as: UTF8.self)
+    for set in ["SigBlk", "SigIgn"] { #expect(status.contains("\(set):\t0000000000000000\n")) }
   }
 
   @Test("an empty graph is an empty picture")
