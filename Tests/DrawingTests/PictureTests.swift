@@ -342,7 +342,11 @@ struct PictureTests {
     let status = String(
       decoding: try run("cat", ["/proc/self/status"], package: "coreutils", input: []),
       as: UTF8.self)
-    for set in ["SigBlk", "SigIgn"] { #expect(status.contains("\(set):\t0000000000000000\n")) }
+    for line in status.split(separator: "\n") where line.hasPrefix("SigBlk") || line.hasPrefix("SigIgn") {
+      let bits = UInt64(line.suffix(16), radix: 16) ?? .max
+      // From 32 on two signals are the C library's own.
+      #expect(bits & 0x7FFF_FFFF == 0, "\(line)")
+    }
   }
 
   @Test("an empty graph is an empty picture")
