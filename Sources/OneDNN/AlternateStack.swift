@@ -2,14 +2,15 @@
 
 import Glibc
 
-/// Room for what the kernel saves of the largest vector registers, 11 KB, and for a deep handler. Memory that no
-/// handler touches is never there.
+/// Room for the largest vector registers, of which the system saves 11 KB, and for a deep handler.
+///
+/// What no handler touches takes no memory.
 private let byteCount = 256 << 10
 
 /// Gives the calling thread an alternate signal stack until it ends, unless it has one.
 ///
 /// A handler that was installed with `SA_ONSTACK` then leaves alone what primitives keep below the stack
-/// pointer; see note 1. Where there is no memory for it the thread goes without.
+/// pointer; see note 4 of Kernels. Where there is no memory for it the thread goes without.
 func requireAlternateStack() {
   guard pthread_getspecific(stackOfThread) == nil else { return }
   var stack = stack_t()

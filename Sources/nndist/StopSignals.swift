@@ -64,7 +64,7 @@ enum StopSignals {
   /// Whether a request has come.
   static var stopIsRequested: Bool { isRequested.load(ordering: .relaxed) }
 
-  /// Notes requests for ever. All other signals act on the calling thread.
+  /// Notes requests for ever, while all other signals act on the calling thread.
   private static func wait(for requests: sigset_t) -> Never {
     var requests = requests
     pthread_sigmask(SIG_SETMASK, &requests, nil)

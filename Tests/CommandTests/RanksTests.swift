@@ -424,8 +424,8 @@ struct ResumeTests {
   }
 
   @Test(
-    "stops with a checkpoint and status 75 when asked to", arguments: [SIGINT, SIGTERM, SIGHUP, SIGUSR2],
-    [1, 3])
+    "stops with a checkpoint and status 75 when asked to",
+    arguments: [SIGINT, SIGTERM, SIGHUP, SIGUSR2], [1, 3])
   func stopSignal(signal: Int32, ranks: Int) throws {
     let place = try Workplace()
     let process = try begin(place, long + ["--set", "checkpoint=never"], ranks: ranks)
