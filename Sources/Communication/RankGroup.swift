@@ -48,12 +48,8 @@ public final class RankGroup {
     _ communicator: any Communicator, limit: Int? = nil
   ) throws(CommunicationError) {
     self.communicator = communicator
-    let (rank, size) = (communicator.rank, communicator.size)
-    let limit = max(limit ?? size, 1)
-    let onHost = communicator.placement.ranksOnHost
-    let position = onHost.firstIndex(of: rank) ?? 0
-    let start = position / limit * limit
-    var own = Array(onHost[start..<min(start + limit, onHost.count)])
+    let rank = communicator.rank
+    var own = communicator.ranksTogether(limit: limit)
     var memory = try SharedMemory.ifPossible(
       byteCount: MemoryLayout<Gate>.size, members: own, communicator: communicator)
     let canShare = try communicator.allgather([memory == nil ? 0 : 1])
@@ -134,5 +130,18 @@ public final class RankGroup {
     communicator.watchWait {
       while !condition() { sched_yield() }
     }
+  }
+}
+
+extension Communicator {
+  /// The ranks of this rank's host that are to share memory, this one among them.
+  ///
+  /// - Parameter limit: The most ranks that do; nil for all of the host.
+  /// - Returns: The ranks, ascending.
+  public func ranksTogether(limit: Int?) -> [Int] {
+    let onHost = placement.ranksOnHost
+    let limit = max(limit ?? onHost.count, 1)
+    let start = (onHost.firstIndex(of: rank) ?? 0) / limit * limit
+    return Array(onHost[start..<min(start + limit, onHost.count)])
   }
 }

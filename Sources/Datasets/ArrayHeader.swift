@@ -103,7 +103,9 @@ extension ArrayHeader {
   /// Reads layout, scale and bias and gives the rows as samples.
   ///
   /// - Returns: The rows, and the shape of one sample with channels first.
-  func openSamples() throws(DatasetError) -> (rows: RowStore, shape: Shape) {
+  func openSamples(
+    in source: DataFile
+  ) throws(DatasetError) -> (rows: RowStore, shape: Shape) {
     let isChannelsLast = try readLayout() == "hwc"
     var extents = shape.count == 1 ? [1] : Array(shape.dropFirst())
     var channelsFirst: ChannelsFirst?
@@ -125,49 +127,52 @@ extension ArrayHeader {
       type: type, elementCount: rowElementCount, scales: scales, biases: biases)
     if type.kind == .integer { try checkRange(conversion) }
     let rows = RowStore(
-      path: path, name: name, rowCount: shape[0], dataset: dataset, conversion: conversion,
+      file: source, name: name, rowCount: shape[0], dataset: dataset, conversion: conversion,
       channelsFirst: channelsFirst)
     return (rows, Shape(extents))
   }
 
   /// Gives the rows as responses.
-  func openResponses() throws(DatasetError) -> RowStore {
+  func openResponses(in source: DataFile) throws(DatasetError) -> RowStore {
     guard shape.count <= 2 else {
       throw .wrongShape(path: path, dataset: name, found: shape, expected: "[row, response]")
     }
     return RowStore(
-      path: path, name: name, rowCount: shape[0], dataset: dataset,
+      file: source, name: name, rowCount: shape[0], dataset: dataset,
       conversion: RowConversion(type: type, elementCount: rowElementCount),
       channelsFirst: nil)
   }
 
-  /// Reads all class numbers, and feeds them into a digest.
-  func readLabels(into digest: inout SHA256) throws(DatasetError) -> [Int32] {
+  /// Reads all class numbers into memory for them, and feeds them into a digest.
+  func readLabels(
+    into memory: RowMemory, _ digest: inout SHA256
+  ) throws(DatasetError) -> Labels {
     guard shape.dropFirst().allSatisfy({ $0 == 1 }), shape.count <= 2 else {
       throw .wrongShape(
         path: path, dataset: name, found: shape, expected: "[row], one class number each")
     }
-    var labels: [Int32] = []
-    labels.reserveCapacity(shape[0])
+    let labels = memory.bytes.bindMemory(to: Int32.self)
     // Blocks, so that 8 bytes a row are never held for all rows at once.
     let blockRowCount = 1 << 16
     for start in stride(from: 0, to: shape[0], by: blockRowCount) {
       let rows = start..<min(shape[0], start + blockRowCount)
       switch type.kind {
       case .integer where !type.isSigned && type.byteCount == 8:
-        try readLabels(rows, as: .uint64, zero: 0 as UInt64, into: &labels) { Int32(exactly: $0) }
+        try readLabels(rows, as: .uint64, zero: 0 as UInt64, into: labels) { Int32(exactly: $0) }
       case .integer:
-        try readLabels(rows, as: .int64, zero: 0 as Int64, into: &labels) { Int32(exactly: $0) }
+        try readLabels(rows, as: .int64, zero: 0 as Int64, into: labels) { Int32(exactly: $0) }
       case .float:
-        try readLabels(rows, as: .float64, zero: 0 as Double, into: &labels) { Int32(exactly: $0) }
+        try readLabels(rows, as: .float64, zero: 0 as Double, into: labels) { Int32(exactly: $0) }
       }
     }
-    labels.withUnsafeBytes { digest.update($0) }
-    return labels
+    digest.update(
+      UnsafeRawBufferPointer(rebasing: memory.bytes[..<(shape[0] * MemoryLayout<Int32>.stride)]))
+    return Labels(memory, count: shape[0])
   }
 
   private func readLabels<Raw: BitwiseCopyable>(
-    _ rows: Range<Int>, as type: HDF5ScalarType, zero: Raw, into labels: inout [Int32],
+    _ rows: Range<Int>, as type: HDF5ScalarType, zero: Raw,
+    into labels: UnsafeMutableBufferPointer<Int32>,
     _ label: (Raw) -> Int32?
   ) throws(DatasetError) {
     var raw = [Raw](repeating: zero, count: rows.count)
@@ -182,7 +187,7 @@ extension ArrayHeader {
           path: path, dataset: name, row: rows.lowerBound + index, found: "\(value)",
           expected: "a class number: whole, from 0 to \(Int32.max)")
       }
-      labels.append(label)
+      labels[rows.lowerBound + index] = label
     }
   }
 

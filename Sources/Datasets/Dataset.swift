@@ -69,8 +69,10 @@ public final class Dataset: Sendable {
 
   let arrays: [ArrayHeader]
   let samples: RowStore
-  let labels: [Int32]
+  let labels: Labels
   let responses: RowStore?
+  let labelMemory: RowMemory?
+  let identity: FileIdentity
   private let lookedForTargets: [String]
 
   /// Opens a data file, checks it, and reads it into memory if it fits.
@@ -78,18 +80,44 @@ public final class Dataset: Sendable {
   /// - Parameters:
   ///   - path: The file.
   ///   - options: Names and limits.
+  ///   - memory: Returns memory for that many bytes, where rows and labels are kept; rows stay in the file
+  ///     where it returns nil.
   /// - Returns: The data set, of at least one row.
   /// - Throws: ``DatasetError`` that names the array, what was found and what was expected: a file
   ///   that is missing or damaged, names, extents and types that do not fit, labels that are no
-  ///   class numbers, numbers that are not finite (of samples in memory here, else when read).
+  ///   class numbers, numbers that are not finite (of samples in memory here, else when read), a file
+  ///   that is written to meanwhile.
   /// - Complexity: O(bytes) of the file up to 1 GiB of it; one pass.
   public static func open(
-    _ path: String, options: Options = Options()
+    _ path: String, options: Options = Options(),
+    memory: (_ byteCount: Int) -> RowMemory? = RowMemory.init(byteCount:)
   ) throws(DatasetError) -> Dataset {
-    try Dataset(path, options)
+    try Dataset(path, options, memory: memory, other: nil)
   }
 
-  private init(_ path: String, _ options: Options) throws(DatasetError) {
+  /// Opens a data file that another process of this host has read.
+  ///
+  /// The rows that the other one keeps in memory are used there, and nothing is read but names and extents,
+  /// if it is the same file. Where it might be, as under another mount, the fingerprint decides; of a file
+  /// of another content the rows stay in the file.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - options: The same as of the other process.
+  ///   - other: ``content`` of the other process, in memory that is mapped here.
+  /// - Returns: The data set.
+  /// - Throws: ``DatasetError`` as ``open(_:options:memory:)``.
+  /// - Complexity: O(1) for the same file, else as if there were no other process.
+  public static func open(
+    _ path: String, options: Options, asReadBy other: Content
+  ) throws(DatasetError) -> Dataset {
+    try Dataset(path, options, memory: { _ in nil }, other: other)
+  }
+
+  private init(
+    _ path: String, _ options: Options, memory: (Int) -> RowMemory?, other: Content?
+  ) throws(DatasetError) {
+    let before = FileIdentity(path: path)
     let file: HDF5File
     do { file = try HDF5File(reading: path) } catch {
       if case .unreadable(_, let reason) = error, let set = ObtainableSet(owning: path) {
@@ -97,48 +125,80 @@ public final class Dataset: Sendable {
       }
       throw DatasetError(error, path: path)
     }
+    let source = try DataFile(path, as: before)
+    // Of a file that another process has read, only names and extents are looked at.
+    let known = other?.identity == source.identity ? other : nil
     let names = try DatasetNames(in: file, options: options)
     let samplesHeader = try ArrayHeader(file, names.samples)
-    let (samples, sampleShape) = try samplesHeader.openSamples()
-    self.path = path
-    self.samples = samples
-    self.sampleShape = sampleShape
-    rowCount = samples.rowCount
-    matchedRule = names.rule
-    lookedForTargets = names.lookedFor
-
+    let (samples, sampleShape) = try samplesHeader.openSamples(in: source)
     var digest = SHA256()
     digest.update("nndist data set 1")
     samplesHeader.hash(into: &digest)
-    try Dataset.load(samples, limit: options.inMemoryLimit, into: &digest)
-    isInMemory = samples.isInMemory
+    if known == nil {
+      try Dataset.load(samples, limit: options.inMemoryLimit, memory, into: &digest)
+    }
 
-    guard let targetsName = names.targets else {
-      (targets, labels, responses, arrays) = (.none, [], nil, [samplesHeader.withoutFile])
-      fingerprint = digest.finalizeHex()
-      return
+    var arrays = [samplesHeader.withoutFile]
+    var targets = Targets.none
+    var (labels, labelMemory) = (Labels(), RowMemory?.none)
+    var responses: RowStore?
+    if let targetsName = names.targets {
+      let header = try ArrayHeader(file, targetsName)
+      guard header.shape[0] == samples.rowCount else {
+        throw .lengthsDiffer(
+          path: path, dataset: targetsName, rows: header.shape[0], other: names.samples,
+          otherRows: samples.rowCount)
+      }
+      arrays.append(header.withoutFile)
+      header.hash(into: &digest)
+      switch names.kind ?? header.likelyKind {
+      case .labels:
+        targets = .labels(classNames: try header.classNames())
+        labelMemory = known?.targets
+        if let labelMemory {
+          labels = Labels(labelMemory, count: samples.rowCount)
+        } else {
+          let byteCount = samples.rowCount * MemoryLayout<Int32>.stride
+          guard let own = memory(byteCount) ?? RowMemory(byteCount: byteCount) else {
+            throw .noMemory(path: path, dataset: targetsName, byteCount: byteCount)
+          }
+          labels = try header.readLabels(into: own, &digest)
+          labelMemory = own
+        }
+      case .responses:
+        let store = try header.openResponses(in: source)
+        if known == nil {
+          try Dataset.load(store, limit: options.inMemoryLimit, memory, into: &digest)
+        }
+        targets = .responses(count: store.conversion.elementCount)
+        responses = store
+      }
     }
-    let header = try ArrayHeader(file, targetsName)
-    guard header.shape[0] == rowCount else {
-      throw .lengthsDiffer(
-        path: path, dataset: targetsName, rows: header.shape[0], other: names.samples,
-        otherRows: rowCount)
+    let fingerprint: String
+    if let known { fingerprint = known.fingerprint } else { fingerprint = digest.finalizeHex() }
+    if let other, other.fingerprint == fingerprint {
+      if let memory = other.samples { samples.adopt(memory) }
+      if let memory = other.targets, let responses { responses.adopt(memory) }
+      if let memory = other.targets, responses == nil {
+        (labels, labelMemory) = (Labels(memory, count: samples.rowCount), memory)
+      }
     }
-    arrays = [samplesHeader.withoutFile, header.withoutFile]
-    header.hash(into: &digest)
-    switch names.kind ?? header.likelyKind {
-    case .labels:
-      labels = try header.readLabels(into: &digest)
-      responses = nil
-      targets = .labels(classNames: try header.classNames())
-    case .responses:
-      let store = try header.openResponses()
-      try Dataset.load(store, limit: options.inMemoryLimit, into: &digest)
-      labels = []
-      responses = store
-      targets = .responses(count: store.conversion.elementCount)
-    }
-    fingerprint = digest.finalizeHex()
+    // All that is known of the file is of one moment.
+    try source.requireUnchanged()
+    self.path = path
+    self.fingerprint = fingerprint
+    self.samples = samples
+    self.sampleShape = sampleShape
+    self.arrays = arrays
+    self.targets = targets
+    self.labels = labels
+    self.labelMemory = labelMemory
+    self.responses = responses
+    identity = source.identity
+    rowCount = samples.rowCount
+    isInMemory = samples.isInMemory
+    matchedRule = names.rule
+    lookedForTargets = names.lookedFor
   }
 
   /// The raw bytes beyond which the fingerprint takes evenly spaced rows, and how many.
@@ -147,7 +207,7 @@ public final class Dataset: Sendable {
 
   /// Reads rows into memory if they fit, and feeds them into the digest either way.
   private static func load(
-    _ store: RowStore, limit: Int, into digest: inout SHA256
+    _ store: RowStore, limit: Int, _ memory: (Int) -> RowMemory?, into digest: inout SHA256
   ) throws(DatasetError) {
     let isSmall = store.byteCount <= fingerprintLimit
     let sampled = (0..<fingerprintRowCount).lazy.map { index in
@@ -156,14 +216,14 @@ public final class Dataset: Sendable {
         + store.rowCount % fingerprintRowCount * index / fingerprintRowCount
       return row..<row + 1
     }
-    guard store.byteCount <= limit else {
+    guard store.byteCount <= limit, let memory = memory(store.byteCount) else {
       if isSmall { return try store.hash(rows: [0..<store.rowCount], into: &digest) }
       return try store.hash(rows: sampled, into: &digest)
     }
-    if isSmall { return try store.load(into: &digest) }
+    if isSmall { return try store.load(into: memory, &digest) }
     try store.hash(rows: sampled, into: &digest)
     var unused = SHA256()
-    try store.load(into: &unused)
+    try store.load(into: memory, &unused)
   }
 }
 
@@ -173,8 +233,8 @@ extension Dataset {
   /// - Parameters:
   ///   - rows: Indices within `0..<rowCount`.
   ///   - target: Memory of `rows.count · sampleShape.count` elements.
-  /// - Throws: ``DatasetError`` if the file cannot be read or a number is not finite; never when
-  ///   ``isInMemory``.
+  /// - Throws: ``DatasetError`` if the file cannot be read, was written to since it was opened, or a
+  ///   number is not finite; never when ``isInMemory``.
   /// - Complexity: O(elements); in memory without allocation or lock.
   public func readSamples(
     rows: UnsafeBufferPointer<Int>, into target: UnsafeMutablePointer<Float>
@@ -192,11 +252,9 @@ extension Dataset {
     rows: UnsafeBufferPointer<Int>, into target: UnsafeMutablePointer<Int32>
   ) {
     precondition(labels.count == rowCount, "\(path) has no labels")
-    labels.withUnsafeBufferPointer { labels in
-      for (index, row) in rows.enumerated() {
-        precondition(0 <= row && row < rowCount, "row \(row) of \(rowCount)")
-        target[index] = labels[row]
-      }
+    for (index, row) in rows.enumerated() {
+      precondition(0 <= row && row < rowCount, "row \(row) of \(rowCount)")
+      target[index] = labels[row]
     }
   }
 

@@ -8,6 +8,10 @@ internal import HDF5
 public enum DatasetError: Error, Hashable, Sendable {
   /// The file cannot be read as HDF5; the text is complete.
   case unreadable(path: String, message: String)
+  /// The file was written to while it was read.
+  case changed(path: String, found: String, expected: String)
+  /// The system has no memory for an array.
+  case noMemory(path: String, dataset: String, byteCount: Int)
   /// The file is missing, and a command of ours makes it.
   case obtainable(path: String, reason: String, command: String)
   /// No array of the file has a name that means samples.
@@ -47,6 +51,10 @@ extension DatasetError: CustomStringConvertible {
     switch self {
     case .unreadable(_, let message):
       message
+    case .changed(let path, let found, let expected):
+      "\(path): was written to while it was read, found \(found), expected \(expected)"
+    case .noMemory(let path, let dataset, let byteCount):
+      "\(path): found no memory for the \(byteCount) bytes of '\(dataset)'"
     case .obtainable(let path, let reason, let command):
       "\(path): \(reason); '\(command)' makes it"
     case .noSamples(let path, let lookedFor, let found):

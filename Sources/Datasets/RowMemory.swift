@@ -1,53 +1,58 @@
-// Where raw rows come from: a large piece of memory, or the file by the system's calls.
+// Memory for the rows of a split.
 
 internal import Glibc
 
-/// Memory for all rows of a split.
-///
-/// Rows are visited in random order, so the system is asked for large pages: with small ones nearly
-/// every row is a miss in the table of pages.
-final class RowMemory: @unchecked Sendable {
-  let start: UnsafeMutableRawPointer
+/// Memory for rows or labels of a file, of this process or shared with others of its host.
+public final class RowMemory: @unchecked Sendable {
+  /// The memory.
+  public let bytes: UnsafeMutableRawBufferPointer
+  /// The object whose memory it is; nil if it is this one's.
+  public let owner: AnyObject?
 
-  init(byteCount: Int) {
-    let page = 2 << 20
-    let isLarge = byteCount >= page
-    start = .allocate(byteCount: max(1, byteCount), alignment: isLarge ? page : 64)
-    if isLarge { madvise(start, byteCount, MADV_HUGEPAGE) }
+  /// Takes memory of this process, of zeros; nil where the system has no more.
+  ///
+  /// Rows are visited in random order, so the system is asked for large pages: with small ones nearly
+  /// every row is a miss in the table of pages.
+  ///
+  /// - Parameter byteCount: The size.
+  public init?(byteCount: Int) {
+    let address = mmap(
+      nil, max(1, byteCount), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let address, address != MAP_FAILED else { return nil }
+    if byteCount >= 2 << 20 { madvise(address, byteCount, MADV_HUGEPAGE) }
+    bytes = UnsafeMutableRawBufferPointer(start: address, count: max(1, byteCount))
+    owner = nil
   }
 
-  deinit { start.deallocate() }
+  /// Uses memory of another object.
+  ///
+  /// - Parameters:
+  ///   - bytes: The memory, aligned to 8 bytes.
+  ///   - owner: Holds the memory at least as long as it lives itself.
+  public init(_ bytes: UnsafeMutableRawBufferPointer, owner: AnyObject) {
+    self.bytes = bytes
+    self.owner = owner
+  }
+
+  deinit { if owner == nil { munmap(bytes.baseAddress, bytes.count) } }
 }
 
-/// A file whose rows lie in it as they lie in memory, one after another.
-///
-/// Any number of threads may read at once: there is no position and no lock.
-final class RowFile: Sendable {
-  private let descriptor: Int32
-  private let offset: Int
+/// Class numbers in memory, by row.
+struct Labels: RandomAccessCollection, @unchecked Sendable {
+  private let numbers: UnsafeBufferPointer<Int32>
+  private let memory: RowMemory?
 
-  /// Opens a file whose rows start at `offset`, nil if the system refuses.
-  init?(_ path: String, offset: Int) {
-    descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return nil }
-    self.offset = offset
+  /// No labels.
+  init() { (numbers, memory) = (UnsafeBufferPointer(start: nil, count: 0), nil) }
+
+  /// The first numbers of some memory.
+  init(_ memory: RowMemory, count: Int) {
+    let words = memory.bytes.bindMemory(to: Int32.self)
+    numbers = UnsafeBufferPointer(rebasing: words[..<count])
+    self.memory = memory
   }
 
-  deinit { close(descriptor) }
-
-  /// Fills a buffer with the bytes from `start` of the first row on.
-  ///
-  /// - Returns: Nil, or why it could not be filled.
-  func read(from start: Int, into buffer: UnsafeMutableRawBufferPointer) -> String? {
-    var done = 0
-    while done < buffer.count {
-      let count = pread(
-        descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done,
-        off_t(offset + start + done))
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return count == 0 ? "file ends" : String(cString: strerror(errno)) }
-      done += count
-    }
-    return nil
-  }
+  var startIndex: Int { 0 }
+  var endIndex: Int { numbers.count }
+  subscript(row: Int) -> Int32 { numbers[row] }
 }

@@ -19,24 +19,27 @@ final class RowStore: @unchecked Sendable {
   /// Where rows are read from, or nil once all are in memory: the file is closed then.
   private var dataset: HDF5Dataset?
   /// All rows, or nil while they stay in the file; it changes while loading only.
-  private var memory: RowMemory?
-  /// The file for reads past libhdf5, where that is possible.
-  private let direct: RowFile?
+  private(set) var memory: RowMemory?
+  /// The file, to notice that it is written to, or nil once all rows are in memory.
+  private var file: DataFile?
+  /// Where rows start in the file, where they can be read past libhdf5.
+  private let directOffset: Int?
 
   /// Bytes read at once while loading and hashing.
   private static let blockByteCount = 4 << 20
 
   init(
-    path: String, name: String, rowCount: Int, dataset: HDF5Dataset?,
+    file: DataFile, name: String, rowCount: Int, dataset: HDF5Dataset?,
     conversion: RowConversion, channelsFirst: ChannelsFirst?
   ) {
-    self.path = path
+    path = file.path
+    self.file = file
     self.name = name
     self.dataset = dataset
     self.conversion = conversion
     self.channelsFirst = channelsFirst
     self.rowCount = rowCount
-    direct = dataset?.directOffset.flatMap { RowFile(path, offset: $0) }
+    directOffset = dataset?.directOffset
   }
 
   /// The bytes of all rows in memory.
@@ -47,12 +50,21 @@ final class RowStore: @unchecked Sendable {
     max(1, RowStore.blockByteCount / max(1, conversion.rowByteCount))
   }
 
+  /// Uses rows that are in memory already, as another process has loaded them.
+  ///
+  /// Called once, before the store is shared.
+  func adopt(_ memory: RowMemory) {
+    precondition(memory.bytes.count >= byteCount, "\(memory.bytes.count) bytes for \(byteCount)")
+    self.memory = memory
+    dataset = nil
+    file = nil
+  }
+
   /// Reads all rows into memory, checks that they are finite and feeds them into a digest.
   ///
   /// Called once, before the store is shared.
-  func load(into digest: inout SHA256) throws(DatasetError) {
-    let rowMemory = RowMemory(byteCount: byteCount)
-    let memory = rowMemory.start
+  func load(into rowMemory: RowMemory, _ digest: inout SHA256) throws(DatasetError) {
+    guard let memory = rowMemory.bytes.baseAddress else { return }
     let scratch = Scratch(byteCount: channelsFirst == nil ? 0 : conversion.rowByteCount)
     let values = Scratch(byteCount: conversion.elementCount * MemoryLayout<Float>.stride)
     let rowByteCount = conversion.rowByteCount
@@ -76,8 +88,7 @@ final class RowStore: @unchecked Sendable {
       }
       start = rows.upperBound
     }
-    self.memory = rowMemory
-    dataset = nil
+    adopt(rowMemory)
   }
 
   /// Feeds rows of the file into a digest, all of them or some evenly spaced ones.
@@ -101,7 +112,14 @@ final class RowStore: @unchecked Sendable {
     _ rows: UnsafeBufferPointer<Int>, into target: UnsafeMutablePointer<Float>
   ) throws(DatasetError) {
     for row in rows { precondition(0 <= row && row < rowCount, "row \(row) of \(rowCount)") }
-    guard let memory = memory?.start else { return try gatherFromFile(rows, into: target) }
+    guard let memory = memory?.bytes.baseAddress else {
+      // Numbers of a file that is written to may be anything: first of all that is said.
+      do { try gatherFromFile(rows, into: target) } catch {
+        try file?.requireUnchanged()
+        throw error
+      }
+      return try file?.requireUnchanged() ?? ()
+    }
     let (rowByteCount, elementCount) = (conversion.rowByteCount, conversion.elementCount)
     var index = 0
     // Scattered rows miss every cache, and a conversion is too long for the CPU to look past it to
@@ -164,9 +182,9 @@ final class RowStore: @unchecked Sendable {
   private func read(
     _ rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer
   ) throws(DatasetError) {
-    if let direct {
-      let start = rows.lowerBound * conversion.rowByteCount
-      guard let reason = direct.read(from: start, into: buffer) else { return }
+    if let directOffset, let file {
+      let start = directOffset + rows.lowerBound * conversion.rowByteCount
+      guard let reason = file.read(from: start, into: buffer) else { return }
       throw .unreadable(path: path, message: "\(path): cannot read '\(name)': \(reason)")
     }
     try reading(path) { () throws(HDF5Error) in

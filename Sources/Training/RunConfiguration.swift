@@ -107,7 +107,7 @@ public struct RunConfiguration: Sendable {
   public var gradientFormat: GradientFormat
   /// The threads of a rank that compute microbatches; nil to choose.
   public var workers: Int?
-  /// The largest split that is held in memory, in bytes.
+  /// The largest split that a host holds in memory, in bytes; what its ranks do not share counts for each.
   public var memoryLimit: Int
   /// The longest a rank waits for those of other hosts, in seconds; 0 for ever.
   public var peerTimeout: Double
@@ -189,11 +189,15 @@ public struct RunConfiguration: Sendable {
       "shared_memory",
       [.word("auto", nil), .word("false", 1), .integer(.between(1, 1 << 20)) { $0 }],
       default: .string("auto"),
-      meaning: "ranks of a host that share memory, at most; changes no bit")
+      meaning:
+        "ranks of a host that share memory, at most, for gradients and one copy of the data; changes "
+        + "no bit")
     memoryLimit =
       try run.integer(
         "data_memory", default: 2048, in: .between(0, 1 << 30),
-        meaning: "largest split held in memory, in MiB; larger ones are read row by row")
+        meaning:
+          "largest split that a host holds in memory, in MiB, once for all ranks that share memory, and "
+          + "at most half of its memory; larger ones are read row by row")
       << 20
     peerTimeout = try run.number(
       "peer_timeout", default: 600, in: .nonNegative,

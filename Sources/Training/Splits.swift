@@ -1,4 +1,4 @@
-import Datasets
+public import Datasets
 public import Models
 public import Tensors
 
@@ -18,6 +18,8 @@ public struct Splits {
   public let fingerprints: [(split: String, fingerprint: String)]
   /// One line about each file, for people.
   public let descriptions: [String]
+  /// The bytes of rows in memory; ranks that share them hold them once.
+  public let memoryByteCount: Int
 
   /// The splits that are evaluated, by name; the first one chooses the best checkpoint.
   public var evaluated: [(split: String, rows: any RowSource)] {
@@ -29,10 +31,15 @@ public struct Splits {
 
   /// Opens the files of a configuration and checks that they go together.
   ///
-  /// - Parameter configuration: Names the files.
+  /// - Parameters:
+  ///   - configuration: Names the files.
+  ///   - open: Opens a file.
   /// - Returns: The rows, ready to be read.
   /// - Throws: `DatasetError`; ``TrainingError`` if the files disagree or the batch is too large.
-  public static func open(_ configuration: RunConfiguration) throws -> Splits {
+  public static func open(
+    _ configuration: RunConfiguration,
+    by open: OpenDataset = { try Dataset.open($0, options: $1) }
+  ) throws -> Splits {
     let data = configuration.data
     // What is named labels is not taken for responses unless it is asked for by name.
     let kind: TargetKind? =
@@ -43,13 +50,14 @@ public struct Splits {
         samples: data.samplesName, targets: data.targetsName,
         targetKind: kind, group: split, inMemoryLimit: configuration.memoryLimit)
     }
-    let train = try Dataset.open(data.train, options: options("train"))
+    let train = try open(data.train, options("train"))
     try train.requireTargets()
     let targets = try Network.Targets(train)
     var fingerprints = [("train", train.fingerprint)]
     var descriptions = ["train: \(train.summary)"]
+    var memoryByteCount = train.memoryByteCount
     func openLike(_ path: String, _ split: String) throws -> DatasetRows {
-      let dataset = try Dataset.open(path, options: options(split))
+      let dataset = try open(path, options(split))
       try dataset.requireTargets()
       guard dataset.sampleShape == train.sampleShape else {
         throw TrainingError.splitsDiffer(
@@ -61,6 +69,7 @@ public struct Splits {
       }
       fingerprints.append((split, dataset.fingerprint))
       descriptions.append("\(split): \(dataset.summary)")
+      memoryByteCount += dataset.memoryByteCount
       return DatasetRows(dataset)
     }
     var trainRows = DatasetRows(train)
@@ -82,7 +91,8 @@ public struct Splits {
     }
     return Splits(
       train: trainRows, validation: validation, test: test, sampleShape: train.sampleShape,
-      targets: targets, fingerprints: fingerprints, descriptions: descriptions)
+      targets: targets, fingerprints: fingerprints, descriptions: descriptions,
+      memoryByteCount: memoryByteCount)
   }
 
   /// Checks that every label is one of the network's classes, and that numbers which name rows of tables

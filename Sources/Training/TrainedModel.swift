@@ -1,6 +1,6 @@
 import Checkpoints
 import Configuration
-import Datasets
+public import Datasets
 public import Models
 public import Tensors
 
@@ -65,14 +65,16 @@ public struct TrainedModel {
   ///   - samples: The name of its dataset of samples, where it cannot be found by the usual names.
   ///   - targets: The name of its dataset of targets, likewise.
   ///   - needsTargets: Whether targets are wanted; they must fit then.
+  ///   - open: Opens the file.
   /// - Returns: The rows of the file.
   /// - Throws: `DatasetError`; ``TrainingError`` if the file does not fit.
   public func open(
-    _ path: String, samples: String? = nil, targets: String? = nil, needsTargets: Bool
+    _ path: String, samples: String? = nil, targets: String? = nil, needsTargets: Bool,
+    by open: OpenDataset = { try Dataset.open($0, options: $1) }
   ) throws -> DatasetRows {
-    let dataset = try Dataset.open(
+    let dataset = try open(
       path,
-      options: Dataset.Options(
+      Dataset.Options(
         samples: samples, targets: targets,
         targetKind: network.lossKind.takesLabels ? .labels : .responses,
         inMemoryLimit: configuration.memoryLimit))

@@ -5,8 +5,9 @@ import Foundation
 public enum TrainingError: Error {
   /// The batch has more rows than the data.
   case batchTooLarge(batchSize: Int, rows: Int, path: String)
-  /// The vectors of the parameters are larger than the memory of the host.
-  case tooLarge(parameterCount: Int, byteCount: Int, rankCount: Int, memory: Int)
+  /// The vectors of the parameters, beside the data, are larger than the memory of the host.
+  case tooLarge(
+    parameterCount: Int, byteCount: Int, rankCount: Int, dataByteCount: Int, memory: Int)
   /// A channel of a layer has one value, and so no variance.
   case oneRow(layer: String, rows: Int, microbatches: Int?)
   /// Two files of one run do not go together.
@@ -46,9 +47,11 @@ extension TrainingError: CustomStringConvertible {
     case .batchTooLarge(let batchSize, let rows, let path):
       "batch_size is \(batchSize) but \(path) has only \(rows) \(rows == 1 ? "row" : "rows") to train "
         + "on; expected at most that many"
-    case .tooLarge(let parameterCount, let byteCount, let rankCount, let memory):
+    case .tooLarge(
+      let parameterCount, let byteCount, let rankCount, let dataByteCount, let memory):
       "model has \(parameterCount) parameters, found \(gigabytes(byteCount)) for them, their gradient "
-        + "and optimiser state on \(rankCount == 1 ? "this host" : "the \(rankCount) ranks of a host"), "
+        + "and optimiser state on \(rankCount == 1 ? "this host" : "the \(rankCount) ranks of a host")"
+        + (dataByteCount > 0 ? " beside \(gigabytes(dataByteCount)) of data, " : ", ")
         + "expected less than its memory of \(gigabytes(memory))"
     case .oneRow(let layer, let rows, let microbatches?):
       "layer '\(layer)': found a microbatch of 1 row, whose channels have no variance, in steps of "

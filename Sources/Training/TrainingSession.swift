@@ -106,7 +106,8 @@ public final class TrainingSession {
     try communicator.requireSame(Environment.current.description, named: "CPU or library")
     try communicator.requireSame(resolved.yaml, named: "configuration")
     try communicator.together { try configuration.precision.requireSupport() }
-    let splits = try communicator.together { try Splits.open(configuration) }
+    let sharing = try RowSharing(communicator, limit: configuration.sharedMemoryLimit)
+    let splits = try sharing.open { open in try Splits.open(configuration, by: open) }
     for (split, fingerprint) in splits.fingerprints {
       try communicator.requireSame(fingerprint, named: "content of \(split) data")
     }
@@ -119,7 +120,8 @@ public final class TrainingSession {
       try network.requireTop(configuration.evaluationTop, key: "evaluation.top")
       try network.requireMemory(
         for: configuration.optimizer, isSharded: configuration.isSharded,
-        rankCount: communicator.placement.ranksOnHost.count)
+        rankCount: communicator.placement.ranksOnHost.count,
+        dataByteCount: sharing.copyCount * splits.memoryByteCount)
       return network
     }
     let group = try RankGroup(communicator, limit: configuration.sharedMemoryLimit)

@@ -34,12 +34,15 @@ struct DatasetNameOptions: ParsableArguments {
     _ data: String, for checkpoint: String, needsTargets: Bool, top: Int? = nil,
     _ communicator: any Communicator
   ) throws(CommunicationError) -> (TrainedModel, DatasetRows, Evaluator) {
-    let (model, rows) = try communicator.together {
+    let model = try communicator.together {
       let model = try TrainedModel(checkpoint: checkpoint, isRaw: parameters == .raw)
       try model.network.requireTop(top, key: "--top")
-      let rows = try model.open(
-        data, samples: samples, targets: targets, needsTargets: needsTargets)
-      return (model, rows)
+      return model
+    }
+    let sharing = try RowSharing(communicator, limit: model.configuration.sharedMemoryLimit)
+    let rows = try sharing.open { open in
+      try model.open(
+        data, samples: samples, targets: targets, needsTargets: needsTargets, by: open)
     }
     try communicator.requireSame(rows.dataset.fingerprint, named: "content of \(data)")
     let evaluator = try Evaluator(

@@ -1,0 +1,52 @@
+// How much memory the processes of a host may take.
+
+import Glibc
+
+/// The memory that the processes of this host may take together.
+public enum HostMemory {
+  /// The bytes: of the host, or less where control groups or the limits of this process grant less.
+  ///
+  /// Ranks that share memory map all of it, so what is granted to one process bounds all of them.
+  public static var byteCount: Int {
+    let pages = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+    let groups = memoryLimit(
+      controlGroups: contents(ofFile: "/proc/self/cgroup") ?? "", read: contents(ofFile:))
+    return min(pages, groups ?? pages, processLimit(Int32(RLIMIT_AS.rawValue)),
+      processLimit(Int32(RLIMIT_DATA.rawValue)))
+  }
+
+  private static func processLimit(_ resource: Int32) -> Int {
+    var limit = rlimit()
+    guard getrlimit(resource, &limit) == 0 else { return Int.max }
+    return Int(clamping: limit.rlim_cur)
+  }
+}
+
+/// Returns the least memory that a process's control groups and those above them grant, nil for no limit.
+///
+/// - Parameters:
+///   - controlGroups: The text of `/proc/self/cgroup`.
+///   - read: Returns the text of a file, or nil if there is none.
+package func memoryLimit(controlGroups: String, read: (String) -> String?) -> Int? {
+  var limits: [Int] = []
+  for line in controlGroups.split(separator: "\n") {
+    // A number, the controllers in version 1 or none in version 2, and the path.
+    let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count == 3 else { continue }
+    var (folder, file) = ("/sys/fs/cgroup", "memory.max")
+    if !parts[1].isEmpty {
+      guard parts[1].split(separator: ",").contains("memory") else { continue }
+      (folder, file) = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+    }
+    var folders = [folder]
+    for name in parts[2].split(separator: "/") {
+      folder += "/\(name)"
+      folders.append(folder)
+    }
+    for folder in folders {
+      let text = read("\(folder)/\(file)") ?? ""
+      if let limit = Int(text.filter { !$0.isWhitespace }) { limits.append(limit) }
+    }
+  }
+  return limits.min()
+}

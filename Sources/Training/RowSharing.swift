@@ -1,0 +1,179 @@
+public import Communication
+public import Datasets
+import Foundation
+
+/// Opens a data file.
+public typealias OpenDataset = (_ path: String, _ options: Dataset.Options) throws -> Dataset
+
+/// The ranks of a host that hold one copy of rows in memory, which the first of them reads.
+///
+/// Ranks that cannot get at each other's memory, as in containers of their own, hold a copy each.
+public final class RowSharing {
+  /// The ranks that share a copy, this one among them; the first one reads.
+  public let members: [Int]
+  /// The copies that this host holds.
+  public let copyCount: Int
+  private let communicator: any Communicator
+  /// Where memory may lie that all members can map, by preference.
+  private let places: [SharedRegion.Place]
+
+  /// Memory alone, or files without a name: in memory too, and where there is more room.
+  public static let usualPlaces: [SharedRegion.Place] = [
+    .memory, .folder("/dev/shm"),
+    .folder(ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"),
+  ]
+
+  /// Finds the ranks that share rows.
+  ///
+  /// Collective.
+  ///
+  /// - Parameters:
+  ///   - communicator: The ranks.
+  ///   - limit: The most ranks that share a copy; nil for all of a host.
+  ///   - places: Where shared memory may lie, by preference.
+  /// - Throws: `CommunicationError`.
+  public init(
+    _ communicator: any Communicator, limit: Int? = nil,
+    places: [SharedRegion.Place] = usualPlaces
+  ) throws(CommunicationError) {
+    self.communicator = communicator
+    let members = communicator.ranksTogether(limit: limit)
+    var usable: [SharedRegion.Place] = []
+    for place in places where communicator.size > 1 {
+      // Folders may be full when it comes to it, memory alone is not.
+      let isWanted = members.count > 1 && usable != [.memory]
+      let isShared = try RowSharing.canShare(place, members, isWanted, communicator)
+      if isWanted, isShared { usable.append(place) }
+    }
+    self.places = usable
+    self.members = usable.isEmpty ? [communicator.rank] : members
+    let readers = try communicator.allgatherIntegers(self.members[0])
+    copyCount = Set(communicator.placement.ranksOnHost.map { readers[$0] }).count
+  }
+
+  /// Whether all of some ranks can map memory of the first one of them.
+  ///
+  /// Collective.
+  private static func canShare(
+    _ place: SharedRegion.Place, _ members: [Int], _ isWanted: Bool,
+    _ communicator: any Communicator
+  ) throws(CommunicationError) -> Bool {
+    let isReader = communicator.rank == members[0]
+    let region = isReader && isWanted ? try? SharedRegion(byteCount: 1, in: place) : nil
+    // Kept until all have mapped it.
+    defer { withExtendedLifetime(region) {} }
+    let introduction = region.flatMap { try? JSONEncoder().encode($0.introduction) }
+    let bytes = try communicator.allgather(introduction.map { Array($0) } ?? [])[members[0]]
+    let received = try? JSONDecoder().decode(SharedRegion.Introduction.self, from: Data(bytes))
+    let isMapped = isReader ? region != nil : (try? received.map { try SharedRegion($0) }) != nil
+    let mapped = try communicator.allgatherIntegers(isMapped ? 1 : 0)
+    return members.allSatisfy { mapped[$0] == 1 }
+  }
+
+  /// Opens data files on all ranks.
+  ///
+  /// Collective. The rank that reads goes first; the others then open the same files and find the rows in
+  /// its memory.
+  ///
+  /// - Parameter body: Opens files by the function it is given, on all ranks the same in the same order;
+  ///   called once.
+  /// - Returns: What `body` returned.
+  /// - Throws: What `body` throws, as a failure that all ranks agree on.
+  public func open<Opened>(
+    _ body: (_ open: OpenDataset) throws -> Opened
+  ) throws(CommunicationError) -> Opened {
+    var (report, regions) = (Report(), [SharedRegion]())
+    var outcome: Result<Opened, any Error>?
+    if communicator.rank == members[0] {
+      outcome = Result {
+        try body { path, options in
+          let dataset = try Dataset.open(path, options: limited(options)) {
+            memory(byteCount: $0, &regions)
+          }
+          report.files.append(Report.File(dataset.content))
+          return dataset
+        }
+      }
+      if case .failure(let error) = outcome { report.failure = ReaderFailure(error) }
+      for region in regions { region.protect() }
+    }
+    // Those that are to map them have when this returns.
+    defer { for region in regions { region.hide() } }
+    let sent = try communicator.together { [report] in Array(try JSONEncoder().encode(report)) }
+    let received = try communicator.allgather(members.count > 1 ? sent : [])[members[0]]
+    return try communicator.together {
+      if let outcome { return try outcome.get() }
+      let report = try JSONDecoder().decode(Report.self, from: Data(received))
+      if let failure = report.failure { throw failure }
+      var files = report.files[...]
+      return try body { path, options in
+        guard let file = files.popFirst() else {
+          preconditionFailure("\(path) is opened by some ranks only")
+        }
+        return try Dataset.open(path, options: limited(options), asReadBy: try file.content())
+      }
+    }
+  }
+
+  /// Limits are of a host: the copies on it share them, and half of its memory is left for the rest.
+  private func limited(_ options: Dataset.Options) -> Dataset.Options {
+    var options = options
+    options.inMemoryLimit = min(options.inMemoryLimit, HostMemory.byteCount / 2) / copyCount
+    return options
+  }
+
+  /// Memory that all members can map; nil where there is none.
+  private func memory(byteCount: Int, _ regions: inout [SharedRegion]) -> RowMemory? {
+    guard members.count > 1 else { return RowMemory(byteCount: byteCount) }
+    for place in places {
+      guard let region = try? SharedRegion(byteCount: byteCount, in: place) else { continue }
+      regions.append(region)
+      return RowMemory(region.bytes, owner: region)
+    }
+    return nil
+  }
+}
+
+/// What the rank that reads tells those that share its rows.
+private struct Report: Codable {
+  var files: [File] = []
+  var failure: ReaderFailure?
+
+  struct File: Codable {
+    let identity: FileIdentity
+    let fingerprint: String
+    let samples: SharedRegion.Introduction?
+    let targets: SharedRegion.Introduction?
+
+    init(_ content: Dataset.Content) {
+      identity = content.identity
+      fingerprint = content.fingerprint
+      samples = (content.samples?.owner as? SharedRegion)?.introduction
+      targets = (content.targets?.owner as? SharedRegion)?.introduction
+    }
+
+    /// What was read, mapped here.
+    func content() throws -> Dataset.Content {
+      func mapped(_ introduction: SharedRegion.Introduction?) throws -> RowMemory? {
+        try introduction.map {
+          let region = try SharedRegion($0)
+          return RowMemory(region.bytes, owner: region)
+        }
+      }
+      return Dataset.Content(
+        identity: identity, fingerprint: fingerprint, samples: try mapped(samples),
+        targets: try mapped(targets))
+    }
+  }
+}
+
+/// The error of the rank that reads, on the others.
+private struct ReaderFailure: Error, CustomStringConvertible, ExitStatusProviding, Codable {
+  let description: String
+  let exitStatus: Int32
+
+  init(_ error: any Error) {
+    description = "\(error)"
+    exitStatus = (error as? any ExitStatusProviding)?.exitStatus ?? 70
+  }
+}
