@@ -119,7 +119,8 @@ let package = Package(
       path: "Tests/TestSupport",
       swiftSettings: borders),
     .executableTarget(
-      name: "RankChecks", dependencies: ["Communication", "Training", "Models", "Tensors"],
+      name: "RankChecks",
+      dependencies: ["Communication", "Training", "Datasets", "Models", "Tensors"],
       path: "Tests/RankChecks",
       swiftSettings: borders),
     // Takes the place of malloc, so only a program of its own may link it.
@@ -156,7 +157,7 @@ let package = Package(
       "Training",
       [
         "Models", "Execution", "Datasets", "Checkpoints", "Runs", "Graphs", "Tensors", "Numerics",
-        "Configuration", "Communication",
+        "Configuration", "Communication", "RankChecks",
       ]),
     .testTarget(
       name: "CommandTests",

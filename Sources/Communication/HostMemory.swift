@@ -11,7 +11,8 @@ public enum HostMemory {
     let pages = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
     let groups = memoryLimit(
       controlGroups: contents(ofFile: "/proc/self/cgroup") ?? "", read: contents(ofFile:))
-    return min(pages, groups ?? pages, processLimit(Int32(RLIMIT_AS.rawValue)),
+    return min(
+      pages, groups ?? pages, processLimit(Int32(RLIMIT_AS.rawValue)),
       processLimit(Int32(RLIMIT_DATA.rawValue)))
   }
 
@@ -22,11 +23,12 @@ public enum HostMemory {
   }
 }
 
-/// Returns the least memory that a process's control groups and those above them grant, nil for no limit.
+/// Finds the least memory that a process's control groups and those above them grant, nil for no limit.
 ///
 /// - Parameters:
 ///   - controlGroups: The text of `/proc/self/cgroup`.
 ///   - read: Returns the text of a file, or nil if there is none.
+/// - Returns: The bytes.
 package func memoryLimit(controlGroups: String, read: (String) -> String?) -> Int? {
   var limits: [Int] = []
   for line in controlGroups.split(separator: "\n") {

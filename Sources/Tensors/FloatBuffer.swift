@@ -1,3 +1,5 @@
+import Glibc
+
 /// A buffer of `Float`, aligned to a cache line: memory of its own, or part of another object's.
 ///
 /// A final class with one owner: the memory lives as long as the object. It is not synchronised;
@@ -15,12 +17,17 @@ public final class FloatBuffer: @unchecked Sendable {
 
   /// Allocates `count` zeros.
   ///
+  /// Where there is no memory for them the process ends with one line and the status of input and output, as
+  /// nothing that was asked for can be done.
+  ///
   /// - Complexity: O(count), one allocation.
   public init(count: Int) {
     precondition(count >= 0, "negative count \(count)")
     let byteCount = max(count, 1) * MemoryLayout<Float>.stride
-    let raw = UnsafeMutableRawPointer.allocate(
-      byteCount: byteCount, alignment: FloatBuffer.alignment)
+    var raw: UnsafeMutableRawPointer?
+    guard posix_memalign(&raw, FloatBuffer.alignment, byteCount) == 0, let raw else {
+      endWithoutMemory(byteCount: byteCount)
+    }
     pointer = raw.bindMemory(to: Float.self, capacity: max(count, 1))
     pointer.update(repeating: 0, count: count)
     self.count = count
@@ -41,10 +48,17 @@ public final class FloatBuffer: @unchecked Sendable {
     self.owner = owner
   }
 
-  deinit { if owner == nil { pointer.deallocate() } }
+  deinit { if owner == nil { free(pointer) } }
 
   /// The elements as a buffer, to read or write in place.
   public var elements: UnsafeMutableBufferPointer<Float> {
     UnsafeMutableBufferPointer(start: pointer, count: count)
   }
+}
+
+/// Ends the process, which Swift's own allocation would do by a signal.
+private func endWithoutMemory(byteCount: Int) -> Never {
+  let line = Array("nndist: found no memory for \(byteCount) bytes\n".utf8)
+  _ = write(STDERR_FILENO, line, line.count)
+  _exit(74)
 }

@@ -73,8 +73,8 @@ extension DatasetError: ExitStatusProviding {
   /// 65 for what a file is or holds, 74 for what cannot be written or kept.
   public var exitStatus: Int32 {
     switch self {
-    case .unreadable, .changed, .obtainable, .noSamples, .noTargets, .wrongShape, .wrongType, .noRows,
-      .lengthsDiffer, .badLabel, .notFinite, .badAttribute, .badIDX:
+    case .unreadable, .changed, .obtainable, .noSamples, .noTargets, .wrongShape, .wrongType,
+      .noRows, .lengthsDiffer, .badLabel, .notFinite, .badAttribute, .badIDX:
       65
     case .badFraction: 78
     case .exists, .unwritable, .noMemory: 74

@@ -165,6 +165,23 @@ struct RanksTests {
     #expect(evaluations[0] != evaluations[2])
   }
 
+  @Test("rows from shared memory, from one's own and from the file, on 1, 2, 3 and 8 ranks")
+  func rows() throws {
+    let place = try Workplace()
+    let share = overrides(["data.validation=0.2"])
+    for (index, (count, values)) in [
+      (1, []), (2, []), (3, ["run.shared_memory=2"]), (8, []), (2, ["run.shared_memory=false"]),
+      (1, ["run.data_memory=0"]), (3, ["run.data_memory=0"]),
+    ].enumerated() {
+      let output = try place.succeed(
+        ["train", "iris.yaml", "--output", "run-\(index)"] + share + overrides(values), ranks: count
+      )
+      #expect(output.contains("read from the file row by row") == (values == ["run.data_memory=0"]))
+      #expect(try place.digest("run-\(index)", step: 10) == place.digest("run-0", step: 10))
+      #expect(try place.records("run-\(index)") == place.records("run-0"))
+    }
+  }
+
   @Test("goes on with other ranks, groups and workers after every stop")
   func chain() throws {
     let place = try Workplace()

@@ -15,6 +15,7 @@ let checks: [String: Check] = [
   "order": printAnswer,
   "timing": checkTiming,
   "placement": checkPlacement,
+  "rows": checkRows,
 ]
 
 @Sendable
