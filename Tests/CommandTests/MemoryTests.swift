@@ -19,12 +19,12 @@ struct MemoryTests {
   @Test("a model beyond the limit of the process is refused before it is asked for")
   func model() throws {
     let place = try Workplace()
-    let result = try train(place, limit: 1_500_000, "model=[affine: 40000000, affine: 3]")
+    let result = try train(place, limit: 1_200_000, "model=[affine: 16000000, affine: 3]")
     #expect(result.status == 78, "\(result)")
     #expect(
-      result.error.hasPrefix("nndist: model has 320000003 parameters, found 3.8 GB for them, "),
+      result.error.hasPrefix("nndist: model has 128000003 parameters, found 1.5 GB for them, "),
       "\(result)")
-    #expect(result.error.contains("expected less than its memory of 1.5 GB"))
+    #expect(result.error.contains("expected less than its memory of 1.2 GB"))
     #expect(!place.exists("run"))
   }
 

@@ -82,8 +82,9 @@ private struct Mapping {
 
   init?(of address: UnsafeMutableRawPointer?) {
     let place = UInt(bitPattern: address)
-    let lines = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
-    for line in lines.split(separator: "\n") {
+    // A file without a size, which is read to its end this way alone.
+    let maps = try? FileHandle(forReadingAtPath: "/proc/self/maps")?.readToEnd()
+    for line in String(decoding: maps ?? Data(), as: UTF8.self).split(separator: "\n") {
       let parts = line.split(separator: " ")
       let ends = parts[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
       guard ends.count == 2, ends[0] <= place, place < ends[1] else { continue }
