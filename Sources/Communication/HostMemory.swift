@@ -2,24 +2,24 @@
 
 import Glibc
 
-/// The memory that the processes of this host may take together.
+/// The memory that there is to ask for.
 public enum HostMemory {
-  /// The bytes: of the host, or less where control groups or the limits of this process grant less.
-  ///
-  /// Ranks that share memory map all of it, so what is granted to one process bounds all of them.
+  /// The bytes that the processes of this host may take together: all of it, or what the control groups
+  /// of this one grant.
   public static var byteCount: Int {
     let pages = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
     let groups = memoryLimit(
       controlGroups: contents(ofFile: "/proc/self/cgroup") ?? "", read: contents(ofFile:))
-    return min(
-      pages, groups ?? pages, processLimit(Int32(RLIMIT_AS.rawValue)),
-      processLimit(Int32(RLIMIT_DATA.rawValue)))
+    return min(pages, groups ?? pages)
   }
 
-  private static func processLimit(_ resource: Int32) -> Int {
-    var limit = rlimit()
-    guard getrlimit(resource, &limit) == 0 else { return Int.max }
-    return Int(clamping: limit.rlim_cur)
+  /// The bytes that this process may map, shared ones among them; `Int.max` without a limit.
+  public static var processByteCount: Int {
+    [RLIMIT_AS, RLIMIT_DATA].reduce(Int.max) { least, resource in
+      var limit = rlimit()
+      guard getrlimit(Int32(resource.rawValue), &limit) == 0 else { return least }
+      return min(least, Int(clamping: limit.rlim_cur))
+    }
   }
 }
 

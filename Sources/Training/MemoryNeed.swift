@@ -11,16 +11,29 @@ extension Network {
   ///   - optimizer: Says how many vectors there are besides parameters and gradient.
   ///   - isSharded: Whether the ranks of a host share parameters and state.
   ///   - rankCount: The ranks on this host.
-  ///   - dataByteCount: The bytes of rows that this host holds.
+  ///   - groupSize: The ranks on it that map each other's memory; nil for all.
+  ///   - dataByteCount: The bytes of rows in memory.
+  ///   - copyCount: The copies of them on this host.
   /// - Throws: ``TrainingError/tooLarge(parameterCount:byteCount:rankCount:dataByteCount:memory:)``.
   public func requireMemory(
     for optimizer: OptimizerSettings, isSharded: Bool = true, rankCount: Int,
-    dataByteCount: Int = 0
+    groupSize: Int? = nil, dataByteCount: Int = 0, copyCount: Int = 1
   ) throws(TrainingError) {
-    let vectorCount = (1 + optimizer.vectorCount) * (isSharded ? 1 : rankCount) + rankCount
+    let own = 1 + optimizer.vectorCount
+    try requireMemory(
+      own * (isSharded ? 1 : rankCount) + rankCount, rankCount: rankCount,
+      dataByteCount: dataByteCount * copyCount, HostMemory.byteCount)
+    // A process maps what its group shares, whoever wrote it.
+    try requireMemory(
+      own + min(groupSize ?? rankCount, rankCount), rankCount: nil,
+      dataByteCount: dataByteCount, HostMemory.processByteCount)
+  }
+
+  private func requireMemory(
+    _ vectorCount: Int, rankCount: Int?, dataByteCount: Int, _ memory: Int
+  ) throws(TrainingError) {
     let (byteCount, isBeyondCount) = (vectorCount * MemoryLayout<Float>.stride)
       .multipliedReportingOverflow(by: layout.count)
-    let memory = HostMemory.byteCount
     guard isBeyondCount || byteCount > memory - min(dataByteCount, memory) else { return }
     throw .tooLarge(
       parameterCount: parameterLayout.elementCount, byteCount: isBeyondCount ? .max : byteCount,

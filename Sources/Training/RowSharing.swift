@@ -118,7 +118,9 @@ public final class RowSharing {
   /// Limits are of a host: the copies on it share them, and half of its memory is left for the rest.
   private func limited(_ options: Dataset.Options) -> Dataset.Options {
     var options = options
-    options.inMemoryLimit = min(options.inMemoryLimit, HostMemory.byteCount / 2) / copyCount
+    options.inMemoryLimit = min(
+      min(options.inMemoryLimit, HostMemory.byteCount / 2) / copyCount,
+      HostMemory.processByteCount / 2)
     return options
   }
 

@@ -5,9 +5,10 @@ import Foundation
 public enum TrainingError: Error {
   /// The batch has more rows than the data.
   case batchTooLarge(batchSize: Int, rows: Int, path: String)
-  /// The vectors of the parameters, beside the data, are larger than the memory of the host.
+  /// The vectors of the parameters, beside the data, are larger than the memory of the host, or where no
+  /// number of ranks is given than that of a process.
   case tooLarge(
-    parameterCount: Int, byteCount: Int, rankCount: Int, dataByteCount: Int, memory: Int)
+    parameterCount: Int, byteCount: Int, rankCount: Int?, dataByteCount: Int, memory: Int)
   /// A channel of a layer has one value, and so no variance.
   case oneRow(layer: String, rows: Int, microbatches: Int?)
   /// Two files of one run do not go together.
@@ -50,7 +51,9 @@ extension TrainingError: CustomStringConvertible {
     case .tooLarge(
       let parameterCount, let byteCount, let rankCount, let dataByteCount, let memory):
       "model has \(parameterCount) parameters, found \(gigabytes(byteCount)) for them, their gradient "
-        + "and optimiser state on \(rankCount == 1 ? "this host" : "the \(rankCount) ranks of a host")"
+        + "and optimiser state "
+        + (rankCount.map { $0 == 1 ? "on this host" : "on the \($0) ranks of a host" }
+          ?? "in a process")
         + (dataByteCount > 0 ? " beside \(gigabytes(dataByteCount)) of data, " : ", ")
         + "expected less than its memory of \(gigabytes(memory))"
     case .oneRow(let layer, let rows, let microbatches?):

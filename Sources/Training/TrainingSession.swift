@@ -121,7 +121,8 @@ public final class TrainingSession {
       try network.requireMemory(
         for: configuration.optimizer, isSharded: configuration.isSharded,
         rankCount: communicator.placement.ranksOnHost.count,
-        dataByteCount: sharing.copyCount * splits.memoryByteCount)
+        groupSize: configuration.sharedMemoryLimit, dataByteCount: splits.memoryByteCount,
+        copyCount: sharing.copyCount)
       return network
     }
     let group = try RankGroup(communicator, limit: configuration.sharedMemoryLimit)

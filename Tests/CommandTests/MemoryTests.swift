@@ -24,7 +24,7 @@ struct MemoryTests {
     #expect(
       result.error.hasPrefix("nndist: model has 128000003 parameters, found 1.5 GB for them, "),
       "\(result)")
-    #expect(result.error.contains("expected less than its memory of 1.2 GB"))
+    #expect(result.error.contains(" state in a process, expected less than its memory of 1.2 GB"))
     #expect(!place.exists("run"))
   }
 
