@@ -36,6 +36,22 @@ static inline herr_t chdf5_link_type(hid_t place, const char *name, hid_t access
   *type = status < 0 ? -1 : (int)info.type;
   return status;
 }
+// The links of a group with their types; a positive result of `visit` ends the walk and is returned.
+typedef herr_t (*chdf5_visit)(const char *name, int type, void *client);
+struct chdf5_visitor {
+  chdf5_visit visit;
+  void *client;
+};
+static herr_t chdf5_visit_link(
+    hid_t group, const char *name, const H5L_info_t *info, void *visitor) {
+  struct chdf5_visitor *own = (struct chdf5_visitor *)visitor;
+  (void)group;
+  return own->visit(name, (int)info->type, own->client);
+}
+static inline herr_t chdf5_visit_links(hid_t group, chdf5_visit visit, void *client) {
+  struct chdf5_visitor visitor = {visit, client};
+  return H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, chdf5_visit_link, &visitor);
+}
 static inline herr_t chdf5_object_address(hid_t object, unsigned long long *address) {
   H5O_info_t info;
 #if H5_VERSION_GE(1, 12, 0)

@@ -27,6 +27,9 @@ public final class Checkpoint {
   public let arrays: [Array]
   private let file: HDF5File
 
+  /// The bytes of an array that are read at once to be hashed.
+  private static let pieceByteCount = 64 << 20
+
   /// Opens and verifies a checkpoint.
   ///
   /// - Parameters:
@@ -46,6 +49,7 @@ public final class Checkpoint {
     do throws(HDF5Error) {
       file = try HDF5File(reading: path)
       datasets = try file.datasets()
+      for dataset in datasets { try file.dataset(dataset.path).requireStored() }
     } catch {
       throw .hdf5(error)
     }
@@ -136,7 +140,7 @@ public final class Checkpoint {
   /// each; elements in row-major order, little-endian. Counts and extents are 8 bytes, little-endian.
   ///
   /// - Throws: ``CheckpointError/hdf5(_:)`` if an array holds no numbers.
-  /// - Complexity: O(bytes), one array in memory at a time.
+  /// - Complexity: O(bytes), of large arrays one piece in memory at a time.
   public func digest() throws(CheckpointError) -> String {
     var digest = SHA256()
     for array in arrays {
@@ -145,12 +149,6 @@ public final class Checkpoint {
         throw .hdf5(
           .unsupportedType(file: path, object: dataset.info.path, found: dataset.info.typeName))
       }
-      var bytes = [UInt8](repeating: 0, count: dataset.info.count * type.byteCount)
-      try hdf5 { () throws(HDF5Error) in
-        try bytes.withUnsafeMutableBufferPointer { (buffer) throws(HDF5Error) in
-          try dataset.read(into: UnsafeMutableRawBufferPointer(buffer))
-        }
-      }
       let letter = type.kind == .float ? "f" : type.isSigned ? "i" : "u"
       for text in [dataset.info.path, "\(letter)\(type.byteCount)"] {
         digest.update(UInt64(text.utf8.count))
@@ -158,7 +156,9 @@ public final class Checkpoint {
       }
       digest.update(UInt64(array.shape.axisCount))
       for extent in array.shape.extents { digest.update(UInt64(extent)) }
-      digest.update(bytes)
+      try hdf5 { () throws(HDF5Error) in
+        try dataset.forEachPiece(upTo: Checkpoint.pieceByteCount) { digest.update($0) }
+      }
     }
     return digest.finalizeHex()
   }

@@ -18,6 +18,9 @@ struct ArrayHeader: Sendable {
   /// The attributes with a meaning; others are left alone.
   private static let knownAttributes = ["bias", "class_names", "layout", "scale"]
 
+  /// The number of rows, and of elements of a row, beyond which an array is refused.
+  private static let limit = Int(Int32.max)
+
   init(_ file: HDF5File, _ name: String) throws(DatasetError) {
     let path = file.name
     let dataset = try reading(path) { () throws(HDF5Error) in try file.dataset(name) }
@@ -33,6 +36,13 @@ struct ArrayHeader: Sendable {
     guard dataset.info.count > 0 else {
       throw .wrongShape(
         path: path, dataset: name, found: dataset.info.shape, expected: "extents of 1 or more")
+    }
+    try reading(path) { () throws(HDF5Error) in try dataset.requireStored() }
+    let rowElementCount = dataset.info.count / dataset.info.shape[0]
+    guard dataset.info.shape[0] <= ArrayHeader.limit, rowElementCount <= ArrayHeader.limit else {
+      throw .wrongShape(
+        path: path, dataset: name, found: dataset.info.shape,
+        expected: "at most \(ArrayHeader.limit) rows of \(ArrayHeader.limit) elements")
     }
     var attributes: [(name: String, value: HDF5Attribute)] = []
     for attribute in ArrayHeader.knownAttributes {

@@ -78,8 +78,15 @@ public final class IDXFile {
     }
     self.shape = shape
     self.byteCount = byteCount
-    let length = 4 + 4 * shape.count + byteCount
-    guard gzdirect(stream) == 0 || status.st_size == length else {
+    let (length, isBeyondCount) = byteCount.addingReportingOverflow(4 + 4 * shape.count)
+    // Deflate makes a byte of 1032 at most.
+    let isCompressed = gzdirect(stream) == 0
+    guard !isBeyondCount, !isCompressed || length / 1032 <= status.st_size else {
+      throw .badIDX(
+        path: path, found: "extents \(shape)",
+        expected: "as many elements as \(status.st_size) bytes can hold")
+    }
+    guard isCompressed || status.st_size == length else {
       throw .badIDX(
         path: path, found: "\(status.st_size) bytes",
         expected: "\(length) for \(type) of extents \(shape)")

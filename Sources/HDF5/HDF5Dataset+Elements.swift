@@ -10,7 +10,7 @@ extension HDF5Dataset {
   /// - Parameters:
   ///   - buffer: Memory of exactly `info.count` elements of `type`.
   ///   - type: The type to convert to; without one the file's own, made little-endian.
-  /// - Throws: ``HDF5Error``; ``HDF5Error/neverWritten(file:object:)`` rather than fill values.
+  /// - Throws: ``HDF5Error``; what ``requireStored()`` throws rather than fill values.
   /// - Complexity: O(bytes); no copy of ours.
   public func read(
     into buffer: UnsafeMutableRawBufferPointer, as type: HDF5ScalarType? = nil
@@ -19,12 +19,11 @@ extension HDF5Dataset {
     defer { Library.leave() }
     let memoryType = try checkedMemoryType(type, count: info.count, byteCount: buffer.count)
     guard info.count > 0 else { return }
-    try checkWritten()
-    try file.scope.check(
+    try requireStored()
+    try checkRead(
       H5Dread(
         raw, memoryType.raw, chdf5_space_all(), chdf5_space_all(), chdf5_default(),
-        buffer.baseAddress),
-      "read '\(info.path)'")
+        buffer.baseAddress))
   }
 
   /// Reads the elements of consecutive rows, a row being one index of the first axis.
@@ -33,7 +32,7 @@ extension HDF5Dataset {
   ///   - rows: The rows, within the first extent.
   ///   - buffer: Memory of exactly the rows' elements of `type`.
   ///   - type: The type to convert to; without one the file's own, made little-endian.
-  /// - Throws: ``HDF5Error``; ``HDF5Error/neverWritten(file:object:)`` rather than fill values.
+  /// - Throws: ``HDF5Error``; what ``requireStored()`` throws rather than fill values.
   /// - Complexity: O(bytes), and tens of microseconds for the call.
   public func read(
     rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, as type: HDF5ScalarType? = nil
@@ -43,12 +42,78 @@ extension HDF5Dataset {
     let memoryType = try checkedMemoryType(
       type, count: rows.count * rowElementCount, byteCount: buffer.count)
     guard buffer.count > 0 else { return }
-    try checkWritten()
+    try requireStored()
     let memorySpace = try select(rows)
-    try file.scope.check(
+    try checkRead(
       H5Dread(
-        raw, memoryType.raw, memorySpace.raw, rawSpace, chdf5_default(), buffer.baseAddress),
-      "read '\(info.path)'")
+        raw, memoryType.raw, memorySpace.raw, rawSpace, chdf5_default(), buffer.baseAddress))
+  }
+
+  /// Reads all elements in their order, piece after piece, as the file's own type made little-endian.
+  ///
+  /// - Parameters:
+  ///   - byteLimit: The most bytes of a piece, if one element is not more.
+  ///   - body: Is given each piece.
+  /// - Throws: ``HDF5Error``; what ``requireStored()`` throws rather than fill values.
+  /// - Complexity: O(bytes); one allocation of a piece.
+  public func forEachPiece(
+    upTo byteLimit: Int, _ body: (UnsafeRawBufferPointer) -> Void
+  ) throws(HDF5Error) {
+    Library.enter()
+    defer { Library.leave() }
+    guard info.count > 0 else { return }
+    let elementLimit = max(1, byteLimit / (info.type?.byteCount ?? 1))
+    let elementByteCount = info.type?.byteCount ?? 1
+    let extents = info.shape.isEmpty ? [1] : info.shape
+    // Of axis `axis` some indices at a time, of those before it one, of those behind it all.
+    var axis = 0
+    var inner = info.count / extents[0]
+    while inner > elementLimit {
+      axis += 1
+      inner /= extents[axis]
+    }
+    let run = min(extents[axis], max(1, elementLimit / inner))
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: run * inner * elementByteCount, alignment: 64)
+    defer { buffer.deallocate() }
+    var start = [Int](repeating: 0, count: extents.count)
+    while start[0] < extents[0] {
+      let count = min(run, extents[axis] - start[axis])
+      let piece = UnsafeMutableRawBufferPointer(
+        rebasing: buffer[..<(count * inner * elementByteCount)])
+      if info.shape.isEmpty {
+        try read(into: piece)
+      } else {
+        let counts = extents.indices.map { $0 < axis ? 1 : $0 == axis ? count : extents[$0] }
+        try read(from: start, counts, into: piece)
+      }
+      body(UnsafeRawBufferPointer(piece))
+      start[axis] += count
+      var carried = axis
+      while carried > 0, start[carried] == extents[carried] {
+        start[carried] = 0
+        carried -= 1
+        start[carried] += 1
+      }
+    }
+  }
+
+  /// Reads a block of elements as the file's own type made little-endian.
+  private func read(
+    from start: [Int], _ counts: [Int], into buffer: UnsafeMutableRawBufferPointer
+  ) throws(HDF5Error) {
+    let count = counts.reduce(1, *)
+    let memoryType = try checkedMemoryType(nil, count: count, byteCount: buffer.count)
+    try requireStored()
+    let action = "select a part of '\(info.path)'"
+    try file.scope.check(
+      H5Sselect_hyperslab(
+        rawSpace, H5S_SELECT_SET, start.map { hsize_t($0) }, nil, counts.map { hsize_t($0) }, nil),
+      action)
+    let memorySpace = try file.scope.makeSpace([count], action: action)
+    try checkRead(
+      H5Dread(
+        raw, memoryType.raw, memorySpace.raw, rawSpace, chdf5_default(), buffer.baseAddress))
   }
 
   /// Writes all elements.
@@ -103,12 +168,6 @@ extension HDF5Dataset {
         file: file.name, object: info.path, found: byteCount, expected: count * type.byteCount)
     }
     return try type.makeIdentifier(file.scope)
-  }
-
-  private func checkWritten() throws(HDF5Error) {
-    guard H5Dget_storage_size(raw) > 0 else {
-      throw .neverWritten(file: file.name, object: info.path)
-    }
   }
 }
 

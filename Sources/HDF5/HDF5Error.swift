@@ -22,11 +22,22 @@ public enum HDF5Error: Error, Hashable, Sendable {
   case tooLarge(file: String, object: String, extents: [UInt64])
   /// The dataset has extents but nothing was ever written to it.
   case neverWritten(file: String, object: String)
+  /// The extents claim more than the file holds.
+  case incomplete(file: String, object: String, extents: [Int], claimed: String, held: String)
+  /// The elements went through a filter that is not part of libhdf5.
+  case missingFilter(file: String, object: String, number: Int, name: String?)
+  /// Groups lie in each other beyond the depth that is followed.
+  case tooDeep(file: String, limit: Int)
+  /// There are more objects than are listed.
+  case tooMany(file: String, limit: Int)
   /// A buffer or range does not fit the dataset.
   case wrongCount(file: String, object: String, found: Int, expected: Int)
 }
 
 extension HDF5Error: CustomStringConvertible {
+  /// The number of LZF, which is part of h5py and of nothing else.
+  private static let filterOfH5py = 32000
+
   /// One line: the file, the object, what was found, what was expected.
   public var description: String {
     switch self {
@@ -49,6 +60,19 @@ extension HDF5Error: CustomStringConvertible {
       "\(file): '\(object)' has extents \(extents), more than can be addressed"
     case .neverWritten(let file, let object):
       "\(file): '\(object)' was created but never written"
+    case .incomplete(let file, let object, let extents, let claimed, let held):
+      "\(file): '\(object)' has extents \(extents), which are \(claimed), but the file holds \(held); "
+        + "the rest was never written"
+    case .missingFilter(let file, let object, let number, let name):
+      "\(file): '\(object)' is stored by filter \(number)\(name.map { " (\($0))" } ?? ""), a plug-in, and "
+        + "plug-ins of HDF5_PLUGIN_PATH are never loaded; "
+        + (number == HDF5Error.filterOfH5py
+          ? "h5py, which alone has it, can write the file again with compression='gzip'"
+          : "'h5repack -f NONE \(file) NEW.h5', where the plug-in is installed, makes a file without it")
+    case .tooDeep(let file, let limit):
+      "\(file): found groups in each other more than \(limit) levels deep, expected fewer"
+    case .tooMany(let file, let limit):
+      "\(file): found more than \(limit) objects, expected fewer"
     case .wrongCount(let file, let object, let found, let expected):
       "\(file): \(found) bytes for '\(object)', expected \(expected)"
     }

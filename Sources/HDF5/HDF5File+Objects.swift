@@ -13,6 +13,11 @@ public enum HDF5ObjectKind: Hashable, Sendable {
 }
 
 extension HDF5File {
+  /// The number of groups in each other that are followed, far above that of any real file.
+  private static let depthLimit = 128
+  /// The number of objects that are listed.
+  private static let objectLimit = 1 << 20
+
   /// Returns what the object at `path` is, nil if there is none.
   ///
   /// - Throws: ``HDF5Error/outsideFile(file:object:through:)`` for a link that leaves the file.
@@ -41,28 +46,38 @@ extension HDF5File {
     guard H5Iget_type(group.raw) == H5I_GROUP else {
       throw .wrongKind(file: name, object: path, found: "no group", expected: "a group")
     }
-    return try children(of: group, path: path)
+    return try links(of: group, path: path).map(\.name).sorted {
+      $0.utf8.lexicographicallyPrecedes($1.utf8)
+    }
   }
 
-  private func children(
+  /// A name in a group.
+  private struct Link {
+    let name: String
+    let type: Int32
+  }
+
+  /// The names in a group, in the order of libhdf5's index.
+  private func links(
     of group: borrowing Identifier, path: String
-  ) throws(HDF5Error) -> [String] {
-    var info = H5G_info_t()
-    try scope.check(H5Gget_info(group.raw, &info), "list '\(path)'")
-    var names: [String] = []
-    for index in 0..<info.nlinks {
-      let length = try scope.check(
-        H5Lget_name_by_idx(
-          group.raw, ".", H5_INDEX_NAME, H5_ITER_INC, index, nil, 0, chdf5_default()),
-        "list '\(path)'")
-      var bytes = [CChar](repeating: 0, count: length + 1)
-      try scope.check(
-        H5Lget_name_by_idx(
-          group.raw, ".", H5_INDEX_NAME, H5_ITER_INC, index, &bytes, bytes.count, chdf5_default()),
-        "list '\(path)'")
-      names.append(String(decoding: bytes.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self))
+  ) throws(HDF5Error) -> [Link] {
+    var links: [Link] = []
+    let status = withUnsafeMutablePointer(to: &links) { links in
+      chdf5_visit_links(
+        group.raw,
+        { name, type, client in
+          guard let name, let links = client?.assumingMemoryBound(to: [Link].self) else {
+            return -1
+          }
+          guard links.pointee.count < HDF5File.objectLimit else { return 1 }
+          links.pointee.append(Link(name: String(cString: name), type: type))
+          return 0
+        }, links)
     }
-    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    guard try scope.check(status, "list '\(path)'") == 0 else {
+      throw .tooMany(file: name, limit: HDF5File.objectLimit)
+    }
+    return links
   }
 
   /// Lists every dataset below a group.
@@ -71,25 +86,43 @@ extension HDF5File {
   ///
   /// - Parameter path: The group to start from.
   /// - Returns: The datasets, in the order of their paths' UTF-8 bytes.
-  /// - Throws: ``HDF5Error``, also for a link that leaves the file.
+  /// - Throws: ``HDF5Error``, also for a link that leaves the file; ``HDF5Error/tooDeep(file:limit:)``,
+  ///   ``HDF5Error/tooMany(file:limit:)``.
   /// - Complexity: O(objects), one dataset opened at a time.
   public func datasets(below path: String = "/") throws(HDF5Error) -> [HDF5DatasetInfo] {
     Library.enter()
     defer { Library.leave() }
+    guard try linkExists(path) else { throw .missing(file: name, object: path) }
+    let access = try scope.linkAccess(chdf5_link_access_class())
     var found: [HDF5DatasetInfo] = []
+    var objectCount = 0
     var seen: Set<UInt64> = []
     var pending = [HDF5File.components(path)]
     while let components = pending.popLast() {
       let path = "/" + components.joined(separator: "/")
-      let group = try openObject(path)
+      let group = try scope.identifier(H5Oopen(raw, path, access.raw), "open '\(path)'")
       var address: UInt64 = 0
       try scope.check(chdf5_object_address(group.raw, &address), "look at '\(path)'")
       guard seen.insert(address).inserted else { continue }
-      for child in try children(of: group, path: path) {
-        let childPath = "/" + (components + [child]).joined(separator: "/")
-        switch try kind(of: childPath) {
-        case .group: pending.append(components + [child])
-        case .dataset: found.append(try dataset(childPath).info)
+      let links = try links(of: group, path: path)
+      objectCount += links.count
+      guard objectCount <= HDF5File.objectLimit else {
+        throw .tooMany(file: name, limit: HDF5File.objectLimit)
+      }
+      for link in links {
+        let child = components + [link.name]
+        let childPath = "/" + child.joined(separator: "/")
+        try requireInside(link.type, childPath)
+        let object = try scope.identifier(
+          H5Oopen(group.raw, link.name, access.raw), "open '\(childPath)'")
+        switch H5Iget_type(object.raw) {
+        case H5I_GROUP:
+          guard child.count <= HDF5File.depthLimit else {
+            throw .tooDeep(file: name, limit: HDF5File.depthLimit)
+          }
+          pending.append(child)
+        case H5I_DATASET:
+          found.append(try HDF5Dataset(file: self, path: childPath, dataset: object).info)
         default: continue
         }
       }
@@ -117,18 +150,27 @@ extension HDF5File {
   /// Whether every link on the way to `path` exists and stays in the file; the caller holds the lock.
   func linkExists(_ path: String) throws(HDF5Error) -> Bool {
     let access = try scope.linkAccess(chdf5_link_access_class())
+    let components = HDF5File.components(path)
+    guard components.count <= HDF5File.depthLimit else {
+      throw .tooDeep(file: name, limit: HDF5File.depthLimit)
+    }
     var prefix = ""
-    for component in HDF5File.components(path) {
+    for component in components {
       prefix += "/" + component
       let exists = H5Lexists(raw, prefix, access.raw)
       guard exists > 0 else { return false }
       var type: Int32 = 0
       try scope.check(chdf5_link_type(raw, prefix, access.raw, &type), "look at '\(prefix)'")
-      guard type == H5L_TYPE_HARD.rawValue || type == H5L_TYPE_SOFT.rawValue else {
-        throw .outsideFile(file: name, object: prefix, through: "an external link")
-      }
+      try requireInside(type, prefix)
     }
     return true
+  }
+
+  /// Throws for a link that leaves the file.
+  private func requireInside(_ type: Int32, _ path: String) throws(HDF5Error) {
+    guard type == H5L_TYPE_HARD.rawValue || type == H5L_TYPE_SOFT.rawValue else {
+      throw .outsideFile(file: name, object: path, through: "an external link")
+    }
   }
 
   /// Opens any object; the caller holds the lock.

@@ -30,10 +30,17 @@ enum Library {
     return Lock(mutex: mutex)
   }()
 
+  /// Whether libhdf5 loads no plug-ins, from the first call on.
+  ///
+  /// For a filter that it does not know it would load every library in HDF5_PLUGIN_PATH and in a folder
+  /// of the system, on the word of a file.
+  private static let refusesPlugins = H5PLset_loading_state(0) >= 0
+
   /// Waits for libhdf5 and silences its printing: the error stack belongs to the calling thread.
   static func enter() {
     pthread_mutex_lock(lock.mutex)
     H5Eset_auto2(chdf5_error_stack(), nil, nil)
+    precondition(refusesPlugins, "libhdf5 cannot be kept from loading plug-ins")
   }
 
   static func leave() {

@@ -49,6 +49,21 @@ struct IDXTests {
       message { try importIDX(samples: samples, labels: labels, to: path) }.contains("exists"))
   }
 
+  @Test("extents that the bytes of a file cannot hold are refused before anything is made")
+  func claims() throws {
+    let labels = try folder.write(idx(8, [1 << 20], []), to: "l")
+    let huge = try folder.write(idx(8, [1 << 20, 1 << 20, 1 << 20], [1, 2, 3]), to: "s")
+    let packed = (try gzip(huge), try gzip(labels))
+    #expect(
+      message { try importIDX(samples: packed.0, labels: packed.1, to: folder.file("o.h5")) }
+        == "s.gz: extents [1048576, 1048576, 1048576], expected as many elements as "
+        + "\(try contents(of: packed.0).count) bytes can hold")
+    let beyond = try folder.write(
+      idx(8, [UInt32.max, UInt32.max >> 1, 1], [1]), to: "beyond")
+    #expect(message { _ = try IDXFile(beyond) }.contains(", expected "))
+    #expect(!FileManager.default.fileExists(atPath: folder.file("o.h5")))
+  }
+
   @Test(
     "every type is read, most significant byte first",
     arguments: [
