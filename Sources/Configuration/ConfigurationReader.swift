@@ -165,6 +165,8 @@ extension Node {
     case .key(let key):
       var entries: [Entry] = []
       if case .map(let present, _) = content { entries = present }
+      // Nothing else holds them now, so that they are changed in place.
+      content = .map([], shorthand: nil)
       let index = entries.firstIndex { $0.key == key } ?? entries.count
       if index == entries.count { entries.append(Entry(key: key, place: place, value: nothing)) }
       entries[index].value.put(path.dropFirst(), new)
@@ -172,6 +174,7 @@ extension Node {
     case .index(let index):
       var items: [Node] = []
       if case .list(let present) = content { items = present }
+      content = .list([])
       while items.count <= index { items.append(nothing) }
       items[index].put(path.dropFirst(), new)
       content = .list(items)

@@ -76,13 +76,14 @@ private func convert(
     return Node(.list(items), at: place)
   case .mapping(let mapping):
     var entries: [Node.Entry] = []
+    var keys: Set<String> = []
     for (key, value) in mapping {
       let keyPlace = at(key.mark?.line ?? 1)
       guard case .scalar(let scalar) = key, key.anchor == nil else {
         throw .malformed(keyPlace, problem: "found a map or list as a key, expected a word")
       }
       // Yams compares keys with their tags; `a` and `!!str a` are one key to us.
-      guard !entries.contains(where: { $0.key == scalar.string }) else {
+      guard keys.insert(scalar.string).inserted else {
         throw .malformed(keyPlace, problem: duplicate(scalar.string))
       }
       let converted = try convert(value, depth: depth + 1, at: at)

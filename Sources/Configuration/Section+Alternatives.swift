@@ -68,6 +68,9 @@ extension Section {
       noun: noun, alternatives, item: nil)
   }
 
+  /// The most items of a list of maps; each of them is read key by key.
+  private static let itemLimit = 1 << 14
+
   /// Reads a key that holds a list of named things.
   ///
   /// An item is `name`, `{ name: value }` or `{ name: { … } }`; keys beside the name are read by
@@ -114,6 +117,11 @@ extension Section {
     guard case .list(let items) = node.content, mayBeEmpty || !items.isEmpty else {
       throw .unusable(
         node.place, path: child.text, found: node.shown, expected: expected, nearest: nil)
+    }
+    guard items.count <= Section.itemLimit else {
+      throw .unusable(
+        node.place, path: child.text, found: "\(items.count) \(noun)s",
+        expected: "at most \(Section.itemLimit)", nearest: nil)
     }
     reader.resolve(child, .list([]))
     var values: [Value] = []

@@ -100,6 +100,7 @@ extension Formula {
   public func checkDerivatives(
     batch: Int, options: GradientCheckOptions, usesJacobians: Bool = false
   ) throws(GraphError) -> (check: DerivativeCheck, isPositive: Bool) {
+    try graph.requireCheckable(batch: batch)
     let (values, isPositive) = try randomPoint(seed: options.seed, batch: batch)
     return (
       try graph.checkDerivatives(

@@ -105,6 +105,22 @@ extension Graph {
       jacobians: usesJacobians ? try checkJacobians(of: output, targets, at: values) : nil)
   }
 
+  /// Refuses a graph of more elements than its derivatives can be checked on.
+  ///
+  /// To be called before values are made for it.
+  ///
+  /// - Parameter batch: The rows.
+  /// - Throws: ``GraphError/tooLarge(operation:found:limit:)``.
+  package func requireCheckable(batch: Int) throws(GraphError) {
+    let limit = 1 << 30
+    let count = nodes.reduce(0.0) { $0 + Double(shape(of: $1).resolved(batch: batch).count) }
+    guard count > Double(limit) else { return }
+    throw .tooLarge(
+      operation: "check of derivatives",
+      found: "\(Int(exactly: count).map(String.init) ?? "\(count)") elements",
+      limit: limit)
+  }
+
   /// ⟨J·v, u⟩ against ⟨v, Jᵀ·u⟩ for random `u` and `v`.
   package func checkProducts(
     of output: Node, _ targets: [Node], at values: [String: Tensor], seed: UInt64

@@ -50,6 +50,10 @@ public struct Graph: Sendable {
   /// For each node that holds class numbers, the label node that they come from.
   private var labelSources: [Node: Node] = [:]
 
+  /// The most elements of the value of a node for one row: no machine holds them, and sums of such
+  /// numbers can still be counted.
+  package static let elementLimit = 1 << 48
+
   /// The layer that nodes belong to from now on.
   public var layer: String?
 
@@ -133,7 +137,8 @@ public struct Graph: Sendable {
   ///   - inputs: As many nodes as the operation takes.
   ///   - name: A name for messages and pictures.
   /// - Returns: The node of its value.
-  /// - Throws: ``GraphError/operands(operation:name:fault:)`` if the shapes do not go together.
+  /// - Throws: ``GraphError/operands(operation:name:fault:)`` if the shapes do not go together;
+  ///   ``GraphError/tooLarge(operation:found:limit:)``.
   /// - Complexity: O(axes).
   public mutating func add(
     _ operation: Operation, _ inputs: [Node], name: String? = nil
@@ -153,8 +158,19 @@ public struct Graph: Sendable {
     } catch {
       throw .operands(operation: rule.label, name: name ?? layer, fault: error.text)
     }
+    try requireCountable(shape, rule.label, name ?? layer)
     return append(
       Record(operation: operation, inputs: inputs, shape: shape, name: name, layer: layer))
+  }
+
+  /// Throws for a shape of more elements than any machine holds.
+  private func requireCountable(
+    _ shape: SymbolicShape, _ operation: String, _ name: String?
+  ) throws(GraphError) {
+    guard shape.fixedCount > Graph.elementLimit else { return }
+    throw .tooLarge(
+      operation: operation + (name.map { " '\($0)'" } ?? ""), found: "\(shape) elements",
+      limit: Graph.elementLimit)
   }
 
   /// What is wrong where numbers stand for class numbers or the other way round.
@@ -178,6 +194,7 @@ public struct Graph: Sendable {
     _ operation: Operation, _ name: String, _ shape: SymbolicShape
   ) throws(GraphError) -> Node {
     guard leaves[name] == nil else { throw .duplicateName(name) }
+    try requireCountable(shape, operation.rule.label, name)
     return append(
       Record(operation: operation, inputs: [], shape: shape, name: name, layer: layer))
   }

@@ -40,11 +40,9 @@ public struct SymbolicShape: Hashable, Sendable {
   /// The length of one axis.
   public subscript(axis: Int) -> Extent { extents[axis] }
 
-  /// The product of the fixed extents.
+  /// The product of the fixed extents, `Int.max` if it is larger.
   public var fixedCount: Int {
-    extents.reduce(1) { product, extent in
-      if case .fixed(let count) = extent { product * count } else { product }
-    }
+    Shape(extents.map { if case .fixed(let count) = $0 { count } else { 1 } }).count
   }
 
   /// How many axes are as long as the batch.

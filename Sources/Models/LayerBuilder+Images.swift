@@ -16,7 +16,7 @@ extension LayerBuilder {
     }
     let window = layer.window.window
     let kernel = window.axes.map(\.kernel)
-    let weightCount = outputs * (inputs / layer.groups) * kernel.reduce(1, *)
+    let weightCount = Shape([outputs, inputs / layer.groups] + kernel).count
     let convolution = Convolution(window, groups: layer.groups)
     let output: Graph.Node
     if layer.isTransposed {
@@ -38,7 +38,7 @@ extension LayerBuilder {
       output = try graph.convolution(input, weight: W, convolution)
     }
     let positions = layer.isTransposed ? shape : graph.shape(of: output).resolved(batch: 1)
-    flops = 2 * weightCount * positions.extents.dropFirst(2).reduce(1, *)
+    count(products: weightCount, of: Shape(Array(positions.extents.dropFirst(2))).count)
     guard layer.bias else { return output }
     let b = try parameter("bias", [outputs], layer.biasValue, .bias)
     return try graph.add(.add, [output, perChannel(b, axisCount: kernel.count)])
@@ -93,7 +93,7 @@ extension LayerBuilder {
     _ input: Graph.Node, name: String, to extents: [Int]
   ) throws -> Graph.Node {
     let shape = graph.shape(of: input)
-    guard shape.fixedCount == extents.reduce(1, *) else {
+    guard shape.fixedCount == Shape(extents).count else {
       throw ModelError.layer(
         name, found: "an input of shape \(row(shape.resolved(batch: 1)))",
         expected: "as many elements as \(Shape(extents))")

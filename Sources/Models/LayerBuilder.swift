@@ -22,6 +22,11 @@ struct LayerBuilder {
   private var requested: [(name: String, index: Int)] = []
   /// The tables whose rows are named by numbers, and the nodes of these.
   private(set) var tables: [(layer: String, count: Int, numbers: Graph.Node)] = []
+  /// The most parameters: their bytes, times the vectors of any optimiser, can still be counted.
+  private static let parameterLimit = 1 << 52
+
+  /// The elements of all parameters so far.
+  private var parameterElementCount = 0
   /// The floating-point operations of its products for one row.
   var flops = 0
 
@@ -135,7 +140,7 @@ struct LayerBuilder {
     guard inputs > 0 else {
       throw ModelError.layer(name, found: "an input of shape \(shape)", expected: "some elements")
     }
-    flops = 2 * units * inputs
+    count(products: units, of: inputs)
     let flat = try graph.reshape(input, to: [.batch, .fixed(inputs)])
     let W = try self.weight(
       [units, inputs], weight, isNormalized: weightNorm,
@@ -167,6 +172,11 @@ struct LayerBuilder {
       .multiply, [input, graph.dropoutMask(mask, shape: graph.shape(of: input))])
   }
 
+  /// Notes the floating-point operations of products; an estimate, and so bounded for sums of it.
+  mutating func count(products: Int, of length: Int) {
+    flops = Int(min(2 * Double(products) * Double(length), 0x1p48))
+  }
+
   // MARK: Parameters.
 
   /// The name of the layer whose nodes are being added.
@@ -184,6 +194,12 @@ struct LayerBuilder {
     guard let owner = entry.sharedEntry.map({ entries[$0].name }) else {
       let path = parameterPath(name)
       let node = try graph.parameter(path, shape: SymbolicShape(shape))
+      parameterElementCount += shape.count
+      guard parameterElementCount <= LayerBuilder.parameterLimit else {
+        throw ModelError.layer(
+          entry.name, found: "\(parameterElementCount) parameters up to it",
+          expected: "at most \(LayerBuilder.parameterLimit)")
+      }
       requested.append((name, parameters.count))
       parameters.append(
         Network.Parameter(

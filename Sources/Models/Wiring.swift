@@ -50,12 +50,36 @@ struct Wiring {
   ///
   /// - Throws: ``ModelError`` for names that mean nothing and layers that nothing uses.
   init(_ layers: [Layer]) throws(ModelError) {
+    _ = try Wiring.countedLayers(layers)
     output = try add(layers, in: Block(), entry: (Layer.samplesName, 0)).output
     try requireUse()
     var names: Set<String> = []
     for entry in entries {
       guard names.insert(entry.name).inserted else { throw .duplicateLayer(entry.name) }
     }
+  }
+
+  /// The most layers of a model, blocks written out: ten times those of the deepest published ones.
+  static let layerLimit = 1 << 14
+
+  /// Counts layers before any is written out, since blocks in blocks ask for billions in one line.
+  private static func countedLayers(_ layers: [Layer]) throws(ModelError) -> Int {
+    var count = 0
+    for (layer, name) in zip(layers, try names(of: layers)) {
+      var found = "more layers up to it"
+      if case .repeated(let times, let inner) = layer.kind {
+        let innerCount = try countedLayers(inner)
+        let (product, isBeyondCount) = innerCount.multipliedReportingOverflow(by: times)
+        found = "\(times) × \(innerCount) layers"
+        count = isBeyondCount ? .max : count + min(product, layerLimit + 1)
+      } else {
+        count += 1
+      }
+      guard count <= layerLimit else {
+        throw .layer(name, found: found, expected: "at most \(layerLimit) in all")
+      }
+    }
+    return count
   }
 
   /// Adds the layers of a block, the first of which takes `entry`.

@@ -14,8 +14,13 @@ public struct Shape: Hashable, Sendable {
   /// The number of axes.
   public var axisCount: Int { extents.count }
 
-  /// The number of elements, 1 for a shape without axes.
-  public var count: Int { extents.reduce(1, *) }
+  /// The number of elements, 1 for a shape without axes; `Int.max` if there are more.
+  public var count: Int {
+    extents.reduce(1) { product, extent in
+      let (count, isBeyondCount) = product.multipliedReportingOverflow(by: extent)
+      return isBeyondCount ? .max : count
+    }
+  }
 
   /// The length of one axis.
   public subscript(axis: Int) -> Int { extents[axis] }

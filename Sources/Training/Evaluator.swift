@@ -47,7 +47,8 @@ public final class Evaluator {
     }
     pool = WorkerPool(count: workers)
     self.workers = try communicator.together {
-      try (0..<workers).map { _ in
+      try network.requireMemory(ofRows: sizes.max() ?? 0)
+      return try (0..<workers).map { _ in
         try MicrobatchWorker(
           network, sizes: sizes, purpose: hasTargets ? .evaluation : .prediction,
           parameters: parameters, arena: Arena())

@@ -59,7 +59,7 @@ extension TrainingError: ExitStatusProviding {
   /// 78 where another configuration is called for, 64 an option, 65 where data or files are at fault.
   public var exitStatus: Int32 {
     switch self {
-    case .batchTooLarge, .tooLarge, .oneRow, .otherConfiguration, .nonfiniteLoss,
+    case .batchTooLarge, .tooLarge, .outputTooLarge, .oneRow, .otherConfiguration, .nonfiniteLoss,
       .nonfiniteGradient, .nonfiniteEvaluation, .nonfiniteParameters, .environmentChanged,
       .badAugmentation, .precisionUnsupported:
       78

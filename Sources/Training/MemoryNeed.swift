@@ -39,4 +39,17 @@ extension Network {
       parameterCount: parameterLayout.elementCount, byteCount: isBeyondCount ? .max : byteCount,
       rankCount: rankCount, dataByteCount: dataByteCount, memory: memory)
   }
+
+  /// Refuses a model with a layer whose output alone does not fit into the memory of the host.
+  ///
+  /// - Parameter rows: The rows computed at once.
+  /// - Throws: ``TrainingError/outputTooLarge(layer:rows:byteCount:memory:)``.
+  func requireMemory(ofRows rows: Int) throws(TrainingError) {
+    let memory = HostMemory.byteCount
+    for layer in layers {
+      let byteCount = 4 * Double(layer.activationCount) * Double(rows)
+      guard byteCount > Double(memory) else { continue }
+      throw .outputTooLarge(layer: layer.name, rows: rows, byteCount: byteCount, memory: memory)
+    }
+  }
 }

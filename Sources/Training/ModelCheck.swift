@@ -25,6 +25,7 @@ public enum ModelCheck {
     try splits.validate(for: network)
     try network.requireMemory(for: configuration.optimizer, rankCount: 1)
     let rows = min(rowCount, splits.train.rowCount)
+    try network.graph.requireCheckable(batch: rows)
     var values = try leaves(splits, rows: rows, network)
     let layout = network.layout
     let parameters = FloatBuffer(count: layout.count)

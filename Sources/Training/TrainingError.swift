@@ -9,6 +9,8 @@ public enum TrainingError: Error {
   /// number of ranks is given than that of a process.
   case tooLarge(
     parameterCount: Int, byteCount: Int, rankCount: Int?, dataByteCount: Int, memory: Int)
+  /// The output of a layer is larger than the memory of the host.
+  case outputTooLarge(layer: String, rows: Int, byteCount: Double, memory: Int)
   /// A channel of a layer has one value, and so no variance.
   case oneRow(layer: String, rows: Int, microbatches: Int?)
   /// Two files of one run do not go together.
@@ -50,12 +52,15 @@ extension TrainingError: CustomStringConvertible {
         + "on; expected at most that many"
     case .tooLarge(
       let parameterCount, let byteCount, let rankCount, let dataByteCount, let memory):
-      "model has \(parameterCount) parameters, found \(gigabytes(byteCount)) for them, their gradient "
+      "model has \(parameterCount) parameters, found \(gigabytes(Double(byteCount))) for them, their gradient "
         + "and optimiser state "
         + (rankCount.map { $0 == 1 ? "on this host" : "on the \($0) ranks of a host" }
           ?? "in a process")
-        + (dataByteCount > 0 ? " beside \(gigabytes(dataByteCount)) of data, " : ", ")
-        + "expected less than its memory of \(gigabytes(memory))"
+        + (dataByteCount > 0 ? " beside \(gigabytes(Double(dataByteCount))) of data, " : ", ")
+        + "expected less than its memory of \(gigabytes(Double(memory)))"
+    case .outputTooLarge(let layer, let rows, let byteCount, let memory):
+      "layer '\(layer)': found \(gigabytes(byteCount)) for its output of \(rows) rows at once, expected "
+        + "less than the memory of \(gigabytes(Double(memory)))"
     case .oneRow(let layer, let rows, let microbatches?):
       "layer '\(layer)': found a microbatch of 1 row, whose channels have no variance, in steps of "
         + "\(rows) rows and \(microbatches) microbatches; expected at least 2 rows, or 'statistics: batch'"
@@ -108,6 +113,6 @@ extension TrainingError: CustomStringConvertible {
 private func plain(_ number: Double) -> String { number.isNaN ? "nan" : "\(number)" }
 
 /// A number of bytes in units of 10⁹.
-private func gigabytes(_ byteCount: Int) -> String {
-  String(format: "%.1f GB", Double(byteCount) / 1e9)
+private func gigabytes(_ byteCount: Double) -> String {
+  String(format: "%.1f GB", byteCount / 1e9)
 }

@@ -22,10 +22,15 @@ public struct TrainingPlan: Sendable {
   /// The steps of the run.
   public var stepCount: Int { stepsPerEpoch * configuration.epochs }
 
-  /// Refuses microbatches of one row where a layer takes a variance over rows.
+  /// Refuses microbatches of one row where a layer takes a variance over rows, and of more than fit
+  /// into memory.
   ///
-  /// - Throws: ``TrainingError/oneRow(layer:rows:microbatches:)``.
+  /// - Throws: ``TrainingError/oneRow(layer:rows:microbatches:)``,
+  ///   ``TrainingError/outputTooLarge(layer:rows:byteCount:memory:)``.
   func requireRows() throws(TrainingError) {
+    try network.requireMemory(
+      ofRows: MicrobatchCut(rowCount: configuration.batchSize, count: microbatches).sizes.max() ?? 0
+    )
     for need in network.rowNeeds {
       for rows in stepRowCounts.sorted(by: >) {
         switch need.statistics {

@@ -16,6 +16,22 @@ struct ReaderTests {
     #expect(sample.every == .epoch)
   }
 
+  @Test("lists of maps are bounded before any item is read")
+  func longLists() throws {
+    let items = [String](repeating: "relu", count: 16385).joined(separator: ", ")
+    let error = #expect(throws: ConfigurationError.self) {
+      try read("data: { train: a.h5 }\nmodel: [\(items)]")
+    }
+    #expect(
+      error?.description.hasSuffix("'model': found 16385 layers, expected at most 16384") == true)
+  }
+
+  @Test("maps of many keys are refused in time that grows with their number")
+  func manyKeys() throws {
+    let keys = (0..<60_000).map { "k\($0): 1\n" }.joined()
+    #expect(throws: ConfigurationError.self) { try read(required + keys) }
+  }
+
   @Test("takes every form of a layer")
   func layers() throws {
     let text = """

@@ -151,6 +151,17 @@ struct FormulaTests {
       try formula("x'*θ", "x=batch,3", "θ=3").gradient().text() == "sum(x, [0])")
   }
 
+  @Test("derivatives of more elements than memory holds are not checked")
+  func tooLarge() throws {
+    let found = try formula("exp(x)", "x=batch,100000,10000")
+    let error = #expect(throws: GraphError.self) {
+      try found.checkDerivatives(batch: 4, options: GradientCheckOptions())
+    }
+    #expect(
+      error?.description == "check of derivatives: found 8000000000 elements, expected at most "
+        + "1073741824")
+  }
+
   @Test("parameters are Greek names and names that begin with W or b, unless told otherwise")
   func parameters() throws {
     #expect(try formula("W*x + b1 + θ + alpha + c").parameters == ["W", "b1", "θ", "α"])

@@ -28,6 +28,27 @@ struct GraphErrorTests {
         == "parameter 'w' has shape [batch, 3]; a parameter cannot depend on the batch")
   }
 
+  @Test("shapes of more elements than any machine holds")
+  func tooLarge() {
+    #expect(
+      text { _ = try $0.data("x", shape: [.batch, 16_777_216, 16_777_217]) }
+        == "data 'x': found [batch, 16777216, 16777217] elements, expected at most "
+        + "281474976710656")
+    #expect(
+      text {
+        let x = try $0.data("x", shape: [1_073_741_824, 1])
+        let y = try $0.data("y", shape: [1, 1_073_741_824])
+        _ = try $0.add(.reshape([4_294_967_296, 4_294_967_296, 4_294_967_296]), [x])
+        _ = try $0.matmul(x, y)
+      }.hasPrefix("reshape"))
+    #expect(
+      text {
+        let x = try $0.data("x", shape: [1_073_741_824, 1])
+        _ = try $0.matmul(x, $0.data("y", shape: [1, 1_073_741_824]))
+      } == "matmul: found [1073741824, 1073741824] elements, expected at most "
+        + "281474976710656")
+  }
+
   @Test("operands: the operation, the layer, what was found and expected")
   func operands() {
     #expect(

@@ -27,6 +27,40 @@ private func problem(_ model: String, shape: Shape = [2, 6, 5]) -> String {
 
 @Suite("Models that are no chain")
 struct WiringTests {
+  @Test("layers, elements and parameters beyond all bounds are refused before they are built")
+  func bounds() {
+    let inner = "repeat: { times: 65536, layers: [relu] }"
+    #expect(
+      problem("[{ repeat: { times: 65536, layers: [{ \(inner) }] } }, affine: 3]")
+        == "layer 'repeat1': found 65536 × 1 layers, expected at most 16384 in all")
+    #expect(
+      problem("[{ repeat: { times: 128, layers: [{ repeat: { times: 129, layers: [relu] } }] } }]")
+        == "layer 'repeat1': found 128 × 129 layers, expected at most 16384 in all")
+    #expect(problem("[{ repeat: { times: 16383, layers: [relu] } }, affine: 3]") == "no error")
+    #expect(
+      problem("[{ repeat: { times: 16384, layers: [relu] } }, affine: 3]")
+        == "layer 'affine1': found more layers up to it, expected at most 16384 in all")
+    let large = "16777216, 16777216, 16777216, 16777216"
+    #expect(
+      problem("[reshape: [\(large)], affine: 3]")
+        == "layer 'reshape1': found an input of shape [2, 6, 5], expected as many elements as "
+        + "[\(large)]")
+    #expect(
+      problem("[conv2d: { channels: 1048576, kernel: [65536, 65536], padding: 65536 }]").hasPrefix(
+        "parameter 'conv2d1/weight': found "))
+    #expect(
+      problem(
+        "[pad: { before: 16777216 }, pad: { axis: 1, before: 16777216 }, affine: 3]"
+      ) == "pad 'pad2': found [batch, 16777218, 16777222, 5] elements, expected at most "
+        + "281474976710656")
+    #expect(
+      problem(
+        "[affine: 16777216, { repeat: { times: 16, layers: [affine: 16777216] } }, affine: 3]"
+      )
+        == "layer 'repeat1.16.affine1': found 4503600902438912 parameters up to it, expected at most "
+        + "4503599627370496")
+  }
+
   @Test("names mean layers before, blocks their last round")
   func names() throws {
     let found = try network(
