@@ -20,8 +20,13 @@ func endProcess(status: Int32) -> Never {
   _exit((1...255).contains(status) ? status : ExitStatus.bug)
 }
 
-/// Starts a detached thread.
+/// Starts a detached thread that takes no signals.
 func spawnThread(_ body: @escaping @Sendable () -> Void) {
+  var all = sigset_t()
+  var before = sigset_t()
+  sigfillset(&all)
+  pthread_sigmask(SIG_SETMASK, &all, &before)
+  defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
   var attributes = pthread_attr_t()
   pthread_attr_init(&attributes)
   pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))

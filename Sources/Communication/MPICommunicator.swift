@@ -41,6 +41,8 @@ public final class MPICommunicator: Communicator {
   ) throws(CommunicationError) {
     try MPICommunicator.checkLibrary()
     MPICommunicator.yieldIfOversubscribed(job)
+    let startWatch = job.processCount == 1 ? nil : StartWatch(job: job, limits: limits)
+    defer { startWatch?.end() }
 
     var provided: Int32 = 0
     try check(MPI_Init_thread(nil, nil, Int32(MPI_THREAD_FUNNELED), &provided), "MPI_Init_thread")

@@ -24,22 +24,17 @@ struct Peer: Sendable {
   ///
   /// - Complexity: one small file of /proc.
   func state() -> State {
-    guard let text = contents(ofFile: "/proc/\(pid)/stat"), let stat = ProcessStat(text) else {
+    guard let stat = ProcessStat(ofProcess: pid), stat.startTime == startTime else {
       return .ended
     }
-    guard stat.startTime == startTime else { return .ended }
-    switch stat.state {
-    case "T": return .stopped
-    case "t": return .held
-    case "Z", "X": return .ended
-    default: return .running
-    }
+    return stat.peerState
   }
 }
 
 /// The parts of /proc/PID/stat that matter here.
 package struct ProcessStat: Equatable {
   package var state: Character
+  package var parent: Int32
   package var startTime: UInt64
 
   /// Reads the text of the file; nil if it is not one.
@@ -50,10 +45,28 @@ package struct ProcessStat: Equatable {
     let fields = text[text.index(after: end)...].split(separator: " ")
     // Field 3 of proc(5) comes first here, and field 22 is the start time.
     guard fields.count > 19, let state = fields[0].first, fields[0].count == 1,
-      let startTime = UInt64(fields[19].filter(\.isNumber))
+      let parent = Int32(fields[1]), let startTime = UInt64(fields[19].filter(\.isNumber))
     else { return nil }
     self.state = state
+    self.parent = parent
     self.startTime = startTime
+  }
+}
+
+extension ProcessStat {
+  /// Reads what the kernel says of a process now; nil if there is none of that number.
+  init?(ofProcess pid: Int32) {
+    guard let text = contents(ofFile: "/proc/\(pid)/stat") else { return nil }
+    self.init(text)
+  }
+
+  var peerState: Peer.State {
+    switch state {
+    case "T": .stopped
+    case "t": .held
+    case "Z", "X": .ended
+    default: .running
+    }
   }
 }
 

@@ -60,13 +60,7 @@ final class Watchdog: Sendable {
     self.limits = limits
     endJob = end
     tick = max(.milliseconds(50), min(.seconds(1), limits.stopped / 4))
-    // Signals are for the main thread.
-    var all = sigset_t()
-    var before = sigset_t()
-    sigfillset(&all)
-    pthread_sigmask(SIG_SETMASK, &all, &before)
     spawnThread { [self] in look() }
-    pthread_sigmask(SIG_SETMASK, &before, nil)
   }
 
   /// Notes that the main thread enters a collective.

@@ -44,7 +44,7 @@ struct PlacementTests {
   func processState() {
     let fields = (4...52).map(String.init).joined(separator: " ")
     let stat = ProcessStat("123 (a) b (c)) T \(fields)\n")
-    #expect(stat?.state == "T" && stat?.startTime == 22)
+    #expect(stat?.state == "T" && stat?.startTime == 22 && stat?.parent == 4)
     #expect(ProcessStat("123 (a) T 1 2") == nil && ProcessStat("") == nil)
   }
 }

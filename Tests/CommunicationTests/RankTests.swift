@@ -151,6 +151,53 @@ struct LostRankTests {
     #expect(result.status == 76, "\(result)")
   }
 
+  @Test(
+    "a rank that is stopped before MPI is up ends the job, also behind a shell", arguments: [0, 2])
+  func stoppedAtStart(rank: Int) throws {
+    let program = try builtProgram("RankChecks").path
+    for start in ["kill -STOP $$; exec", "(kill -STOP $BASHPID; exec sleep 1) && exec"] {
+      let script = """
+        if [[ $OMPI_COMM_WORLD_RANK == \(rank) ]]; then \(start) \(program) placement; fi
+        exec \(program) placement --stopped-limit 2
+        """
+      let result = try launch("/bin/bash", arguments: ["-c", script], ranks: 3)
+      #expect(result.status == 76, "\(result)")
+      let speaker = rank == 0 ? 1 : 0
+      #expect(
+        result.error.hasPrefix("rank \(speaker) of 3: rank \(rank) (pid "), "\(result)")
+      #expect(result.error.hasSuffix(" s for MPI to start\n"))
+      #expect(result.error.contains(" is stopped; waited "))
+      #expect(result.error.filter { $0 == "\n" }.count == 1)
+      #expect(result.duration < .seconds(30))
+    }
+  }
+
+  @Test("a rank that leaves before MPI is up ends the job")
+  func leftAtStart() throws {
+    let program = try builtProgram("RankChecks").path
+    let script = """
+      if [[ $OMPI_COMM_WORLD_RANK == 1 ]]; then exit 0; fi
+      sleep 1; exec \(program) placement --stopped-limit 2
+      """
+    let result = try launch("/bin/bash", arguments: ["-c", script], ranks: 2)
+    #expect(result.status == 76, "\(result)")
+    #expect(result.error.hasPrefix("rank 0 of 2: rank 1 has ended; waited "), "\(result)")
+    #expect(result.duration < .seconds(30))
+  }
+
+  @Test("a start that takes longer than the limit ends the job")
+  func lateAtStart() throws {
+    let program = try builtProgram("RankChecks").path
+    let script = """
+      if [[ $OMPI_COMM_WORLD_RANK == 1 ]]; then sleep 60; fi
+      exec \(program) placement --collective-limit 2
+      """
+    let result = try launch("/bin/bash", arguments: ["-c", script], ranks: 2)
+    #expect(result.status == 76, "\(result)")
+    #expect(result.error == "rank 0 of 2: not all ranks have come; waited 2 s for MPI to start\n")
+    #expect(result.duration < .seconds(30))
+  }
+
   @Test("a rank that is slow but at work is waited for")
   func slow() throws {
     let result = try launch(
