@@ -17,7 +17,8 @@ public struct Disagreement: Error, Equatable, Sendable {
   /// One line that says which ranks have what; of long values the first line that differs.
   public var description: String {
     guard values.contains(where: { $0.contains("\n") }) else {
-      return "\(name) differs: " + groups(of: values.map { "'\($0)'" }).joined(separator: ", ")
+      let shown = values.map { $0.isEmpty ? "nothing" : "'\($0)'" }
+      return "\(name) differs: " + groups(of: shown).joined(separator: ", ")
     }
     let lines = values.map { $0.split(separator: "\n", omittingEmptySubsequences: false) }
     let longest = lines.map(\.count).max() ?? 0

@@ -1,6 +1,7 @@
 import Checkpoints
 import Configuration
 public import Datasets
+import Digests
 public import Models
 public import Tensors
 
@@ -16,6 +17,8 @@ public struct TrainedModel {
   public let isAverage: Bool
   /// The steps it was trained for.
   public let step: Int
+  /// What the record says of the model, as it stands there.
+  private let description: String
 
   /// Reads a checkpoint, which holds all that is needed to rebuild the model.
   ///
@@ -56,6 +59,17 @@ public struct TrainedModel {
       try checkpoint.read(group, layout, into: parameters.elements)
     }
     step = record.step
+    description = "\(record.step) \(shapeText) \(targetsText)\n\(record.configuration)"
+  }
+
+  /// SHA-256 over the parameters and what the record says of the model.
+  ///
+  /// - Complexity: O(parameters).
+  public func digest() -> String {
+    var hash = SHA256()
+    hash.update(network.layout.digest(of: parameters))
+    hash.update(description)
+    return hash.finalizeHex()
   }
 
   /// Opens a data file whose rows fit the model.
@@ -96,6 +110,19 @@ public struct TrainedModel {
       if found == .labels { try dataset.validateLabels(classCount: network.outputCount) }
     }
     return DatasetRows(dataset)
+  }
+}
+
+extension FlatLayout {
+  /// SHA-256 over the arrays of a flat vector, without what is between them.
+  func digest(of vector: FloatBuffer) -> String {
+    var hash = SHA256()
+    for range in ranges {
+      hash.update(
+        UnsafeRawBufferPointer(UnsafeMutableBufferPointer(rebasing: vector.elements[range.indices]))
+      )
+    }
+    return hash.finalizeHex()
   }
 }
 

@@ -25,15 +25,12 @@ public struct TrainingRequest: Sendable {
   public var isDryRun: Bool
   /// What is to be written of the first steps; nil for nothing.
   public var trace: TraceRequest?
-  /// What identifies the program.
-  public var programDigest: String
 
   /// Creates a request.
   public init(
     configurationPath: String, overrides: [String] = [], output: String? = nil,
     runsFolder: String = "runs", kind: String, isFresh: Bool = false,
-    initialCheckpoint: String? = nil, isDryRun: Bool = false, trace: TraceRequest? = nil,
-    programDigest: String = ""
+    initialCheckpoint: String? = nil, isDryRun: Bool = false, trace: TraceRequest? = nil
   ) {
     self.configurationPath = configurationPath
     self.overrides = overrides
@@ -44,7 +41,6 @@ public struct TrainingRequest: Sendable {
     self.initialCheckpoint = initialCheckpoint
     self.isDryRun = isDryRun
     self.trace = trace
-    self.programDigest = programDigest
   }
 }
 
@@ -102,7 +98,6 @@ public final class TrainingSession {
       try readConfiguration(request.configurationPath, overrides: request.overrides)
     }
     try communicator.together { try request.trace?.validate() }
-    try communicator.requireSame(request.programDigest, named: "program")
     try communicator.requireSame(Environment.current.description, named: "CPU or library")
     try communicator.requireSame(resolved.yaml, named: "configuration")
     try communicator.together { try configuration.precision.requireSupport() }
@@ -195,6 +190,7 @@ public final class TrainingSession {
     if header.checkpointPath != nil {
       try replica.distribute()
     } else if let path = request.initialCheckpoint {
+      var initial = ""
       do throws(CommunicationError) {
         try communicator.together {
           // All ranks read it, so that all find the same fault.
@@ -203,8 +199,9 @@ public final class TrainingSession {
           let checkpoint = try Checkpoint(path)
           try checkpoint.read("parameters", network.parameterLayout, into: parameters.elements)
           try checkpoint.read("state", network.stateLayout, into: parameters.elements)
+          if communicator.size > 1 { initial = network.layout.digest(of: parameters) }
         }
-        try communicator.requireSame(replica.digest(), named: "content of \(path)")
+        try communicator.requireSame(initial, named: "content of \(path)")
       } catch {
         opened?.discard()
         throw error

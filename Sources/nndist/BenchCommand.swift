@@ -41,7 +41,7 @@ struct BenchReductionCommand: ParsableCommand {
   }
 
   func run() throws {
-    try Job.onAllRanks { communicator in
+    try Job.onAllRanks(self) { communicator in
       let count = Int(megabytes * 1e6 / 4)
       let bench = try ReductionBench.measure(
         count: count, sharedMemoryLimit: sharedMemoryLimit, communicator: communicator)
@@ -114,7 +114,7 @@ struct BenchStepCommand: ParsableCommand {
   }
 
   func run() throws {
-    try Job.onAllRanks { communicator in
+    try Job.onAllRanks(self) { communicator in
       let (network, configuration) = try communicator.together { try build() }
       let bench = try StepBench.measure(
         network, targets: targets, configuration: configuration,

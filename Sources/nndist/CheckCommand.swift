@@ -39,7 +39,7 @@ struct CheckCommand: ParsableCommand {
   var usesJacobians = false
 
   func run() throws {
-    Job.onFirstProcess {
+    Job.onFirstProcess(self) {
       let options = GradientCheckOptions(
         elementBudget: budget, directionCount: directions, seed: seed)
       let isConfiguration = path.hasSuffix(".yaml") || path.hasSuffix(".yml")

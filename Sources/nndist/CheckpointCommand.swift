@@ -16,7 +16,7 @@ struct CheckpointCommand: ParsableCommand {
     @Argument(help: "The checkpoint.") var file: String
 
     func run() throws {
-      Job.onFirstProcess {
+      Job.onFirstProcess(self) {
         print(try Checkpoint(file).summary(), terminator: "")
         return 0
       }
@@ -31,7 +31,7 @@ struct CheckpointCommand: ParsableCommand {
     @Argument(help: "The checkpoint.") var file: String
 
     func run() throws {
-      Job.onFirstProcess {
+      Job.onFirstProcess(self) {
         print(try Checkpoint(file).digest())
         return 0
       }
@@ -45,7 +45,7 @@ struct CheckpointCommand: ParsableCommand {
     @Argument(help: "A run directory, or a folder of checkpoints.") var folder: String
 
     func run() throws {
-      Job.onFirstProcess {
+      Job.onFirstProcess(self) {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder),
           isFolder.boolValue

@@ -15,7 +15,7 @@ struct ConfigCommand: ParsableCommand {
   var overrides: [String] = []
 
   func run() throws {
-    Job.onFirstProcess {
+    Job.onFirstProcess(self) {
       if let path {
         let (_, resolved) = try readConfiguration(path, overrides: overrides)
         print(resolved.yaml, terminator: "")

@@ -19,7 +19,7 @@ struct DataCommand: ParsableCommand {
     @Flag(help: "Prints JSON.") var json = false
 
     func run() throws {
-      Job.onFirstProcess {
+      Job.onFirstProcess(self) {
         let options = Dataset.Options(samples: names.samples, targets: names.targets)
         let description = try Dataset.open(file, options: options).describe()
         if json {
@@ -62,7 +62,7 @@ struct DataCommand: ParsableCommand {
       }
 
       func run() throws {
-        Job.onFirstProcess {
+        Job.onFirstProcess(self) {
           try importIDX(
             samples: samples, labels: labels, to: output, scale: scale,
             classNames: classNames.map { $0.split(separator: ",").map(String.init) },
@@ -100,7 +100,7 @@ struct DataCommand: ParsableCommand {
     }
 
     func run() throws {
-      Job.onFirstProcess {
+      Job.onFirstProcess(self) {
         let shape = Shape(try sampleExtents(samples))
         try writeSyntheticData(
           to: output, sampleShape: shape, classCount: classes, rowCount: rows, seed: seed,

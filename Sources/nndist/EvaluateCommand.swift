@@ -44,7 +44,12 @@ struct DatasetNameOptions: ParsableArguments {
       try model.open(
         data, samples: samples, targets: targets, needsTargets: needsTargets, by: open)
     }
-    try communicator.requireSame(rows.dataset.fingerprint, named: "content of \(data)")
+    if communicator.size > 1 {
+      // Rows are shared out: other bits on one rank would be part of the one result.
+      try communicator.requireSame(Environment.current.description, named: "CPU or library")
+      try communicator.requireSame(model.digest(), named: "content of \(checkpoint)")
+      try communicator.requireSame(rows.dataset.fingerprint, named: "content of \(data)")
+    }
     let evaluator = try Evaluator(
       model.network, rowCounts: [rows.rowCount], blockSize: model.configuration.evaluationBlock,
       workers: communicator.placement.ownCoreCount, parameters: model.parameters,
@@ -72,7 +77,7 @@ struct EvaluateCommand: ParsableCommand {
   @Flag(help: "Prints one line of JSON.") var json = false
 
   func run() throws {
-    try Job.onAllRanks { communicator in
+    try Job.onAllRanks(self) { communicator in
       let (model, rows, evaluator) = try names.open(
         data, for: checkpoint, needsTargets: true, top: top, communicator)
       let report = try evaluator.report(on: rows)

@@ -138,7 +138,7 @@ struct GraphCommand: ParsableCommand {
   }
 
   func run() throws {
-    Job.onFirstProcess {
+    Job.onFirstProcess(self) {
       let bytes = try written(as: try chosenForm())
       if let output {
         try bytes.withUnsafeBytes { try replaceFile(at: output, with: [$0], isDurable: false) }

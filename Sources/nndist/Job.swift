@@ -12,30 +12,33 @@ enum Job {
 
   /// Runs the work of a command on all ranks and ends the process with its status.
   ///
-  /// An error is printed once; whatever happens, all ranks end.
+  /// The ranks agree on the command first. An error is printed once; whatever happens, all ranks end.
   ///
   /// - Parameters:
+  ///   - command: The command, with its options.
   ///   - limits: How long ranks wait for one that does not come.
   ///   - work: Returns the exit status.
   /// - Throws: Nothing; the process ends.
   static func onAllRanks(
-    limits: WaitLimits = WaitLimits(), _ work: (any Communicator) throws -> Int32
+    _ command: any ParsableCommand, limits: WaitLimits = WaitLimits(),
+    _ work: (any Communicator) throws -> Int32
   ) throws -> Never {
-    exit(status(limits, work))
+    exit(status(command, limits, work))
   }
 
   /// The communicator lives in this function: it is gone when the process exits.
   private static func status(
-    _ limits: WaitLimits, _ work: (any Communicator) throws -> Int32
+    _ command: any ParsableCommand, _ limits: WaitLimits,
+    _ work: (any Communicator) throws -> Int32
   ) -> Int32 {
     let communicator: any Communicator
     do {
       communicator = try launcher.start(limits: limits)
     } catch {
-      if launcher.isFirstProcess { printError("\(error)") }
-      exitBeforeStart(error.exitStatus)
+      exitBeforeStart(error.exitStatus, saying: "\(error)")
     }
     do {
+      try communicator.requireSame(Request(command))
       let status = try work(communicator)
       flushOutput()
       try communicator.finish()
@@ -48,8 +51,19 @@ enum Job {
 
   /// Runs the work of a command that needs one process, on the first; the others have nothing to do.
   ///
-  /// - Parameter work: Returns the exit status.
-  static func onFirstProcess(_ work: () throws -> Int32) -> Never {
+  /// The others come to agree on the command all the same: one of them may have been asked for
+  /// something that waits for all.
+  ///
+  /// - Parameters:
+  ///   - command: The command, with its options.
+  ///   - work: Returns the exit status.
+  static func onFirstProcess(
+    _ command: any ParsableCommand, _ work: () throws -> Int32
+  ) -> Never {
+    if launcher.canCommunicate {
+      let status = status(command, WaitLimits()) { _ in 0 }
+      guard status == 0 else { exit(status) }
+    }
     guard launcher.isFirstProcess else { exit(0) }
     do {
       let status = try work()
@@ -64,10 +78,21 @@ enum Job {
 
   /// Ends a process that has not joined the others.
   ///
-  /// A launcher ends all processes when one fails, so those that have nothing to say let the first one
-  /// speak.
-  static func exitBeforeStart(_ status: Int32) -> Never {
-    if status != 0, !launcher.isFirstProcess { usleep(500_000) }
+  /// What is wrong with one is mostly wrong with all, and the first speaks: mpirun then ends the others.
+  /// One that is not ended has something of its own to say.
+  ///
+  /// - Parameters:
+  ///   - status: The exit status.
+  ///   - message: What to print; nothing where all is said.
+  static func exitBeforeStart(_ status: Int32, saying message: String? = nil) -> Never {
+    guard status != 0, !launcher.isFirstProcess else {
+      if let message { printError(message) }
+      exit(status)
+    }
+    for _ in 0..<100 where !StopSignals.stopIsRequested { usleep(20_000) }
+    if let message, let rank = launcher.numberToSpeak, !StopSignals.stopIsRequested {
+      printError("\(rank): \(message)")
+    }
     exit(status)
   }
 
@@ -77,6 +102,23 @@ enum Job {
     guard let reason = Output.failure else { return }
     printError("standard output: \(reason)")
     exit(ExitStatus.input)
+  }
+}
+
+extension Launcher {
+  /// Whether there are other processes that can be talked to.
+  fileprivate var canCommunicate: Bool {
+    if case .openMPI(let job) = self { job.processCount != 1 } else { false }
+  }
+
+  /// The name of this process, where its launcher ends all processes with one: there it alone may have
+  /// something to say.
+  fileprivate var numberToSpeak: String? {
+    guard case .openMPI(let job) = self, job.endsWithAnyProcess, let number = job.processNumber
+    else {
+      return nil
+    }
+    return "rank \(number)" + (job.processCount.map { " of \($0)" } ?? "")
   }
 }
 

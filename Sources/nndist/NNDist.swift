@@ -15,11 +15,8 @@ struct Program {
     Output.openStandardStreams()
     let arguments = NNDist.withMinusSigns(Array(CommandLine.arguments.dropFirst()))
     StopSignals.standBy(takingRequests: TrainCommand.stopsOnRequest(arguments))
-    // Every rank gets the same arguments; one of them speaks.
-    let speaks = Job.launcher.isFirstProcess
     if let message = NNDist.fault(inCommands: arguments) {
-      if speaks { printError(message) }
-      Job.exitBeforeStart(ExitStatus.usage)
+      Job.exitBeforeStart(ExitStatus.usage, saying: message)
     }
     do {
       var command = try NNDist.parseAsRoot(arguments)
@@ -27,10 +24,10 @@ struct Program {
     } catch {
       let code = NNDist.exitCode(for: error)
       let message = NNDist.fullMessage(for: error)
-      if speaks, !message.isEmpty {
-        if code.isSuccess { print(message) } else { printError(NNDist.usageLine(for: error)) }
-      }
-      Job.exitBeforeStart(code.rawValue)
+      if code.isSuccess, !message.isEmpty, Job.launcher.isFirstProcess { print(message) }
+      Job.exitBeforeStart(
+        code.rawValue,
+        saying: code.isSuccess || message.isEmpty ? nil : NNDist.usageLine(for: error))
     }
   }
 }

@@ -32,7 +32,7 @@ struct PredictCommand: ParsableCommand {
   }
 
   func run() throws {
-    try Job.onAllRanks { communicator in
+    try Job.onAllRanks(self) { communicator in
       let (model, rows, evaluator) = try names.open(
         data, for: checkpoint, needsTargets: false, communicator)
       let writer = try communicator.together {

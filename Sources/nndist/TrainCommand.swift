@@ -1,6 +1,5 @@
 import ArgumentParser
 import Communication
-import Digests
 import Foundation
 import Training
 
@@ -54,7 +53,7 @@ struct TrainCommand: ParsableCommand {
       // A duration holds less than a number does; thirty years are for ever.
       limits.collective = .seconds(min(configuration.peerTimeout, 1e9))
     }
-    try Job.onAllRanks(limits: limits) { communicator in
+    try Job.onAllRanks(self, limits: limits) { communicator in
       try train(try communicator.together { try configurationPath.get() }, communicator)
     }
   }
@@ -67,8 +66,7 @@ struct TrainCommand: ParsableCommand {
       configurationPath: configurationPath, overrides: overrides, output: output,
       kind: path == nil ? "default" : "train \(absolute)", isFresh: fresh,
       initialCheckpoint: initialCheckpoint, isDryRun: isDryRun,
-      trace: tracePath.map { TraceRequest(path: $0, stepCount: tracedSteps) },
-      programDigest: communicator.size > 1 ? try communicator.together(programDigest) : "")
+      trace: tracePath.map { TraceRequest(path: $0, stepCount: tracedSteps) })
     let printer = communicator.isRoot ? ProgressPrinter() : nil
     let session = try TrainingSession(
       request, communicator: communicator, stopIsRequested: { StopSignals.stopIsRequested },
@@ -85,12 +83,5 @@ struct TrainCommand: ParsableCommand {
       RunSummary(session, communicator, path: configurationPath).printEnd(ending, printer)
     }
     return ending == .stopped ? ExitStatus.stopped : 0
-  }
-
-  /// SHA-256 of the program file.
-  private func programDigest() throws -> String {
-    var hash = SHA256()
-    hash.update([UInt8](try Data(contentsOf: URL(fileURLWithPath: "/proc/self/exe"))))
-    return hash.finalizeHex()
   }
 }

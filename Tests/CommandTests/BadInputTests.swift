@@ -228,19 +228,24 @@ struct BadInputTests {
   @Test("ranks that find different data are told apart")
   func dataDiffers() throws {
     let place = try place()
-    // Each rank reads a file of its own name.
+    // Each rank reads the files of its own folder.
     for rank in 0..<2 {
-      try place.writeData("rank-\(rank).h5", .init(sample: { Float($0 * (rank + 1) % 9) / 9 }))
+      try FileManager.default.createDirectory(
+        atPath: place.folder.file("rank-\(rank)"), withIntermediateDirectories: true)
+      for name in ["run.yaml", "good.h5"] {
+        try FileManager.default.copyItem(
+          atPath: place.folder.file(name), toPath: place.folder.file("rank-\(rank)/\(name)"))
+      }
     }
     let program = try builtProgram("nndist").path
-    let command =
-      "exec '\(program)' train run.yaml --output run --set data.train=rank-$OMPI_COMM_WORLD_RANK.h5"
+    let command = "cd rank-$OMPI_COMM_WORLD_RANK; exec '\(program)' train run.yaml --output run"
     let result = try launch("/bin/sh", "-c", command, ranks: 2, directory: place.url)
     #expect(result.status == 78)
     #expect(
       result.error == "nndist: configuration differs in line 2: rank 0: '  train: "
-        + "\(place.folder.path)/rank-0.h5', rank 1: '  train: \(place.folder.path)/rank-1.h5'\n")
-    #expect(!place.exists("run"))
+        + "\(place.folder.path)/rank-0/good.h5', rank 1: '  train: "
+        + "\(place.folder.path)/rank-1/good.h5'\n")
+    #expect(!place.exists("rank-0/run"))
   }
 
   @Test("refuses to be started by a launcher it cannot talk to", arguments: ["", "train"])
