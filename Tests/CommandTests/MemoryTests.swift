@@ -28,12 +28,12 @@ struct MemoryTests {
     #expect(!place.exists("run"))
   }
 
-  @Test("memory that is not there is named, without a signal", arguments: [700_000, 800_000])
+  @Test("memory that is not there is named, without a signal", arguments: [450_000, 600_000])
   func working(limit: Int) throws {
     let place = try Workplace()
     // The vectors fit, what microbatches compute does not.
     let result = try train(
-      place, limit: limit, "model=[affine: 9000000, relu, affine: 3]", "microbatches=1",
+      place, limit: limit, "model=[affine: 4000000, relu, affine: 3]", "microbatches=1",
       "run.workers=1", "optimizer={sgd: {momentum: 0}}", "batch_size=60")
     #expect(result.status == 74 || result.status == 78, "\(result)")
     #expect(result.error.contains("memory"), "\(result)")
