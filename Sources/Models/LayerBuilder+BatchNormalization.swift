@@ -49,9 +49,9 @@ extension LayerBuilder {
         name: "\(name)/variance", shape: [channels], initializer: .constant(1),
         momentum: layer.momentum, statistic: try graph.add(.multiply, [part(1), weight])),
     ]
-    if positions == 1 {
-      rowNeeds.append(Network.RowNeed(layer: name, statistics: layer.statistics))
-    }
+    rowNeeds.append(
+      Network.RowNeed(
+        layer: name, statistics: layer.statistics, leastRows: positions == 1 ? 2 : 1))
     return output
   }
 

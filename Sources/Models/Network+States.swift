@@ -21,12 +21,14 @@ extension Network {
     public internal(set) var statistic: Graph.Node?
   }
 
-  /// A layer whose channels have one value in a row, so that one row has no variance.
+  /// A layer that takes means and variances over rows.
   public struct RowNeed: Hashable, Sendable {
     /// Its name.
     public let layer: String
     /// Which rows it takes together.
     public let statistics: Layer.BatchNormalization.Statistics
+    /// The fewest rows whose channels have a variance: 2 where a channel has one value in a row.
+    public let leastRows: Int
   }
 
   /// What a step sums over its microbatches: gradients, and statistics of states, each with its place.

@@ -82,7 +82,7 @@ public struct Network: Sendable {
   public let wholeNumbers: [WholeNumbers]
   /// What is carried from step to step besides, in the order of the layers.
   public let states: [State]
-  /// The layers that need more than one row.
+  /// The layers that take statistics over rows.
   public let rowNeeds: [RowNeed]
   /// The layers, in order.
   public let layers: [LayerSummary]

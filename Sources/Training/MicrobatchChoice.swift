@@ -1,3 +1,4 @@
+import Communication
 package import Models
 import Tensors
 
@@ -23,17 +24,11 @@ func defaultWorkers(for network: Network, batchSize: Int, size: Int, cores: Int)
   return seconds < 60e-6 ? 1 : cores
 }
 
-/// The least power of two that is at least `count`.
-func powerOfTwo(atLeast count: Int) -> Int {
-  var result = 1
-  while result < count { result *= 2 }
-  return result
-}
-
 /// The number of microbatches of a run that does not set one.
 ///
-/// A function of the network and the batch alone, so that the answer does not depend on the machine:
-/// the largest power of two up to 64 that a simple model puts at 5 % extra work or less on one worker.
+/// A function of the network and the rows alone, so that the answer depends neither on the machine nor
+/// on the number of ranks and workers: the largest power of two up to 64 that a simple model puts at 5 %
+/// extra work or less on one worker, and that leaves statistics of microbatches enough rows.
 ///
 /// The model: a row costs 6 operations per weight at 200 Gflop/s. Every further microbatch reads the
 /// parameters twice, writes a gradient and adds one, 24 bytes per parameter, at the speed of the
@@ -44,8 +39,9 @@ func powerOfTwo(atLeast count: Int) -> Int {
 /// - Parameters:
 ///   - network: What is trained.
 ///   - batchSize: The rows of a step.
+///   - rowCount: The rows of an epoch, whose last step may have fewer.
 /// - Returns: A power of two in 1...64, at most `batchSize`.
-package func defaultMicrobatches(for network: Network, batchSize: Int) -> Int {
+package func defaultMicrobatches(for network: Network, batchSize: Int, rowCount: Int) -> Int {
   let parameterBytes = 4 * Double(network.parameterLayout.count)
   let compute = estimatedSeconds(of: network, rowCount: batchSize)
   let bytesPerSecond = parameterBytes > 16e6 ? 3.5e10 : 1.35e11
@@ -53,13 +49,90 @@ package func defaultMicrobatches(for network: Network, batchSize: Int) -> Int {
   let kernelCount = 4 * Double(network.layers.count) + 2
   let further = 6 * parameterBytes / bytesPerSecond + kernelCount * secondsPerKernel
   let once = compute + further
-  // A microbatch of one row has no variance.
-  let leastRows = network.rowNeeds.contains { $0.statistics == .microbatch } ? 2 : 1
+  let most = min(
+    64, batchSize,
+    mostMicrobatchesForStatistics(of: network, batchSize: batchSize, rowCount: rowCount) ?? 64)
   var count = 1
-  while count < 64, 2 * count * leastRows <= batchSize,
-    Double(2 * count - 1) * further <= 0.05 * once
-  {
-    count *= 2
-  }
+  while 2 * count <= most, Double(2 * count - 1) * further <= 0.05 * once { count *= 2 }
   return count
+}
+
+/// The rows of a whole batch that statistics of a microbatch are left at least.
+///
+/// Means and variances of fewer rows are noise: see note 12.
+private let leastRowsForStatistics = 16
+
+/// The most microbatches that leave statistics of microbatches enough rows; nil where no layer takes
+/// any.
+///
+/// Those of a whole batch have 16 rows or more, those of the rest of an epoch as many as a variance needs.
+private func mostMicrobatchesForStatistics(
+  of network: Network, batchSize: Int, rowCount: Int
+) -> Int? {
+  let needs = network.rowNeeds.filter { $0.statistics == .microbatch }
+  guard let leastRows = needs.map(\.leastRows).max() else { return nil }
+  var most = max(1, batchSize / leastRowsForStatistics)
+  let rest = rowCount % batchSize
+  // A rest of one row is refused whatever its microbatches.
+  if leastRows > 1, rest >= leastRows { most = min(most, rest / leastRows) }
+  return most
+}
+
+/// The hands of a run and those that have work.
+struct Hands {
+  /// The threads that the ranks would compute microbatches with.
+  let wanted: Int
+  /// The largest number of them on one rank.
+  let mostOfRank: Int
+  /// Those that have a microbatch.
+  let busy: Int
+  /// The number of ranks.
+  let rankCount: Int
+
+  /// Adds up the hands of all ranks.
+  ///
+  /// Collective.
+  ///
+  /// - Parameters:
+  ///   - wanted: The threads that this rank would compute microbatches with.
+  ///   - busy: Those that have a microbatch.
+  ///   - communicator: The ranks.
+  init(wanted: Int, busy: Int, _ communicator: any Communicator) throws(CommunicationError) {
+    var (sums, most) = ([Int64(wanted), Int64(busy)], [Int64(wanted)])
+    try communicator.allreduce(&sums, .sum)
+    try communicator.allreduce(&most, .max)
+    (self.wanted, self.busy, mostOfRank) = (Int(sums[0]), Int(sums[1]), Int(most[0]))
+    rankCount = communicator.size
+  }
+
+  /// Tells which setting would give all hands work, for a run in which some have none.
+  ///
+  /// - Parameters:
+  ///   - microbatches: The microbatches of a step.
+  ///   - network: What is trained.
+  ///   - batchSize: The rows of a step.
+  ///   - rowCount: The rows of an epoch.
+  /// - Returns: One line; nil if all have work.
+  func notice(
+    microbatches: Int, _ network: Network, batchSize: Int, rowCount: Int
+  ) -> String? {
+    guard busy < wanted else { return nil }
+    var count = 1
+    while count < rankCount * mostOfRank { count *= 2 }
+    while count > batchSize { count /= 2 }
+    let fault =
+      "\(microbatches) \(microbatches == 1 ? "microbatch keeps" : "microbatches keep") \(busy) of "
+      + "\(wanted) workers busy"
+    guard count > microbatches else { return "\(fault); a larger batch_size would use more" }
+    let most = mostMicrobatchesForStatistics(
+      of: network, batchSize: batchSize, rowCount: rowCount)
+    let remedy = "--set microbatches=\(count)"
+    let effect =
+      count < wanted
+      ? "would use \(count), which is another answer" : "would use all, which is another answer"
+    guard let most, most < count else { return "\(fault); \(remedy) \(effect)" }
+    return
+      "\(fault), since batch_norm takes statistics of each and needs rows for them; "
+      + "'statistics: batch' in these layers with \(remedy) \(effect)"
+  }
 }

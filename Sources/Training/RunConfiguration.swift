@@ -73,7 +73,7 @@ public struct RunConfiguration: Sendable {
   public var earlyStopping: EarlyStopping?
   /// The rows of a step, over all ranks.
   public var batchSize: Int
-  /// The parts a step is cut into; nil for a fixed function of model and batch.
+  /// The parts a step is cut into; nil for a fixed function of model, batch and rows.
   public var microbatches: Int?
   /// The passes over the data.
   public var epochs: Int
@@ -140,7 +140,7 @@ public struct RunConfiguration: Sendable {
     batchSize = try root.integer(
       "batch_size", default: 256, in: .positive, meaning: "rows of a step, over all ranks")
     microbatches = try root.optionalInteger(
-      "microbatches", in: .between(1, 65536), unset: "a function of model and batch_size",
+      "microbatches", in: .between(1, 65536), unset: "a function of model, batch_size and rows",
       meaning: "parts a step is cut into; with data and seed it decides the answer")
     epochs = try root.integer(
       "epochs", default: 10, in: .between(0, Int(Int32.max)),

@@ -63,7 +63,8 @@ public struct StepBench: Sendable {
     }
     let batchSize = configuration.batchSize
     let microbatches =
-      configuration.microbatches ?? defaultMicrobatches(for: network, batchSize: batchSize)
+      configuration.microbatches
+      ?? defaultMicrobatches(for: network, batchSize: batchSize, rowCount: batchSize)
     let workers = configuration.workers ?? 1
     let steps = try BenchSteps(
       network, targets: targets, optimizer: configuration.optimizer,

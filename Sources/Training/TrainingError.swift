@@ -63,10 +63,11 @@ extension TrainingError: CustomStringConvertible {
         + "less than the memory of \(gigabytes(Double(memory)))"
     case .oneRow(let layer, let rows, let microbatches?):
       "layer '\(layer)': found a microbatch of 1 row, whose channels have no variance, in steps of "
-        + "\(rows) rows and \(microbatches) microbatches; expected at least 2 rows, or 'statistics: batch'"
+        + "\(rows) rows and \(microbatches) microbatches; expected at least 2 rows: at most \(rows / 2) "
+        + "microbatches, 'statistics: batch', or a batch_size that leaves another rest"
     case .oneRow(let layer, let rows, nil):
       "layer '\(layer)': found a step of \(rows) row, whose channels have no variance; expected at "
-        + "least 2 rows; another batch_size leaves another rest"
+        + "least 2 rows: set a batch_size that leaves no rest of 1 row at the end of an epoch"
     case .splitsDiffer(let path, let found, let other, let expected):
       "\(path): found \(found), expected \(expected) as in \(other)"
     case .nonfiniteLoss(let step, let loss):

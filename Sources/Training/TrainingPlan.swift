@@ -31,15 +31,13 @@ public struct TrainingPlan: Sendable {
     try network.requireMemory(
       ofRows: MicrobatchCut(rowCount: configuration.batchSize, count: microbatches).sizes.max() ?? 0
     )
-    for need in network.rowNeeds {
+    for need in network.rowNeeds where need.leastRows > 1 {
       for rows in stepRowCounts.sorted(by: >) {
-        switch need.statistics {
-        case .batch where rows == 1:
-          throw .oneRow(layer: need.layer, rows: rows, microbatches: nil)
-        case .microbatch where MicrobatchCut(rowCount: rows, count: microbatches).sizes.contains(1):
-          throw .oneRow(layer: need.layer, rows: rows, microbatches: microbatches)
-        case .batch, .microbatch: continue
-        }
+        if rows == 1 { throw .oneRow(layer: need.layer, rows: rows, microbatches: nil) }
+        guard need.statistics == .microbatch,
+          MicrobatchCut(rowCount: rows, count: microbatches).sizes.contains(1)
+        else { continue }
+        throw .oneRow(layer: need.layer, rows: rows, microbatches: microbatches)
       }
     }
   }

@@ -138,33 +138,33 @@ public final class TrainingSession {
     var header = ResumeHeader(
       microbatches: configuration.microbatches ?? opened?.begunMicrobatches ?? 0, opened: opened)
     header = try communicator.broadcast(header)
-    var workers =
+    var notices = header.notices
+    let chosen = defaultMicrobatches(
+      for: network, batchSize: configuration.batchSize, rowCount: splits.train.rowCount)
+    let microbatches = header.microbatches > 0 ? header.microbatches : chosen
+    if configuration.microbatches == nil, microbatches != chosen {
+      notices.append(
+        "microbatches: \(microbatches), as the run began, where a new one has \(chosen)")
+    }
+    let wantedWorkers =
       configuration.workers
       ?? defaultWorkers(
         for: network, batchSize: configuration.batchSize, size: communicator.size,
         cores: communicator.placement.ownCoreCount)
-    var notices = header.notices
-    var microbatches = header.microbatches
-    if configuration.microbatches == nil, microbatches > 0 {
-      notices.append("microbatches: \(microbatches), as the run began")
-    }
-    if microbatches == 0 {
-      var total = [Int64(workers)]
-      try communicator.allreduce(&total, .sum)
-      let chosen = defaultMicrobatches(for: network, batchSize: configuration.batchSize)
-      microbatches = max(chosen, powerOfTwo(atLeast: Int(total[0])))
-      let origin =
-        microbatches > chosen
-        ? "raised from \(chosen) so that all \(total[0]) workers have one"
-        : "chosen from model and batch"
-      notices.append(
-        "microbatches: \(microbatches), \(origin); with --set microbatches=\(microbatches) the answer is "
-          + "this one on any number of ranks")
-    }
     // A worker without a microbatch only costs memory.
     let division = WorkDivision(groups: group.groups, microbatches: microbatches)
-    workers = max(1, min(workers, division.leaves(of: communicator.rank).count))
+    let busyWorkers = min(wantedWorkers, division.leaves(of: communicator.rank).count)
+    let workers = max(1, busyWorkers)
     self.workers = workers
+    let hands = try Hands(wanted: wantedWorkers, busy: busyWorkers, communicator)
+    // Who sets microbatches and leaves workers to us has asked for no more than there are.
+    if configuration.microbatches == nil || configuration.workers != nil,
+      let notice = hands.notice(
+        microbatches: microbatches, network, batchSize: configuration.batchSize,
+        rowCount: splits.train.rowCount)
+    {
+      notices.append(notice)
+    }
     try communicator.requireSame("\(microbatches)", named: "number of microbatches")
     plan = TrainingPlan(
       configuration: configuration,

@@ -123,7 +123,30 @@ struct BatchNormalizationTests {
     #expect(
       message { try folder.train(path, ["microbatches=16"]) }
         == "layer 'batch_norm2': found a microbatch of 1 row, whose channels have no variance, in "
-        + "steps of 16 rows and 16 microbatches; expected at least 2 rows, or 'statistics: batch'")
+        + "steps of 16 rows and 16 microbatches; expected at least 2 rows: at most 8 microbatches, "
+        + "'statistics: batch', or a batch_size that leaves another rest")
     #expect(!FileManager.default.fileExists(atPath: folder.path("run")))
+  }
+
+  @Test(
+    "a rest of one row is refused, and the size of the batch named",
+    arguments: ["microbatch", "batch"])
+  func restOfOneRow(statistics: String) throws {
+    let folder = try RunFolder()
+    let path = try configuration(folder, statistics: statistics)
+    #expect(
+      message { try folder.train(path, ["batch_size=39"]) }
+        == "layer 'batch_norm2': found a step of 1 row, whose channels have no variance; expected at "
+        + "least 2 rows: set a batch_size that leaves no rest of 1 row at the end of an epoch")
+  }
+
+  @Test("a rest of any other number of rows is trained on by default", arguments: [2, 3, 7, 10])
+  func rest(rows: Int) throws {
+    let folder = try RunFolder()
+    let path = try configuration(folder, statistics: "microbatch")
+    let (session, _) = try folder.train(path, ["batch_size=\(40 - rows)", "microbatches=null"])
+    #expect(session.step == 8)
+    #expect(session.plan.microbatches == 1)
+    #expect(session.notices == [])
   }
 }
