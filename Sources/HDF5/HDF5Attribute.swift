@@ -99,7 +99,9 @@ extension HDF5File {
     }
     let isScalar = extents.isEmpty
     if H5Tget_class(type.raw) == H5T_STRING {
-      let values = try strings(handle, type: type, space: space, count: count, action: action)
+      let values = try strings(type: type, space: space, count: count, action: action) {
+        H5Aread(handle.raw, type.raw, $0)
+      }
       return isScalar ? .string(values[0]) : .strings(values)
     }
     guard let scalarType = HDF5ScalarType(describing: type.raw) else {
@@ -120,6 +122,29 @@ extension HDF5File {
           file: name, object: qualified, found: "a list of integers above \(Int64.max)")
       }
       return .integers(values.map { Int64($0) })
+    }
+  }
+
+  /// Reads a dataset of strings.
+  ///
+  /// - Parameter path: The dataset's path.
+  /// - Returns: The strings; nil if there is no such dataset, or one of something else, or more axes
+  ///   than one or more strings than a list of names has.
+  /// - Throws: ``HDF5Error`` if it cannot be read.
+  public func strings(of path: String) throws(HDF5Error) -> [String]? {
+    Library.enter()
+    defer { Library.leave() }
+    guard try kind(of: path) == .dataset else { return nil }
+    let dataset = try dataset(path)
+    let action = "read '\(path)'"
+    let type = try scope.identifier(H5Dget_type(dataset.raw), action)
+    guard H5Tget_class(type.raw) == H5T_STRING, dataset.info.shape.count == 1,
+      dataset.info.count <= HDF5File.attributeLimit
+    else { return nil }
+    let space = try scope.identifier(H5Dget_space(dataset.raw), action)
+    return try strings(type: type, space: space, count: dataset.info.count, action: action) {
+      H5Dread(
+        dataset.raw, type.raw, chdf5_space_all(), chdf5_space_all(), chdf5_default(), $0)
     }
   }
 
@@ -185,14 +210,15 @@ extension HDF5File {
     return values
   }
 
+  /// Reads texts of fixed or varying length by `read`, which fills memory of the type in the file.
   private func strings(
-    _ handle: borrowing Identifier, type: borrowing Identifier, space: borrowing Identifier,
-    count: Int, action: String
+    type: borrowing Identifier, space: borrowing Identifier, count: Int, action: String,
+    read: (UnsafeMutableRawPointer) -> herr_t
   ) throws(HDF5Error) -> [String] {
     guard count > 0 else { return [] }
     if try scope.check(H5Tis_variable_str(type.raw), action) > 0 {
       var pointers = [UnsafeMutablePointer<CChar>?](repeating: nil, count: count)
-      try scope.check(H5Aread(handle.raw, type.raw, &pointers), action)
+      try scope.check(read(&pointers), action)
       defer { chdf5_free_strings(type.raw, space.raw, &pointers) }
       return pointers.map { $0.map { String(cString: $0) } ?? "" }
     }
@@ -202,7 +228,7 @@ extension HDF5File {
         file: name, object: action, found: "\(count) strings of \(length) bytes")
     }
     var bytes = [UInt8](repeating: 0, count: length * count)
-    try scope.check(H5Aread(handle.raw, type.raw, &bytes), action)
+    try scope.check(read(&bytes), action)
     let isSpacePadded = H5Tget_strpad(type.raw) == H5T_STR_SPACEPAD
     return (0..<count).map { index in
       var text = bytes[index * length..<(index + 1) * length].prefix { $0 != 0 }
