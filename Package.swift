@@ -149,7 +149,7 @@ let package = Package(
     tests("Expressions", ["Execution", "Graphs", "Tensors"]),
     tests("Models", ["Execution", "Graphs", "Tensors", "Configuration"]),
     tests("Execution", ["Graphs", "Kernels", "Tensors", "Numerics"]),
-    tests("Datasets", ["HDF5", "Tensors"]),
+    tests("Datasets", ["HDF5", "Tensors", "CHDF5"]),
     tests("Checkpoints", ["HDF5", "Tensors", "Files", "Digests"]),
     tests("Runs", ["Configuration", "Files"]),
     tests("Drawing", ["Graphs", "Models", "Tensors"]),

@@ -15,9 +15,6 @@ struct ArrayHeader: Sendable {
   /// The open array, nil in a copy that outlives the file.
   private var dataset: HDF5Dataset?
 
-  /// The attributes with a meaning; others are left alone.
-  private static let knownAttributes = ["bias", "class_names", "layout", "scale"]
-
   /// The number of rows, and of elements of a row, beyond which an array is refused.
   private static let limit = Int(Int32.max)
 
@@ -37,19 +34,16 @@ struct ArrayHeader: Sendable {
       throw .wrongShape(
         path: path, dataset: name, found: dataset.info.shape, expected: "extents of 1 or more")
     }
+    let attributes = try ArrayHeader.attributes(of: name, in: file)
+    if attributes.contains(where: { $0.name == "MATLAB_empty" && $0.value.integerValue == 1 }) {
+      throw .noRows(path: path, dataset: name)
+    }
     try reading(path) { () throws(HDF5Error) in try dataset.requireStored() }
     let rowElementCount = dataset.info.count / dataset.info.shape[0]
     guard dataset.info.shape[0] <= ArrayHeader.limit, rowElementCount <= ArrayHeader.limit else {
       throw .wrongShape(
         path: path, dataset: name, found: dataset.info.shape,
         expected: "at most \(ArrayHeader.limit) rows of \(ArrayHeader.limit) elements")
-    }
-    var attributes: [(name: String, value: HDF5Attribute)] = []
-    for attribute in ArrayHeader.knownAttributes {
-      let value = try reading(path) { () throws(HDF5Error) in
-        try file.attribute(attribute, of: name)
-      }
-      if let value { attributes.append((attribute, value)) }
     }
     self.path = path
     self.name = name
@@ -84,8 +78,9 @@ struct ArrayHeader: Sendable {
     digest.update(counted: type.description)
     digest.update(UInt64(shape.count))
     for extent in shape { digest.update(UInt64(extent)) }
-    digest.update(UInt64(attributes.count))
-    for (name, value) in attributes {
+    let decisive = attributes.filter { !ArrayHeader.remarks.contains($0.name) }
+    digest.update(UInt64(decisive.count))
+    for (name, value) in decisive {
       digest.update(counted: name)
       switch value {
       case .string(let text): digest.update(counted: text)
@@ -112,11 +107,16 @@ extension SHA256 {
 extension ArrayHeader {
   /// Reads layout, scale and bias and gives the rows as samples.
   ///
-  /// - Returns: The rows, and the shape of one sample with channels first.
+  /// - Parameters:
+  ///   - options: What is said of them in place of the attributes.
+  ///   - source: The file that rows are read from.
+  /// - Returns: The rows, the shape of one sample with channels first, and what was guessed.
   func openSamples(
-    in source: DataFile
-  ) throws(DatasetError) -> (rows: RowStore, shape: Shape) {
-    let isChannelsLast = try readLayout() == "hwc"
+    _ options: Dataset.Options, in source: DataFile
+  ) throws(DatasetError) -> (rows: RowStore, shape: Shape, notices: [Dataset.Notice]) {
+    try refuseOtherMeanings()
+    let (layout, notice) = try readLayout(options.layout)
+    let isChannelsLast = layout == .hwc
     var extents = shape.count == 1 ? [1] : Array(shape.dropFirst())
     var channelsFirst: ChannelsFirst?
     if isChannelsLast {
@@ -131,15 +131,15 @@ extension ArrayHeader {
         pixelCount: height * width, channelCount: channels,
         elementByteCount: type.machineType.byteCount)
     }
-    let scales = try readFactors("scale", default: 1, channelCount: extents[0])
-    let biases = try readFactors("bias", default: 0, channelCount: extents[0])
+    let (scales, biases) = try readFactors(
+      scale: options.scale, bias: options.bias, channelCount: extents[0])
     let conversion = RowConversion(
       type: type, elementCount: rowElementCount, scales: scales, biases: biases)
     if type.kind == .integer { try checkRange(conversion) }
     let rows = RowStore(
       file: source, name: name, rowCount: shape[0], dataset: dataset, conversion: conversion,
-      channelsFirst: channelsFirst)
-    return (rows, Shape(extents))
+      channelsFirst: channelsFirst, missing: MissingValues(self))
+    return (rows, Shape(extents), notice.map { [$0] } ?? [])
   }
 
   /// Gives the rows as responses.
@@ -147,10 +147,14 @@ extension ArrayHeader {
     guard shape.count <= 2 else {
       throw .wrongShape(path: path, dataset: name, found: shape, expected: "[row, response]")
     }
+    try refuseOtherMeanings()
+    let (scales, biases) = try readFactors(scale: nil, bias: nil, channelCount: rowElementCount)
+    let conversion = RowConversion(
+      type: type, elementCount: rowElementCount, scales: scales, biases: biases)
+    if type.kind == .integer { try checkRange(conversion) }
     return RowStore(
-      file: source, name: name, rowCount: shape[0], dataset: dataset,
-      conversion: RowConversion(type: type, elementCount: rowElementCount),
-      channelsFirst: nil)
+      file: source, name: name, rowCount: shape[0], dataset: dataset, conversion: conversion,
+      channelsFirst: nil, missing: MissingValues(self))
   }
 
   /// Reads all class numbers into memory for them, and feeds them into a digest.
@@ -161,23 +165,33 @@ extension ArrayHeader {
       throw .wrongShape(
         path: path, dataset: name, found: shape, expected: "[row], one class number each")
     }
-    let labels = memory.bytes.bindMemory(to: Int32.self)
+    try refuseOtherMeanings()
+    try refuseFactors()
+    let numbers = memory.bytes.bindMemory(to: Int32.self)
     // Blocks, so that 8 bytes a row are never held for all rows at once.
     let blockRowCount = 1 << 16
     for start in stride(from: 0, to: shape[0], by: blockRowCount) {
       let rows = start..<min(shape[0], start + blockRowCount)
       switch type.kind {
       case .integer where !type.isSigned && type.byteCount == 8:
-        try readLabels(rows, as: .uint64, zero: 0 as UInt64, into: labels) { Int32(exactly: $0) }
+        try readLabels(rows, as: .uint64, zero: 0 as UInt64, into: numbers) { Int32(exactly: $0) }
       case .integer:
-        try readLabels(rows, as: .int64, zero: 0 as Int64, into: labels) { Int32(exactly: $0) }
+        try readLabels(rows, as: .int64, zero: 0 as Int64, into: numbers) { Int32(exactly: $0) }
       case .float:
-        try readLabels(rows, as: .float64, zero: 0 as Double, into: labels) { Int32(exactly: $0) }
+        try readLabels(rows, as: .float64, zero: 0 as Double, into: numbers) { Int32(exactly: $0) }
+      }
+    }
+    let labels = Labels(memory, count: shape[0])
+    if let missing = MissingValues(self) {
+      for (row, label) in labels.enumerated() {
+        guard let attribute = missing.attribute(marking: Double(label)) else { continue }
+        throw .missingValue(
+          path: path, dataset: name, row: row, found: "\(label)", attribute: attribute)
       }
     }
     digest.update(
       UnsafeRawBufferPointer(rebasing: memory.bytes[..<(shape[0] * MemoryLayout<Int32>.stride)]))
-    return Labels(memory, count: shape[0])
+    return labels
   }
 
   private func readLabels<Raw: BitwiseCopyable>(
@@ -199,44 +213,6 @@ extension ArrayHeader {
       }
       labels[rows.lowerBound + index] = label
     }
-  }
-
-  /// The names of the classes, if the file has them.
-  func classNames() throws(DatasetError) -> [String]? {
-    switch attribute("class_names") {
-    case nil: return nil
-    case .strings(let names): return names
-    case .string(let name): return [name]
-    case .some(let value):
-      throw .badAttribute(
-        path: path, dataset: name, attribute: "class_names", found: value.text,
-        expected: "a list of strings")
-    }
-  }
-
-  private func readLayout() throws(DatasetError) -> String {
-    guard let value = attribute("layout") else { return "chw" }
-    guard let layout = value.stringValue, ["chw", "hwc"].contains(layout) else {
-      throw .badAttribute(
-        path: path, dataset: name, attribute: "layout", found: value.text,
-        expected: "'chw' or 'hwc'")
-    }
-    return layout
-  }
-
-  private func readFactors(
-    _ attribute: String, default standard: Float, channelCount: Int
-  ) throws(DatasetError) -> [Float] {
-    guard let value = self.attribute(attribute) else { return [standard] }
-    let factors = (value.doubleValues ?? []).map { Float($0) }
-    guard factors.count == 1 || factors.count == channelCount, factors.allSatisfy(\.isFinite)
-    else {
-      throw .badAttribute(
-        path: path, dataset: name, attribute: attribute, found: value.text,
-        expected: channelCount == 1
-          ? "a finite number" : "a finite number, or \(channelCount) of them, one per channel")
-    }
-    return factors
   }
 
   /// Throws if an integer of the type could become infinite by scale and bias.

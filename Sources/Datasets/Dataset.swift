@@ -23,20 +23,50 @@ public final class Dataset: Sendable {
     public var targetKind: TargetKind?
     /// The group that is searched after the root, such as `train`; without it `train`, then `test`.
     public var group: String?
+    /// How samples of three axes are stored, instead of what attributes and extents say.
+    public var layout: SampleLayout?
+    /// The factors of samples, one or one per channel, instead of what attributes say.
+    public var scale: [Double]?
+    /// What is added to scaled samples, one or one per channel, instead of what attributes say.
+    public var bias: [Double]?
     /// The bytes of samples, as they are stored, up to which they are kept in memory.
     public var inMemoryLimit: Int
 
     /// Options with the given differences from the defaults.
     public init(
       samples: String? = nil, targets: String? = nil, targetKind: TargetKind? = nil,
-      group: String? = nil, inMemoryLimit: Int = 2 << 30
+      group: String? = nil, layout: SampleLayout? = nil, scale: [Double]? = nil,
+      bias: [Double]? = nil, inMemoryLimit: Int = 2 << 30
     ) {
       self.samples = samples
       self.targets = targets
       self.targetKind = targetKind
       self.group = group
+      self.layout = layout
+      self.scale = scale
+      self.bias = bias
       self.inMemoryLimit = inMemoryLimit
     }
+  }
+
+  /// Something about a file that its owner may not have meant.
+  public struct Notice: Hashable, Sendable {
+    /// What it is about.
+    public enum Kind: Hashable, Sendable {
+      /// How images are stored was found out from their extents.
+      case layout
+      /// An array that changes what rows mean to its writer is not looked at.
+      case unread
+      /// Numbers are large and have no scale.
+      case unscaled
+      /// Features have very different deviations.
+      case spread
+    }
+
+    /// What it is about.
+    public let kind: Kind
+    /// The file, what is there, and what to do, on one line.
+    public let text: String
   }
 
   /// What is expected of each row.
@@ -67,7 +97,17 @@ public final class Dataset: Sendable {
   /// It is a function of the file's content alone.
   public let fingerprint: String
 
+  /// What was found out about the file by guessing, or left aside.
+  public let notices: [Notice]
+  /// The units of the samples, if the file names them.
+  public var sampleUnits: String? { arrays[0].attribute("units")?.stringValue }
+  /// The units of the targets, if the file names them.
+  public var targetUnits: String? {
+    arrays.count > 1 ? arrays[1].attribute("units")?.stringValue : nil
+  }
+
   let arrays: [ArrayHeader]
+  let hasGivenScale: Bool
   let samples: RowStore
   let labels: Labels
   let responses: RowStore?
@@ -128,9 +168,13 @@ public final class Dataset: Sendable {
     let source = try DataFile(path, as: before)
     // Of a file that another process has read, only names and extents are looked at.
     let known = other?.identity == source.identity ? other : nil
+    try file.refuseSeveralSplits()
     let names = try DatasetNames(in: file, options: options)
     let samplesHeader = try ArrayHeader(file, names.samples)
-    let (samples, sampleShape) = try samplesHeader.openSamples(in: source)
+    let (samples, sampleShape, guesses) = try samplesHeader.openSamples(options, in: source)
+    notices =
+      try guesses + file.unreadNeighbours(of: names.samples, names.targets, samples.rowCount)
+    hasGivenScale = options.scale != nil || options.bias != nil
     var digest = SHA256()
     digest.update("nndist data set 1")
     samplesHeader.hash(into: &digest)
@@ -145,6 +189,13 @@ public final class Dataset: Sendable {
     if let targetsName = names.targets {
       let header = try ArrayHeader(file, targetsName)
       guard header.shape[0] == samples.rowCount else {
+        if [samplesHeader, header].contains(where: { $0.attribute("MATLAB_class") != nil }) {
+          throw .wrongShape(
+            path: path, dataset: targetsName, found: header.shape,
+            expected:
+              "\(samples.rowCount) rows as '\(names.samples)' has; MATLAB writes axes in reverse order, "
+              + "so rows must come last there")
+        }
         throw .lengthsDiffer(
           path: path, dataset: targetsName, rows: header.shape[0], other: names.samples,
           otherRows: samples.rowCount)
@@ -153,7 +204,7 @@ public final class Dataset: Sendable {
       header.hash(into: &digest)
       switch names.kind ?? header.likelyKind {
       case .labels:
-        targets = .labels(classNames: try header.classNames())
+        targets = .labels(classNames: try header.classNames(in: file))
         labelMemory = known?.targets
         if let labelMemory {
           labels = Labels(labelMemory, count: samples.rowCount)

@@ -57,6 +57,8 @@ public struct DatasetDescription: Hashable, Sendable, Encodable {
   public let classes: [Class]?
   /// SHA-256 over the content.
   public let fingerprint: String
+  /// What its owner may not have meant, one line each.
+  public let notices: [String]
 }
 
 extension Dataset {
@@ -84,7 +86,8 @@ extension Dataset {
             uniqueKeysWithValues: array.attributes.map { ($0.name, $0.value.text) }),
           range: range)
       },
-      classes: describeClasses(), fingerprint: fingerprint)
+      classes: describeClasses(), fingerprint: fingerprint,
+      notices: (notices + (try surveyNotices())).map(\.text))
   }
 
   /// The rows of every class; classes without rows are left out where labels go far beyond the rows.
@@ -151,6 +154,7 @@ extension DatasetDescription: CustomStringConvertible {
       if classes.count > shown.count { lines.append("    and \(classes.count - shown.count) more") }
     }
     lines.append("  fingerprint \(fingerprint)")
+    lines += notices.map { "notice: \($0)" }
     return lines.joined(separator: "\n")
   }
 

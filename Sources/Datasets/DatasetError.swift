@@ -30,9 +30,15 @@ public enum DatasetError: Error, Hashable, Sendable {
   case badLabel(path: String, dataset: String, row: Int, found: String, expected: String)
   /// A number is NaN or infinite, or becomes infinite as `Float`.
   case notFinite(path: String, dataset: String, row: Int, found: String)
+  /// A number stands for none, as an attribute of the array says.
+  case missingValue(path: String, dataset: String, row: Int, found: String, attribute: String)
   /// An attribute is not what its name promises.
   case badAttribute(
     path: String, dataset: String, attribute: String, found: String, expected: String)
+  /// Factors that are asked for do not fit the channels of samples.
+  case badFactors(key: String, found: [Double], path: String, dataset: String, expected: String)
+  /// The rows of one array belong to several splits.
+  case severalSplits(path: String, attribute: String)
   /// A file in the IDX format is damaged or does not fit.
   case badIDX(path: String, found: String, expected: String)
   /// A part of the rows was asked for that leaves nothing on one side.
@@ -73,8 +79,16 @@ extension DatasetError: CustomStringConvertible {
       "\(path): '\(dataset)' row \(row) is \(found), expected \(expected)"
     case .notFinite(let path, let dataset, let row, let found):
       "\(path): '\(dataset)' row \(row) holds \(found), expected finite numbers"
+    case .missingValue(let path, let dataset, let row, let found, let attribute):
+      "\(path): '\(dataset)' row \(row) holds \(found), which its attribute '\(attribute)' says is "
+        + "missing; expected rows without missing values"
     case .badAttribute(let path, let dataset, let attribute, let found, let expected):
       "\(path): attribute '\(attribute)' of '\(dataset)' is \(found), expected \(expected)"
+    case .badFactors(let key, let found, let path, let dataset, let expected):
+      "\(key) is \(found), expected \(expected) of '\(dataset)' of \(path)"
+    case .severalSplits(let path, let attribute):
+      "\(path): attribute '\(attribute)' of the file tells which rows are of which split, as Fuel does; "
+        + "expected a file or a group for each split"
     case .badIDX(let path, let found, let expected):
       "\(path): \(found), expected \(expected)"
     case .badFraction(let found, let rows):

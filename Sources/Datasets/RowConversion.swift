@@ -69,6 +69,32 @@ struct RowConversion: Sendable {
     }
   }
 
+  /// The first raw element of a row for which `condition` holds, as `Double`.
+  func firstRaw(
+    _ source: UnsafeRawPointer, where condition: (Double) -> Bool
+  ) -> Double? {
+    func first<Raw>(_ type: Raw.Type, _ double: (Raw) -> Double) -> Double? {
+      let source = source.assumingMemoryBound(to: type)
+      for index in 0..<elementCount {
+        let value = double(source[index])
+        if condition(value) { return value }
+      }
+      return nil
+    }
+    return switch (type.kind, type.isSigned, type.byteCount) {
+    case (.float, _, 4): first(Float.self) { Double($0) }
+    case (.float, _, _): first(Double.self) { $0 }
+    case (_, false, 1): first(UInt8.self) { Double($0) }
+    case (_, false, 2): first(UInt16.self) { Double($0) }
+    case (_, false, 4): first(UInt32.self) { Double($0) }
+    case (_, false, _): first(UInt64.self) { Double($0) }
+    case (_, true, 1): first(Int8.self) { Double($0) }
+    case (_, true, 2): first(Int16.self) { Double($0) }
+    case (_, true, 4): first(Int32.self) { Double($0) }
+    case (_, true, _): first(Int64.self) { Double($0) }
+    }
+  }
+
   /// The index of the first value that is NaN or infinite, if there is one.
   static func firstNotFinite(_ values: UnsafePointer<Float>, count: Int) -> Int? {
     // x · 0 is 0 for finite x and NaN otherwise; the sum tells without a branch per element.

@@ -16,6 +16,8 @@ final class RowStore: @unchecked Sendable {
   let rowCount: Int
   let conversion: RowConversion
   private let channelsFirst: ChannelsFirst?
+  /// The stored numbers that stand for none.
+  private let missing: MissingValues?
   /// Where rows are read from, or nil once all are in memory: the file is closed then.
   private var dataset: HDF5Dataset?
   /// All rows, or nil while they stay in the file; it changes while loading only.
@@ -30,7 +32,7 @@ final class RowStore: @unchecked Sendable {
 
   init(
     file: DataFile, name: String, rowCount: Int, dataset: HDF5Dataset?,
-    conversion: RowConversion, channelsFirst: ChannelsFirst?
+    conversion: RowConversion, channelsFirst: ChannelsFirst?, missing: MissingValues? = nil
   ) {
     path = file.path
     self.file = file
@@ -38,6 +40,7 @@ final class RowStore: @unchecked Sendable {
     self.dataset = dataset
     self.conversion = conversion
     self.channelsFirst = channelsFirst
+    self.missing = missing
     self.rowCount = rowCount
     directOffset = dataset?.directOffset
   }
@@ -85,6 +88,7 @@ final class RowStore: @unchecked Sendable {
           conversion.convert(raw, into: values.floats)
           try checkFinite(values.floats, row: row)
         }
+        try missing?.requireNone(in: raw, conversion, row: row, of: name, path: path)
       }
       start = rows.upperBound
     }
@@ -174,6 +178,7 @@ final class RowStore: @unchecked Sendable {
         if conversion.type.kind == .float {
           try checkFinite(target + index * elementCount, row: rows[index])
         }
+        try missing?.requireNone(in: raw, conversion, row: rows[index], of: name, path: path)
       }
       next = end
     }

@@ -74,9 +74,10 @@ extension DatasetError: ExitStatusProviding {
   public var exitStatus: Int32 {
     switch self {
     case .unreadable, .changed, .obtainable, .noSamples, .noTargets, .wrongShape, .wrongType,
-      .noRows, .lengthsDiffer, .badLabel, .notFinite, .badAttribute, .badIDX:
+      .noRows, .lengthsDiffer, .badLabel, .notFinite, .missingValue, .badAttribute, .badIDX,
+      .severalSplits:
       65
-    case .badFraction: 78
+    case .badFraction, .badFactors: 78
     case .exists, .unwritable, .noMemory: 74
     case .wrongCount: 70
     }

@@ -1,0 +1,87 @@
+// What a file says beside its samples and targets, in the words of other writers.
+
+internal import HDF5
+
+extension HDF5File {
+  /// Refuses a file whose rows belong to several splits, as a table at its root says.
+  ///
+  /// Source: Fuel, H5PYDataset: the attribute `split` is an array of compounds.
+  ///
+  /// - Throws: ``DatasetError/severalSplits(path:attribute:)``.
+  func refuseSeveralSplits() throws(DatasetError) {
+    let names = try reading(name) { () throws(HDF5Error) in try attributeNames(of: "/") }
+    guard names.contains("split") else { return }
+    do throws(HDF5Error) {
+      // A word or a number tells a reader what the whole file is.
+      _ = try attribute("split", of: "/")
+    } catch {
+      throw .severalSplits(path: name, attribute: "split")
+    }
+  }
+
+  /// Tells of arrays beside the samples, one element a row, that would change what is learned.
+  func unreadNeighbours(
+    of samples: String, _ targets: String?, _ rowCount: Int
+  ) throws(DatasetError) -> [Dataset.Notice] {
+    let folder = samples.split(separator: "/").dropLast().map { $0 + "/" }.joined()
+    let splits = ["split", "splits", "set", "subset", "fold", "partition", "is_train", "is_test"]
+    let weights = ["weight", "weights", "sample_weight", "sample_weights"]
+    var notices: [Dataset.Notice] = []
+    for neighbour in splits + weights where folder + neighbour != targets {
+      let path = folder + neighbour
+      let isOfRows = try reading(name) { () throws(HDF5Error) in
+        guard try kind(of: path) == .dataset else { return false }
+        let shape = try dataset(path).info.shape
+        return shape.first == rowCount && shape.dropFirst().allSatisfy { $0 == 1 }
+      }
+      guard isOfRows else { continue }
+      notices.append(
+        Dataset.Notice(
+          kind: .unread,
+          text: "\(name): '\(path)' is not read: all \(rowCount) rows of '\(samples)' are "
+            + (splits.contains(neighbour)
+              ? "taken; write those of each split to a file of its own"
+              : "worth the same; repeat rows, or set class_weights of the loss")))
+    }
+    return notices
+  }
+}
+
+extension ArrayHeader {
+  /// The names of the classes, if the file has them: an attribute of the labels or of the file, or a list of
+  /// strings beside the labels or at the root.
+  func classNames(in file: HDF5File) throws(DatasetError) -> [String]? {
+    switch attribute("class_names") {
+    case nil: break
+    case .strings(let names): return names
+    case .string(let name): return [name]
+    case .some(let value):
+      throw .badAttribute(
+        path: path, dataset: name, attribute: "class_names", found: value.text,
+        expected: "a list of strings")
+    }
+    let folder = name.split(separator: "/").dropLast().map { $0 + "/" }.joined()
+    return try reading(path) { () throws(HDF5Error) in
+      for place in [name, "/"] {
+        let names = try file.attributeNames(of: place)
+        for attribute in ArrayHeader.classNameWords where names.contains(attribute) {
+          // Others may mean something else by such a name.
+          guard case .strings(let names)? = try? file.attribute(attribute, of: place) else {
+            continue
+          }
+          return names
+        }
+      }
+      for word in ArrayHeader.classNameWords {
+        for path in Set([folder + word, word]).sorted(by: >) {
+          if let names = try file.strings(of: path) { return names }
+        }
+      }
+      return nil
+    }
+  }
+
+  private static let classNameWords = [
+    "class_names", "label_names", "target_names", "classes", "list_classes",
+  ]
+}

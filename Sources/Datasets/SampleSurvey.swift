@@ -1,0 +1,157 @@
+// A look at the values of some rows, for what their owner may have forgotten.
+
+internal import HDF5
+internal import Tensors
+
+/// The values of up to 1,000 rows at fixed places of a file.
+struct SampleSurvey {
+  /// An entry of the first axis of samples, and the spread of its values.
+  struct Spread {
+    /// The index of the entry: of images a channel, of vectors an element.
+    let index: Int
+    /// The root of the mean squared distance from the mean.
+    let deviation: Double
+    /// The largest value less the smallest one.
+    let range: Double
+  }
+
+  /// The smallest value.
+  let minimum: Float
+  /// The largest value.
+  let maximum: Float
+  /// Whether all values are whole numbers.
+  let isWhole: Bool
+  /// The entries that are not constant, from the smallest deviation to the largest.
+  let spreads: [Spread]
+
+  /// The most rows, and the most elements of more than 16 rows, that are looked at.
+  private static let (rowLimit, elementLimit) = (1000, 1 << 18)
+
+  /// Looks at rows of a file.
+  ///
+  /// - Throws: ``DatasetError`` if they cannot be read.
+  /// - Complexity: O(elements) of 262,144 elements, or of 16 rows if these have more.
+  init(_ dataset: Dataset) throws(DatasetError) {
+    let elementCount = dataset.sampleShape.count
+    let rowCount = min(
+      dataset.rowCount,
+      max(16, min(SampleSurvey.rowLimit, SampleSurvey.elementLimit / elementCount)))
+    let rows = evenlySpaced(rowCount, of: dataset.rowCount)
+    var values = [Float](repeating: 0, count: rowCount * elementCount)
+    try rows.withUnsafeBufferPointer { (rows) throws(DatasetError) in
+      try values.withUnsafeMutableBufferPointer { (values) throws(DatasetError) in
+        guard let target = values.baseAddress else { return }
+        try dataset.readSamples(rows: rows, into: target)
+      }
+    }
+    let groupCount = dataset.sampleShape.extents[0]
+    let groupSize = elementCount / groupCount
+    var (minimum, maximum, isWhole) = (Float.infinity, -Float.infinity, true)
+    var spreads: [Spread] = []
+    for group in 0..<groupCount {
+      // Distances from a value of the first row do not cancel where the mean is far from 0.
+      let origin = Double(values[group * groupSize])
+      var (least, largest, sum, squares) = (Float.infinity, -Float.infinity, 0.0, 0.0)
+      for row in 0..<rowCount {
+        let start = row * elementCount + group * groupSize
+        for value in values[start..<start + groupSize] {
+          least = min(least, value)
+          largest = max(largest, value)
+          isWhole = isWhole && value == value.rounded(.towardZero)
+          let distance = Double(value) - origin
+          sum += distance
+          squares += distance * distance
+        }
+      }
+      (minimum, maximum) = (min(minimum, least), max(maximum, largest))
+      guard largest > least else { continue }
+      let count = Double(rowCount * groupSize)
+      let variance = max(squares / count - sum / count * (sum / count), 0)
+      spreads.append(
+        Spread(
+          index: group, deviation: variance.squareRoot(), range: Double(largest) - Double(least)))
+    }
+    (self.minimum, self.maximum, self.isWhole) = (minimum, maximum, isWhole)
+    self.spreads = spreads.sorted { ($0.deviation, $0.index) < ($1.deviation, $1.index) }
+  }
+}
+
+/// The first three digits of a positive number.
+private func short(_ number: Double) -> String {
+  var unit = 1.0
+  while number / unit >= 1000 { unit *= 10 }
+  while number / unit < 100 { unit /= 10 }
+  let value = (number / unit).rounded() * unit
+  return value < 1 ? "\(Float(value))" : plain(value)
+}
+
+/// Some indices of `0 ..< total` in rising order, evenly spaced, from the first on.
+package func evenlySpaced(_ count: Int, of total: Int) -> [Int] {
+  (0..<count).map { total / count * $0 + total % count * $0 / count }
+}
+
+extension Dataset {
+  /// The factor between deviations, and between ranges, from which on one is told of them.
+  private static let spreadLimit = 1000.0
+  /// The range from which on whole numbers are taken for numbers that lack a scale.
+  private static let rangeLimit: Float = 30
+
+  /// Looks at some rows for values that nothing makes fit for training.
+  ///
+  /// That is whole numbers of a large range without a scale, as bytes of images are, and entries of samples
+  /// whose deviations differ by more than 1,000; by their ranges too, since an entry that is nearly constant
+  /// means nothing.
+  ///
+  /// - Returns: What was found, of samples as they are given to a model that does not normalise them.
+  /// - Throws: ``DatasetError`` if they cannot be read.
+  /// - Complexity: That of reading up to 1,000 rows, of 262,144 elements or 16 rows.
+  public func surveyNotices() throws(DatasetError) -> [Notice] {
+    let survey = try SampleSurvey(self)
+    let name = arrays[0].name
+    var notices: [Notice] = []
+    let isLikelyImage = arrays[0].type.kind == .integer || sampleShape.count >= 64
+    if !hasGivenScale, !arrays[0].hasFactors, isLikelyImage, survey.isWhole,
+      survey.maximum - survey.minimum > Dataset.rangeLimit
+    {
+      let largest = Double(max(abs(survey.minimum), abs(survey.maximum)))
+      let unit = [255.0, 65535].first { largest <= $0 && largest > $0 / 2 } ?? largest
+      notices.append(
+        Notice(
+          kind: .unscaled,
+          text: "\(path): '\(name)' holds whole numbers from \(plain(Double(survey.minimum))) to "
+            + "\(plain(Double(survey.maximum))) and no scale; set data.scale to \(1 / unit) "
+            + "(1/\(plain(unit))), or data.normalize to channel"))
+    }
+    if let least = survey.spreads.first, let largest = survey.spreads.last,
+      largest.deviation > Dataset.spreadLimit * least.deviation,
+      largest.range > Dataset.spreadLimit * least.range
+    {
+      let what = sampleShape.axisCount == 1 ? "element" : "channel"
+      notices.append(
+        Notice(
+          kind: .spread,
+          text: "\(path): deviations of '\(name)' differ by a factor of "
+            + "\(short(largest.deviation / least.deviation)): \(what) \(largest.index) has "
+            + "\(short(largest.deviation)), \(what) \(least.index) \(short(least.deviation)); set "
+            + "data.normalize to channel"))
+    }
+    return notices
+  }
+
+  /// What differs in how the samples of this file and of another one become values, if they are stored alike.
+  ///
+  /// - Returns: Scale and bias here and there; nil where they are the same, or types differ.
+  public func differenceOfScale(from other: Dataset) -> (here: String, there: String)? {
+    guard arrays[0].type.machineType == other.arrays[0].type.machineType,
+      samples.conversion.scales != other.samples.conversion.scales
+        || samples.conversion.biases != other.samples.conversion.biases
+    else { return nil }
+    func text(_ conversion: RowConversion) -> String {
+      func list(_ numbers: [Float]) -> String {
+        Set(numbers).count == 1 ? "\(numbers[0])" : "\(numbers)"
+      }
+      return "scale \(list(conversion.scales)) and bias \(list(conversion.biases))"
+    }
+    return (text(samples.conversion), text(other.samples.conversion))
+  }
+}
