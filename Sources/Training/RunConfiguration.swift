@@ -1,4 +1,5 @@
 public import Configuration
+public import Datasets
 import Execution
 public import Models
 public import Tensors
@@ -23,6 +24,12 @@ public struct RunConfiguration: Sendable {
     public var samplesName: String?
     /// The name of the dataset of labels or responses.
     public var targetsName: String?
+    /// How samples of three axes are stored; nil for what the file says.
+    public var layout: SampleLayout?
+    /// The factors of samples, one or one per channel; nil for what the file says.
+    public var scale: [Double]?
+    /// What is added to scaled samples, one or one per channel; nil for what the file says.
+    public var bias: [Double]?
   }
 
   /// Where the rows for validation come from.
@@ -257,6 +264,17 @@ extension RunConfiguration.Data {
     targetsName = try section.optionalString(
       "targets", unset: "found by usual names",
       meaning: "name of the dataset of labels or responses")
+    layout = try section.value(
+      "layout", [.unset(nil)] + SampleLayout.allCases.map { .word($0.rawValue, $0) },
+      default: .null, unset: "as the file says",
+      meaning: "where samples of three axes have their channels: first (chw) or last (hwc)")
+    scale = try section.value(
+      "scale", [.unset(nil), .numbers(counts: 1...Int.max) { $0 }], default: .null,
+      unset: "as the file says",
+      meaning: "factor of stored samples, one or one per channel; value = scale * stored + bias")
+    bias = try section.value(
+      "bias", [.unset(nil), .numbers(counts: 1...Int.max) { $0 }], default: .null,
+      unset: "as the file says", meaning: "what is added to scaled samples, one or one per channel")
   }
 }
 

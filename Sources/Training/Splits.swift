@@ -48,7 +48,8 @@ public struct Splits {
     func options(_ split: String) -> Dataset.Options {
       Dataset.Options(
         samples: data.samplesName, targets: data.targetsName,
-        targetKind: kind, group: split, inMemoryLimit: configuration.memoryLimit)
+        targetKind: kind, group: split, layout: data.layout, scale: data.scale, bias: data.bias,
+        inMemoryLimit: configuration.memoryLimit)
     }
     let train = try open(data.train, options("train"))
     try train.requireTargets()
@@ -66,6 +67,14 @@ public struct Splits {
       let found = try Network.Targets(dataset)
       guard found == targets else {
         throw TrainingError.splitsDiffer(path, found.description, data.train, targets.description)
+      }
+      for (what, here, there) in [
+        ("samples", dataset.sampleUnits, train.sampleUnits),
+        ("targets", dataset.targetUnits, train.targetUnits),
+      ] {
+        guard let here, let there, here != there else { continue }
+        throw TrainingError.splitsDiffer(
+          path, "\(what) in units '\(here)'", data.train, "'\(there)'")
       }
       fingerprints.append((split, dataset.fingerprint))
       descriptions.append("\(split): \(dataset.summary)")

@@ -78,12 +78,16 @@ public struct TrainedModel {
   ///   - path: The file.
   ///   - samples: The name of its dataset of samples, where it cannot be found by the usual names.
   ///   - targets: The name of its dataset of targets, likewise.
+  ///   - layout: How samples are stored, where neither the configuration nor the file is to say.
+  ///   - scale: The factors of samples, likewise.
+  ///   - bias: What is added to scaled samples, likewise.
   ///   - needsTargets: Whether targets are wanted; they must fit then.
   ///   - open: Opens the file.
   /// - Returns: The rows of the file.
   /// - Throws: `DatasetError`; ``TrainingError`` if the file does not fit.
   public func open(
-    _ path: String, samples: String? = nil, targets: String? = nil, needsTargets: Bool,
+    _ path: String, samples: String? = nil, targets: String? = nil, layout: SampleLayout? = nil,
+    scale: [Double]? = nil, bias: [Double]? = nil, needsTargets: Bool,
     by open: OpenDataset = { try Dataset.open($0, options: $1) }
   ) throws -> DatasetRows {
     let dataset = try open(
@@ -91,6 +95,8 @@ public struct TrainedModel {
       Dataset.Options(
         samples: samples, targets: targets,
         targetKind: network.lossKind.takesLabels ? .labels : .responses,
+        layout: layout ?? configuration.data.layout, scale: scale ?? configuration.data.scale,
+        bias: bias ?? configuration.data.bias,
         inMemoryLimit: configuration.memoryLimit))
     guard dataset.sampleShape == network.sampleShape else {
       throw TrainingError.splitsDiffer(

@@ -129,14 +129,18 @@ public final class TrainingSession {
 
     // Root looks for what there is to go on with; the others hear of it.
     var opened: OpenedRun?
+    var dataNotices: [String] = []
     try communicator.together {
-      guard communicator.isRoot, !request.isDryRun else { return }
+      guard communicator.isRoot else { return }
+      dataNotices = try splits.notices(for: network, configuration.data)
+      guard !request.isDryRun else { return }
       opened = try OpenedRun(
         request, configuration: configuration, resolved: resolved, splits: splits,
         replica: replica)
     }
     var header = ResumeHeader(
       microbatches: configuration.microbatches ?? opened?.begunMicrobatches ?? 0, opened: opened)
+    header.notices.insert(contentsOf: dataNotices, at: 0)
     header = try communicator.broadcast(header)
     var notices = header.notices
     let chosen = defaultMicrobatches(

@@ -20,7 +20,9 @@ struct DataCommand: ParsableCommand {
 
     func run() throws {
       Job.onFirstProcess(self) {
-        let options = Dataset.Options(samples: names.samples, targets: names.targets)
+        let options = Dataset.Options(
+          samples: names.samples, targets: names.targets, layout: names.reading.layout,
+          scale: names.reading.scales, bias: names.reading.biases)
         let description = try Dataset.open(file, options: options).describe()
         if json {
           let encoder = JSONEncoder()

@@ -12,6 +12,7 @@ struct DatasetNameOptions: ParsableArguments {
   var samples: String?
   @Option(name: .customLong("targets"), help: "The name of the dataset of labels or responses.")
   var targets: String?
+  @OptionGroup var reading: SampleReadingOptions
   @Option(
     help: """
       Which parameters of the checkpoint to use: 'average', the moving average where there is one, \
@@ -39,22 +40,63 @@ struct DatasetNameOptions: ParsableArguments {
       try model.network.requireTop(top, key: "--top")
       return model
     }
-    let sharing = try RowSharing(communicator, limit: model.configuration.sharedMemoryLimit)
-    let rows = try sharing.open { open in
-      try model.open(
-        data, samples: samples, targets: targets, needsTargets: needsTargets, by: open)
-    }
     if communicator.size > 1 {
       // Rows are shared out: other bits on one rank would be part of the one result.
       try communicator.requireSame(Environment.current.description, named: "CPU or library")
       try communicator.requireSame(model.digest(), named: "content of \(checkpoint)")
-      try communicator.requireSame(rows.dataset.fingerprint, named: "content of \(data)")
+    }
+    let sharing = try RowSharing(communicator, limit: model.configuration.sharedMemoryLimit)
+    let rows = try sharing.open { open in
+      try model.open(
+        data, samples: samples, targets: targets, layout: reading.layout, scale: reading.scales,
+        bias: reading.biases, needsTargets: needsTargets, by: open)
+    }
+    try communicator.requireSame(rows.dataset.fingerprint, named: "content of \(data)")
+    if communicator.isRoot {
+      for notice in rows.dataset.notices { printErrorLine("notice: \(notice.text)") }
     }
     let evaluator = try Evaluator(
       model.network, rowCounts: [rows.rowCount], blockSize: model.configuration.evaluationBlock,
       workers: communicator.placement.ownCoreCount, parameters: model.parameters,
       hasTargets: needsTargets, top: top, communicator: communicator)
     return (model, rows, evaluator)
+  }
+}
+
+/// The options that say how stored samples become values.
+struct SampleReadingOptions: ParsableArguments {
+  @Option(
+    help: "Where samples have their channels, chw or hwc, instead of what checkpoint and file say.",
+    transform: { text in
+      guard let layout = SampleLayout(rawValue: text) else {
+        throw ValidationError("found '\(text)', expected chw or hwc")
+      }
+      return layout
+    })
+  var layout: SampleLayout?
+  @Option(
+    parsing: .unconditional,
+    help: "The factor of stored samples, or one per channel, joined by commas; likewise.")
+  var scale: String?
+  @Option(
+    parsing: .unconditional,
+    help: "What is added to scaled samples, or one per channel, joined by commas; likewise.")
+  var bias: String?
+
+  var scales: [Double]? { scale.map(numbers) }
+  var biases: [Double]? { bias.map(numbers) }
+
+  func validate() throws {
+    for (name, text) in [("--scale", scale), ("--bias", bias)] {
+      guard let text, !numbers(text).allSatisfy(\.isFinite) else { continue }
+      throw ValidationError(
+        "\(name): found '\(text)', expected finite numbers such as 0.5 or 1,1,2")
+    }
+  }
+
+  /// The numbers of a text; one that is not finite where there is something else.
+  private func numbers(_ text: String) -> [Double] {
+    text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) ?? .nan }
   }
 }
 

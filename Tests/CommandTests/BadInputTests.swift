@@ -65,6 +65,17 @@ struct BadInputTests {
       "batch_size is 41 but FOLDER/good.h5 has only 40 rows to train on; expected at most that many"
     ),
     Case(
+      "unknown layout", ["data.layout=hcw"], 78,
+      "--set data.layout=hcw: 'data.layout': found hcw, expected "),
+    Case(
+      "channels last of vectors", ["data.layout=hwc"], 65,
+      "FOLDER/good.h5: 'samples' has extents [40, 4], expected [row, height, width, channel] for layout "
+        + "'hwc'"),
+    Case(
+      "scales for other channels", ["data.scale=[1, 2]"], 78,
+      "data.scale is [1.0, 2.0], expected a finite number, or 4 of them, one per channel of 'samples' of "
+        + "FOLDER/good.h5"),
+    Case(
       "unknown layer", ["model=[rleu]"], 78,
       "--set model=[rleu]: 'model.0': unknown layer 'rleu'; did you mean 'relu'?"),
     Case(
