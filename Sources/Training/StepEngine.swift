@@ -32,7 +32,7 @@ final class StepEngine {
   /// Where the sums over the rows of each of them go.
   let ownSums: UnsafeMutablePointer<MicrobatchSums>
   let memory: StepMemory
-  private let division: WorkDivision
+  let division: WorkDivision
   /// What sums within graphs go by; nil where graphs have none.
   private let totals: TotalExchange?
   /// For each number of rows that steps have.

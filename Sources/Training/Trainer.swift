@@ -94,13 +94,15 @@ final class Trainer {
   /// Counts the time since the end of the loop as spent on saving.
   func countSaving() { stopwatch.lap(.saving) }
 
-  /// The rank that took longest for its microbatches, all steps together; nil if there is one alone.
+  /// The rank that took longest for its microbatches, all steps together; nil if one alone has any.
   var slowestRank: SlowestRank? {
     let busy = engine.busyNanoseconds
-    guard busy.count > 1, let slowest = busy.indices.max(by: { busy[$0] < busy[$1] }) else {
+    // Those without microbatches are not faster than others.
+    let working = busy.indices.filter { !engine.division.leaves(of: $0).isEmpty }
+    guard working.count > 1, let slowest = working.max(by: { busy[$0] < busy[$1] }) else {
       return nil
     }
-    let mean = busy.reduce(0, +) / Int64(busy.count)
+    let mean = working.reduce(0) { $0 + busy[$1] } / Int64(working.count)
     return SlowestRank(
       rank: slowest, hostName: hostNames[slowest], busy: .nanoseconds(busy[slowest]),
       meanBusy: .nanoseconds(mean))
@@ -306,6 +308,6 @@ public struct SlowestRank: Sendable {
   public let hostName: String
   /// The time it took for its microbatches.
   public let busy: Duration
-  /// The mean of that time over all ranks.
+  /// The mean of that time over the ranks that have microbatches.
   public let meanBusy: Duration
 }
