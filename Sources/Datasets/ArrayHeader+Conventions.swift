@@ -180,6 +180,9 @@ extension ArrayHeader {
   /// - Parameters:
   ///   - hasScale: Whether the scale is known without attributes, which then say nothing.
   ///   - hasBias: Whether the bias is.
+  /// - Returns: The names; nil where no attribute says anything.
+  /// - Throws: ``DatasetError/badAttribute(path:dataset:attribute:found:expected:)`` for attributes that
+  ///   contradict each other, and for an offset without what it belongs to.
   private func factorNames(
     hasScale: Bool, hasBias: Bool
   ) throws(DatasetError) -> (scale: String, bias: String)? {

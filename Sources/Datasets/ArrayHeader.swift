@@ -111,6 +111,7 @@ extension ArrayHeader {
   ///   - options: What is said of them in place of the attributes.
   ///   - source: The file that rows are read from.
   /// - Returns: The rows, the shape of one sample with channels first, and what was guessed.
+  /// - Throws: ``DatasetError`` for attributes or options that do not fit.
   func openSamples(
     _ options: Dataset.Options, in source: DataFile
   ) throws(DatasetError) -> (rows: RowStore, shape: Shape, notices: [Dataset.Notice]) {

@@ -97,6 +97,7 @@ struct Hands {
   ///   - wanted: The threads that this rank would compute microbatches with.
   ///   - busy: Those that have a microbatch.
   ///   - communicator: The ranks.
+  /// - Throws: What the collectives throw.
   init(wanted: Int, busy: Int, _ communicator: any Communicator) throws(CommunicationError) {
     var (sums, most) = ([Int64(wanted), Int64(busy)], [Int64(wanted)])
     try communicator.allreduce(&sums, .sum)
