@@ -100,12 +100,29 @@ struct Node: Sendable {
 }
 
 /// The bytes of a file, at most one more than the limit.
+///
+/// Regular files only: a run reads its configuration more than once and on every rank, and a FIFO or a pipe gives
+/// its bytes once, or makes the reader wait for ever.
 private func readBytes(_ path: String) throws(ConfigurationError) -> [UInt8] {
   func failure() -> ConfigurationError {
     .unreadable(path: path, reason: String(cString: strerror(errno)))
   }
-  guard let file = fopen(path, "r") else { throw failure() }
+  let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+  guard descriptor >= 0 else { throw failure() }
+  guard let file = fdopen(descriptor, "r") else {
+    let failure = failure()
+    close(descriptor)
+    throw failure
+  }
   defer { fclose(file) }
+  var status = stat()
+  guard fstat(descriptor, &status) == 0 else { throw failure() }
+  let kind = status.st_mode & S_IFMT
+  // Reading a folder gives the system's own reason.
+  guard kind == S_IFREG || kind == S_IFDIR else {
+    let reason = kind == S_IFIFO ? "is a FIFO or a pipe" : "is not a regular file"
+    throw .unreadable(path: path, reason: reason)
+  }
   var bytes = [UInt8](repeating: 0, count: ConfigurationTree.byteLimit + 1)
   let count = bytes.withUnsafeMutableBytes { fread($0.baseAddress, 1, $0.count, file) }
   guard ferror(file) == 0 else { throw failure() }

@@ -120,6 +120,10 @@ public final class DatasetWriter {
     temporaryPath = DatasetWriter.folder(of: path) + "/.\(DatasetWriter.name(of: path)).\(getpid())"
     descriptor = -1
     guard replacing || access(path, F_OK) != 0 else { throw .exists(path: path) }
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+      throw .unwritable(path: path, action: "replace it", reason: "not a regular file")
+    }
     let skeleton = try DatasetWriter.makeSkeleton(path: path, arrays: arrays)
     places = skeleton.places
     // What a killed process of the same number left behind.
@@ -199,7 +203,10 @@ public final class DatasetWriter {
     let folder = Glibc.open(DatasetWriter.folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard folder >= 0 else { throw failure("sync its folder") }
     defer { close(folder) }
-    guard fsync(folder) == 0 else { throw failure("sync its folder") }
+    // Some network file systems cannot sync folders, and say so by these.
+    guard fsync(folder) == 0 || errno == EINVAL || errno == ENOTSUP else {
+      throw failure("sync its folder")
+    }
   }
 }
 

@@ -53,8 +53,21 @@ public final class IDXFile {
   public init(_ path: String) throws(DatasetError) {
     self.path = path
     var status = stat()
-    guard stat(path, &status) == 0, let stream = gzopen(path, "rb") else {
+    // Without O_NONBLOCK the opening of a FIFO waits for its other end.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
       throw .unreadable(path: path, message: "\(path): \(String(cString: strerror(errno)))")
+    }
+    let isRegular = status.st_mode & S_IFMT == S_IFREG
+    guard isRegular || IDXFile.isPipe(descriptor) else {
+      close(descriptor)
+      throw .unreadable(path: path, message: "\(path): not a regular file or a pipe")
+    }
+    // What a shell puts in place of <(COMMAND) may give its bytes later.
+    if !isRegular { _ = fcntl(descriptor, F_SETFL, O_RDONLY) }
+    guard let stream = gzdopen(descriptor, "rb") else {
+      close(descriptor)
+      throw .unreadable(path: path, message: "\(path): \(String(cString: strerror(ENOMEM)))")
     }
     self.stream = stream
     gzbuffer(stream, 1 << 18)
@@ -79,14 +92,14 @@ public final class IDXFile {
     self.shape = shape
     self.byteCount = byteCount
     let (length, isBeyondCount) = byteCount.addingReportingOverflow(4 + 4 * shape.count)
-    // Deflate makes a byte of 1032 at most.
+    // Deflate makes a byte of 1032 at most; the length of a pipe is not known.
     let isCompressed = gzdirect(stream) == 0
-    guard !isBeyondCount, !isCompressed || length / 1032 <= status.st_size else {
+    guard !isBeyondCount, !isRegular || !isCompressed || length / 1032 <= status.st_size else {
       throw .badIDX(
         path: path, found: "extents \(shape)",
         expected: "as many elements as \(status.st_size) bytes can hold")
     }
-    guard isCompressed || status.st_size == length else {
+    guard !isRegular || isCompressed || status.st_size == length else {
       throw .badIDX(
         path: path, found: "\(status.st_size) bytes",
         expected: "\(length) for \(type) of extents \(shape)")
@@ -94,6 +107,13 @@ public final class IDXFile {
   }
 
   deinit { gzclose(stream) }
+
+  /// Whether an open file is a pipe without a name; with a name it may have nobody at its other end.
+  private static func isPipe(_ descriptor: Int32) -> Bool {
+    var target = [CChar](repeating: 0, count: 5)
+    let count = readlink("/proc/self/fd/\(descriptor)", &target, target.count)
+    return target.prefix(max(count, 0)).map(UInt8.init(bitPattern:)) == Array("pipe:".utf8)
+  }
 
   /// Reads the next elements, turned to this machine's byte order.
   ///

@@ -101,7 +101,7 @@ struct Scope {
           guard let entry, let description = entry.pointee.desc,
             let messages = client?.assumingMemoryBound(to: Messages.self)
           else { return 0 }
-          let text = String(cString: description)
+          let text = reason(String(cString: description))
           if messages.pointee.top == nil { messages.pointee.top = text }
           messages.pointee.bottom = text
           return 0
@@ -132,6 +132,18 @@ extension Scope {
     try check(H5Pset_obj_track_times(creation.raw, false), "switch off time stamps")
     return creation
   }
+}
+
+/// Shortens what libhdf5 says of a call of the system, over several lines and with addresses, to the system's reason.
+///
+/// `file read failed: time = …\n, filename = …, error message = 'Input/output error', buf = …` becomes
+/// `file read failed: Input/output error`.
+private func reason(_ message: String) -> String {
+  guard
+    let match = message.firstMatch(
+      of: /: (?:time|name|filename) = .*error message = '([^']*)'/.dotMatchesNewlines())
+  else { return message.split(separator: "\n").joined(separator: " ") }
+  return "\(message[..<match.range.lowerBound]): \(match.1)"
 }
 
 /// Returns the system's text for the current `errno`.
