@@ -1,6 +1,6 @@
 // What goes into a checkpoint, and writing it.
 
-import Files
+public import Files
 import HDF5
 public import Tensors
 
@@ -65,18 +65,33 @@ public struct CheckpointContent {
   /// The file is built in memory, sealed with its digest, written under a temporary name, synced and
   /// renamed; a write that fails leaves nothing behind and the path as it was.
   ///
-  /// - Parameter path: The file; only `.h5` files below the caller's lock are written by two in turn.
+  /// - Parameters:
+  ///   - name: The file.
+  ///   - folder: The folder it is in, where one process writes at a time.
   /// - Returns: Its length in bytes.
   /// - Throws: ``CheckpointError/file(_:)`` with the system's reason, such as a full disk.
   /// - Complexity: O(bytes): one copy into HDF5's memory, one of its image, one digest, one write.
   @discardableResult
-  public func write(to path: String) throws(CheckpointError) -> Int {
-    let image = try hdf5 { () throws(HDF5Error) in try self.image(name: path) }
+  public func write(_ name: String, in folder: Folder) throws(CheckpointError) -> Int {
+    let image = try hdf5 { () throws(HDF5Error) in
+      try self.image(name: "\(folder.path)/\(name)")
+    }
     defer { image.deallocate() }
     Envelope.seal(image)
     let bytes = UnsafeRawBufferPointer(image)
-    try files { () throws(FileError) in try replaceFile(at: path, with: [bytes]) }
+    try files { () throws(FileError) in try folder.replace(name, with: [bytes]) }
     return bytes.count
+  }
+
+  /// Writes the checkpoint to a path, at once or not at all.
+  ///
+  /// - Parameter path: The file, in a folder that is there.
+  /// - Returns: Its length in bytes.
+  /// - Throws: ``CheckpointError`` as ``write(_:in:)``.
+  @discardableResult
+  public func write(to path: String) throws(CheckpointError) -> Int {
+    let parent = try files { () throws(FileError) in try Folder(folder(of: path)) }
+    return try write(path.split(separator: "/").last.map(String.init) ?? "", in: parent)
   }
 
   /// The bytes of the file with room for the envelope in front; the caller deallocates them.

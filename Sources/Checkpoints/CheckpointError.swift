@@ -1,6 +1,7 @@
 // What can be wrong with a checkpoint, and its wording.
 
 public import Files
+import Glibc
 public import HDF5
 
 /// Why a checkpoint cannot be written or read.
@@ -25,6 +26,17 @@ extension CheckpointError: CustomStringConvertible {
       "\(path): damaged checkpoint: found \(found), expected \(expected)"
     case .otherModel(let path, let found, let expected):
       "\(path): checkpoint of another model: found \(found), expected \(expected)"
+    }
+  }
+}
+
+extension CheckpointError {
+  /// Whether the process or the machine ran out of something, which says nothing about the file.
+  var isShortage: Bool {
+    if case .file(let error) = self {
+      [EMFILE, ENFILE, ENOMEM].contains(error.code)
+    } else {
+      false
     }
   }
 }

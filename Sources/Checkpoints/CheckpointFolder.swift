@@ -1,6 +1,7 @@
 // The checkpoints of one run: written, listed, thinned out, and the newest good one found.
 
-import Files
+public import Files
+import Glibc
 
 /// The folder of a run's checkpoints, `step-%010d.h5`, and of the note which one is best.
 ///
@@ -29,41 +30,49 @@ public final class CheckpointFolder {
     }
   }
 
-  /// The folder.
-  public let path: String
+  private let folder: Folder
   /// The steps this process has written or verified.
   private var goodSteps: Set<Int> = []
 
-  /// Names a folder; it need not exist yet.
-  public init(_ path: String) { self.path = path }
+  /// Looks into an open folder.
+  public init(_ folder: Folder) { self.folder = folder }
+
+  /// Opens a folder.
+  ///
+  /// - Throws: ``CheckpointError/file(_:)`` with the system's reason.
+  public convenience init(_ path: String) throws(CheckpointError) {
+    self.init(try files { () throws(FileError) in try Folder(path) })
+  }
+
+  /// The path of the folder.
+  public var path: String { folder.path }
 
   /// The checkpoints, the oldest step first.
   ///
   /// - Throws: ``CheckpointError/file(_:)`` if the folder cannot be read.
   public func entries() throws(CheckpointError) -> [Entry] {
-    try files { () throws(FileError) in try names(in: path) }.compactMap { name in
+    try files { () throws(FileError) in try folder.names() }.compactMap { name in
       step(of: name).map { Entry(step: $0, path: "\(path)/\(name)") }
     }.sorted { $0.step < $1.step }
   }
 
-  /// Writes the checkpoint of the step its record tells, making the folder if it is missing.
+  /// Writes the checkpoint of the step its record tells.
   ///
   /// - Parameter content: What goes into it.
   /// - Returns: Its entry.
   /// - Throws: ``CheckpointError``; the folder is then as it was.
   public func write(_ content: CheckpointContent) throws(CheckpointError) -> Entry {
     let step = content.record.step
-    let entry = Entry(step: step, path: "\(path)/\(name(ofStep: step))")
-    try files { () throws(FileError) in try makeFolder(path) }
-    try content.write(to: entry.path)
+    try content.write(name(ofStep: step), in: folder)
     goodSteps.insert(step)
-    return entry
+    return Entry(step: step, path: "\(path)/\(name(ofStep: step))")
   }
 
   /// Opens the newest checkpoint whose bytes are as written.
   ///
   /// - Returns: The checkpoint, or nothing if none is good, and why newer ones are not.
-  /// - Throws: ``CheckpointError/file(_:)`` if the folder cannot be read.
+  /// - Throws: ``CheckpointError/file(_:)`` if the folder cannot be read, or if this process lacks what it takes to
+  ///   read a file.
   /// - Complexity: O(bytes) of the checkpoints looked at.
   public func newestGood() throws(CheckpointError) -> (
     checkpoint: Checkpoint?, skipped: [CheckpointError]
@@ -75,6 +84,7 @@ public final class CheckpointFolder {
         goodSteps.insert(entry.step)
         return (checkpoint, skipped)
       } catch {
+        if error.isShortage { throw error }
         skipped.append(error)
       }
     }
@@ -88,19 +98,29 @@ public final class CheckpointFolder {
   public func note(_ best: Best) throws(CheckpointError) {
     precondition(best.score.isFinite, "a best checkpoint of score \(best.score)")
     let text = "{\"step\":\(best.step),\"score\":\(best.score)}\n"
-    try files { () throws(FileError) in try replaceFile(at: "\(path)/best.json", with: text) }
+    try files { () throws(FileError) in try folder.replace("best.json", with: text) }
   }
 
-  /// The best checkpoint noted, if it is still there.
+  /// Returns the best checkpoint noted, if it is still there.
   ///
-  /// A note that does not read counts as none: then the newest ones are kept, nothing else is lost.
-  public var best: Best? {
-    guard let bytes = try? readFile("\(path)/best.json", limit: 1 << 10) else { return nil }
+  /// A note that is none of ours counts as none: then the newest ones are kept, nothing else is lost.
+  ///
+  /// - Throws: ``CheckpointError/file(_:)`` if the system refuses to read the note.
+  public func best() throws(CheckpointError) -> Best? {
+    let bytes: [UInt8]
+    do throws(FileError) {
+      bytes = try folder.read("best.json", limit: 1 << 10) ?? []
+    } catch {
+      // What is no file, or too long, is none of ours.
+      if error.code == 0 || error.code == EISDIR || error.code == EFBIG { return nil }
+      throw .file(error)
+    }
     let text = String(decoding: bytes, as: UTF8.self)
     guard let match = text.wholeMatch(of: /\{"step":([0-9]+),"score":([-+0-9.e]+)\}\n/),
-      let step = Int(match.1), let score = Double(match.2), exists("\(path)/\(name(ofStep: step))")
+      let step = Int(match.1), let score = Double(match.2), step >= 0
     else { return nil }
-    return Best(step: step, score: score)
+    let isThere = try files { () throws(FileError) in try folder.contains(name(ofStep: step)) }
+    return isThere ? Best(step: step, score: score) : nil
   }
 
   /// Removes old checkpoints.
@@ -119,11 +139,11 @@ public final class CheckpointFolder {
     precondition(count >= 1, "\(count) checkpoints to keep")
     let entries = try entries()
     guard let newestGood = entries.last(where: isGood) else { return [] }
-    let best = isBestKept ? best?.step : nil
+    let best = isBestKept ? try best()?.step : nil
     let removed = entries.filter { $0.step <= newestGood.step }.dropLast(count)
       .filter { $0.step != best }
     for entry in removed {
-      try files { () throws(FileError) in try removeFile(entry.path) }
+      try files { () throws(FileError) in try folder.remove(name(ofStep: entry.step)) }
     }
     return removed
   }

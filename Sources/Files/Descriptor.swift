@@ -2,42 +2,67 @@
 
 import Glibc
 
-/// An open file that is closed when the last reference to it goes.
+/// An open regular file that is closed when the last reference to it goes.
+///
+/// FIFOs, devices, sockets and folders are refused by name, at once: opening or reading them may wait for ever.
 public final class Descriptor {
   /// The path it was opened by, for errors.
   public let path: String
-  private let number: Int32
+  /// -1 once it is closed.
+  private var number: Int32
+  private var isLocked = false
 
   /// How a file is opened.
   public enum Mode: Sendable {
-    /// An existing file, to read.
+    /// An existing file, to read; a link to one is followed.
     case read
-    /// A new or emptied file, to write.
-    case replace
-    /// An existing or new file, to write at its end; it may be cut and locked too.
+    /// A file that must not exist yet, to write.
+    case create
+    /// An existing or new file, to write at its end; it may be read, cut and locked too. A link is refused.
     case append
   }
 
   /// Opens a file; it is not handed to child processes.
   ///
-  /// - Throws: ``FileError`` with the system's reason.
-  public init(_ path: String, _ mode: Mode) throws(FileError) {
+  /// - Throws: ``FileError`` with the system's reason, or what the file is if it is no regular one.
+  public convenience init(_ path: String, _ mode: Mode) throws(FileError) {
+    try self.init(path, in: AT_FDCWD, path: path, mode)
+  }
+
+  /// Opens `name` in the folder of a number.
+  init(_ name: String, in folder: Int32, path: String, _ mode: Mode) throws(FileError) {
     let flags =
       switch mode {
       case .read: O_RDONLY
-      case .replace: O_WRONLY | O_CREAT | O_TRUNC
-      case .append: O_RDWR | O_CREAT | O_APPEND
+      case .create: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+      case .append: O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW
       }
-    let number = retried { open(path, flags | O_CLOEXEC, 0o666) }
+    let expected = mode == .read ? "a file that can be read" : "a file that can be written to"
+    // Without O_NONBLOCK the opening of a FIFO waits for its other end; regular files take no notice of it.
+    let number = retried { openat(folder, name, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0o666) }
     guard number >= 0 else {
-      let use = mode == .read ? "read" : "written to"
-      throw FileError(path, expected: "a file that can be \(use)")
+      let isLink = errno == ELOOP && mode != .read
+      throw isLink
+        ? FileError(path, found: "is a symbolic link", expected: expected)
+        : FileError(path, expected: expected)
     }
     self.path = path
     self.number = number
+    let status = try self.status()
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR: throw FileError(path, expected: expected, code: EISDIR)
+    case S_IFIFO: throw FileError(path, found: "is a FIFO", expected: expected)
+    default: throw FileError(path, found: "is not a regular file", expected: expected)
+    }
   }
 
-  deinit { close(number) }
+  deinit {
+    guard number >= 0 else { return }
+    // A child that was forked and has not begun its program yet holds the file too, and with it the lock.
+    if isLocked { flock(number, LOCK_UN) }
+    Glibc.close(number)
+  }
 
   /// Writes all bytes, however many calls that takes.
   ///
@@ -56,11 +81,21 @@ public final class Descriptor {
     }
   }
 
+  /// Writes a text.
+  ///
+  /// - Throws: ``FileError``, such as on a full disk.
+  public func write(_ text: String) throws(FileError) {
+    let bytes = Array(text.utf8)
+    try bytes.withUnsafeBufferPointer { (bytes) throws(FileError) in
+      try write(UnsafeRawBufferPointer(bytes))
+    }
+  }
+
   /// Reads up to `bytes.count` bytes, fewer only at the end of the file.
   ///
   /// - Parameter bytes: Where to put them.
   /// - Returns: How many were read.
-  /// - Throws: ``FileError`` with the system's reason, such as that it is a folder.
+  /// - Throws: ``FileError`` with the system's reason.
   public func read(into bytes: UnsafeMutableRawBufferPointer) throws(FileError) -> Int {
     var filled = 0
     while filled < bytes.count {
@@ -73,12 +108,34 @@ public final class Descriptor {
     return filled
   }
 
-  /// The length of the file in bytes.
-  public func byteCount() throws(FileError) -> Int {
-    var status = stat()
-    guard fstat(number, &status) == 0 else { throw FileError(path, expected: "to tell its size") }
-    return Int(status.st_size)
+  /// Reads the rest of the file.
+  ///
+  /// - Parameter limit: The most bytes the file may have.
+  /// - Returns: Its bytes.
+  /// - Throws: ``FileError``, with `EFBIG` if it has more.
+  /// - Complexity: O(bytes), one copy.
+  public func readAll(limit: Int = Int.max) throws(FileError) -> [UInt8] {
+    let byteCount = try byteCount()
+    guard byteCount <= limit else {
+      throw FileError(path, expected: "at most \(limit) bytes", code: EFBIG)
+    }
+    var failure: FileError?
+    let bytes = [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
+      do throws(FileError) {
+        count = try read(into: UnsafeMutableRawBufferPointer(buffer))
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    return bytes
   }
+
+  /// The length of the file in bytes.
+  public func byteCount() throws(FileError) -> Int { Int(try status().st_size) }
+
+  /// The number of names the file has; more than one if hard links lead to it, none once it is removed.
+  public func nameCount() throws(FileError) -> Int { Int(try status().st_nlink) }
 
   /// Cuts the file to a length.
   public func truncate(toByteCount count: Int) throws(FileError) {
@@ -94,20 +151,40 @@ public final class Descriptor {
     }
   }
 
+  /// Closes the file, which is where some file systems report that what was written is lost.
+  ///
+  /// Nothing else may be called after.
+  public func close() throws(FileError) {
+    let number = number
+    self.number = -1
+    // A close that a signal cut short is done nevertheless: the number may be another file's by now.
+    guard Glibc.close(number) == 0 || errno == EINTR else {
+      throw FileError(path, expected: "to keep what was written to it")
+    }
+  }
+
   /// Takes the exclusive lock of the file without waiting; the system frees it when the process ends,
   /// however it ends.
   ///
   /// - Returns: Whether the lock was free.
   /// - Throws: ``FileError`` if the file system has no locks.
   public func lock() throws(FileError) -> Bool {
-    if retried({ flock(number, LOCK_EX | LOCK_NB) }) == 0 { return true }
-    guard errno == EWOULDBLOCK else { throw FileError(path, expected: "a file that can be locked") }
-    return false
+    isLocked = retried { flock(number, LOCK_EX | LOCK_NB) } == 0
+    guard isLocked || errno == EWOULDBLOCK else {
+      throw FileError(path, expected: "a file that can be locked")
+    }
+    return isLocked
+  }
+
+  private func status() throws(FileError) -> stat {
+    var status = stat()
+    guard fstat(number, &status) == 0 else { throw FileError(path, expected: "to tell its size") }
+    return status
   }
 }
 
 /// Repeats a call that a signal cut short.
-private func retried<Number: SignedInteger>(_ call: () -> Number) -> Number {
+func retried<Number: SignedInteger>(_ call: () -> Number) -> Number {
   while true {
     let result = call()
     if result >= 0 || errno != EINTR { return result }

@@ -1,70 +1,74 @@
-// Whole files and folders: replaced at once or not at all.
+// Files and folders by their paths.
 
 import Glibc
 
-/// Replaces a file at once or not at all: whoever reads the path finds the old bytes or all new ones.
+/// Replaces a file at once or not at all, in whatever folder it is.
 ///
-/// Writes a temporary file in the same folder, syncs it, renames it over the path and syncs the
-/// folder. The temporary name is `.<name>.partial`: one writer at a time, and what a killed one left
-/// is overwritten by the next. After an error the temporary file is gone and the path is as it was.
+/// Written under a name with the number of this process first, so that several processes may write one file.
+/// A link stays, the file it leads to is replaced. A path that leads to a pipe or a device, such as
+/// `/dev/stdout`, is written to as it is.
 ///
 /// - Parameters:
 ///   - path: The file.
-///   - pieces: Its new bytes, piece after piece.
+///   - bytes: Its new bytes.
 ///   - isDurable: Whether to return only when the bytes and the name are on the disk.
-/// - Throws: ``FileError`` with the system's reason, such as a full disk.
+/// - Throws: ``FileError`` with the system's reason, such as a full disk; the file is then as it was.
 public func replaceFile(
-  at path: String, with pieces: [UnsafeRawBufferPointer], isDurable: Bool = true
+  at path: String, with bytes: [UInt8], isDurable: Bool = true
 ) throws(FileError) {
-  let temporary = temporaryPath(for: path)
-  do {
-    let file = try Descriptor(temporary, .replace)
-    for piece in pieces { try file.write(piece) }
-    if isDurable { try file.sync() }
-  } catch {
-    unlink(temporary)
-    // The temporary name means nothing to whoever reads the error.
-    throw FileError(path, expected: error.expected, code: error.code)
+  try bytes.withUnsafeBufferPointer { (bytes) throws(FileError) in
+    let bytes = UnsafeRawBufferPointer(bytes)
+    if isSpecial(path) { return try writeSpecialFile(path, bytes) }
+    let target = try linkTarget(path) ?? path
+    let name =
+      target.lastIndex(of: "/").map { String(target[target.index(after: $0)...]) } ?? target
+    // The path is what the user named.
+    let parent: Folder
+    do throws(FileError) {
+      parent = try Folder(folder(of: target))
+    } catch {
+      throw FileError(path, expected: "a file that can be written to", code: error.code)
+    }
+    do throws(FileError) {
+      try parent.replace(name, by: ".\(name).\(getpid())", with: [bytes], isDurable: isDurable)
+    } catch {
+      throw FileError(path, expected: error.expected, code: error.code)
+    }
   }
-  guard rename(temporary, path) == 0 else {
-    let failure = FileError(path, expected: "a file that can be replaced")
-    unlink(temporary)
-    throw failure
-  }
-  if isDurable { try syncFolder(folder(of: path)) }
 }
 
-/// Replaces a file by a text, at once or not at all.
-public func replaceFile(
-  at path: String, with text: String, isDurable: Bool = true
+/// Whether a path leads to something that holds no bytes of its own.
+private func isSpecial(_ path: String) -> Bool {
+  var status = stat()
+  return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG && !isFolder(status)
+}
+
+/// The path of what a link leads to in the end, nothing if the path is no link.
+private func linkTarget(_ path: String) throws(FileError) -> String? {
+  var status = stat()
+  guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return nil }
+  guard let target = realpath(path, nil) else {
+    throw FileError(path, expected: "a link to a file")
+  }
+  defer { free(target) }
+  return String(cString: target)
+}
+
+/// Writes to a pipe or a device; a FIFO that nobody reads is refused.
+private func writeSpecialFile(
+  _ path: String, _ bytes: UnsafeRawBufferPointer
 ) throws(FileError) {
-  let bytes = Array(text.utf8)
-  try bytes.withUnsafeBufferPointer { (buffer) throws(FileError) in
-    try replaceFile(at: path, with: [UnsafeRawBufferPointer(buffer)], isDurable: isDurable)
-  }
-}
-
-/// The name under which a file is written before it takes its own.
-public func temporaryPath(for path: String) -> String {
-  folder(of: path) + "/." + (path.split(separator: "/").last.map(String.init) ?? "") + ".partial"
-}
-
-/// The folder a path is in; `.` if it names none.
-public func folder(of path: String) -> String {
-  guard let slash = path.lastIndex(of: "/") else { return "." }
-  return slash == path.startIndex ? "/" : String(path[..<slash])
-}
-
-/// Returns when the names in a folder are on the disk.
-///
-/// - Parameter path: The folder.
-/// - Throws: ``FileError`` with the system's reason.
-public func syncFolder(_ path: String) throws(FileError) {
-  do {
-    try Descriptor(path, .read).sync()
-  } catch {
-    // Some network file systems cannot sync folders, and say so like this.
-    if error.code != EINVAL && error.code != ENOTSUP { throw error }
+  let number = retried { open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
+  guard number >= 0 else { throw FileError(path, expected: "a file that can be written to") }
+  defer { close(number) }
+  // Only its opening was not to wait.
+  _ = fcntl(number, F_SETFL, O_WRONLY)
+  var rest = bytes[...]
+  while !rest.isEmpty {
+    let piece = UnsafeRawBufferPointer(rebasing: rest)
+    let count = retried { write(number, piece.baseAddress, piece.count) }
+    guard count > 0 else { throw FileError(path, expected: "to write \(bytes.count) bytes") }
+    rest = rest.dropFirst(count)
   }
 }
 
@@ -77,35 +81,28 @@ public func syncFolder(_ path: String) throws(FileError) {
 /// - Throws: ``FileError``, with `EFBIG` if it has more.
 /// - Complexity: O(bytes), one copy.
 public func readFile(_ path: String, limit: Int = Int.max) throws(FileError) -> [UInt8] {
-  let file = try Descriptor(path, .read)
-  let byteCount = try file.byteCount()
-  guard byteCount <= limit else {
-    throw FileError(path, expected: "at most \(limit) bytes", code: EFBIG)
-  }
-  var failure: FileError?
-  let bytes = [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
-    do throws(FileError) {
-      count = try file.read(into: UnsafeMutableRawBufferPointer(buffer))
-    } catch {
-      failure = error
-    }
-  }
-  if let failure { throw failure }
-  return bytes
+  try Descriptor(path, .read).readAll(limit: limit)
 }
 
-/// Makes a folder and those it is in, as far as they are missing.
+/// Makes a folder and those it is in, as far as they are missing; each is on the disk on return.
 ///
 /// - Parameter path: The folder.
+/// - Returns: Whether it was missing.
 /// - Throws: ``FileError``, such as if one of the names is a file.
-public func makeFolder(_ path: String) throws(FileError) {
-  if isFolder(path) { return }
+@discardableResult
+public func makeFolder(_ path: String) throws(FileError) -> Bool {
+  if isFolder(path) { return false }
   let parent = folder(of: path)
   if parent != path, parent != ".", !isFolder(parent) { try makeFolder(parent) }
-  guard mkdir(path, 0o777) == 0 || (errno == EEXIST && isFolder(path)) else {
+  if mkdir(path, 0o777) == 0 {
+    try Folder(parent).sync()
+    return true
+  }
+  guard errno == EEXIST && isFolder(path) else {
     let expected = errno == EEXIST || errno == ENOTDIR ? "a folder" : "a folder that can be made"
     throw FileError(path, expected: expected, code: errno == EEXIST ? ENOTDIR : errno)
   }
+  return false
 }
 
 /// Makes one folder that must not exist yet.
@@ -114,7 +111,10 @@ public func makeFolder(_ path: String) throws(FileError) {
 /// - Returns: Whether it was made; not if the name is taken.
 /// - Throws: ``FileError`` for any other reason.
 public func makeNewFolder(_ path: String) throws(FileError) -> Bool {
-  if mkdir(path, 0o777) == 0 { return true }
+  if mkdir(path, 0o777) == 0 {
+    try Folder(folder(of: path)).sync()
+    return true
+  }
   guard errno == EEXIST else { throw FileError(path, expected: "a folder that can be made") }
   return false
 }
@@ -122,45 +122,11 @@ public func makeNewFolder(_ path: String) throws(FileError) -> Bool {
 /// Whether there is a folder at the path.
 public func isFolder(_ path: String) -> Bool {
   var status = stat()
-  return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  return stat(path, &status) == 0 && isFolder(status)
 }
 
-/// Whether there is anything at the path.
-public func exists(_ path: String) -> Bool {
-  var status = stat()
-  return lstat(path, &status) == 0
-}
-
-/// The names in a folder, in alphabetical order of their bytes.
-///
-/// - Parameter path: The folder.
-/// - Returns: Names without the path; none if there is no such folder.
-/// - Throws: ``FileError`` if there is one but it cannot be read.
-public func names(in path: String) throws(FileError) -> [String] {
-  guard let directory = opendir(path) else {
-    if errno == ENOENT { return [] }
-    throw FileError(path, expected: "a folder that can be read")
-  }
-  defer { closedir(directory) }
-  var names: [String] = []
-  while true {
-    errno = 0
-    guard let entry = readdir(directory) else { break }
-    let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-    }
-    if name != "." && name != ".." { names.append(name) }
-  }
-  guard errno == 0 else { throw FileError(path, expected: "a folder that can be read") }
-  return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-}
-
-/// Removes a file; that there is none is no error.
-///
-/// - Parameter path: The file.
-/// - Throws: ``FileError`` with the system's reason.
-public func removeFile(_ path: String) throws(FileError) {
-  guard unlink(path) == 0 || errno == ENOENT else {
-    throw FileError(path, expected: "a file that can be removed")
-  }
+/// The folder a path is in; `.` if it names none.
+public func folder(of path: String) -> String {
+  guard let slash = path.lastIndex(of: "/") else { return "." }
+  return slash == path.startIndex ? "/" : String(path[..<slash])
 }

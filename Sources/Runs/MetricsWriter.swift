@@ -1,6 +1,6 @@
 // `metrics.jsonl`: one JSON object per record, gone on with where a run goes on.
 
-import Files
+public import Files
 
 /// Appends records to `metrics.jsonl`.
 ///
@@ -16,23 +16,35 @@ public final class MetricsWriter {
 
   /// Opens or makes the file and cuts off what comes after a step.
   ///
-  /// Cut off are the first record of a later step and all after it, and an unfinished last line.
+  /// Cut off are the first record of a later step and all after it, and an unfinished last line. A file that has
+  /// other names too, by hard links, is copied first: what it holds by them stays as it is.
   ///
   /// - Parameters:
-  ///   - path: The file.
+  ///   - folder: The folder of the file.
+  ///   - name: Its name.
   ///   - step: The last step whose records are kept.
   ///   - interval: The least time between two writes.
-  /// - Throws: ``RunError/file(_:)``.
+  /// - Throws: ``RunError/file(_:)``; a link is refused.
   public init(
-    _ path: String, after step: Int, interval: Duration = .seconds(1)
+    in folder: Folder, _ name: String = "metrics.jsonl", after step: Int,
+    interval: Duration = .seconds(1)
   ) throws(RunError) {
     self.interval = interval
     lastFlush = .now
     do throws(FileError) {
-      file = try Descriptor(path, .append)
-      let bytes = try readFile(path)
+      let opened = try folder.open(name, .append)
+      let bytes = try opened.readAll()
       byteCount = keptByteCount(of: bytes, upTo: step)
-      if byteCount < bytes.count { try file.truncate(toByteCount: byteCount) }
+      if try opened.nameCount() > 1 {
+        let kept = Array(bytes.prefix(byteCount))
+        try kept.withUnsafeBufferPointer { (kept) throws(FileError) in
+          try folder.replace(name, with: [UnsafeRawBufferPointer(kept)])
+        }
+        file = try folder.open(name, .append)
+      } else {
+        file = opened
+        if byteCount < bytes.count { try file.truncate(toByteCount: byteCount) }
+      }
     } catch {
       throw .file(error)
     }
@@ -85,6 +97,14 @@ public final class MetricsWriter {
   public func sync() throws(RunError) {
     try flush()
     try converted { () throws(FileError) in try file.sync() }
+  }
+
+  /// Writes what is pending and closes the file; nothing else may be called after.
+  ///
+  /// - Throws: ``RunError/file(_:)``.
+  public func close() throws(RunError) {
+    try sync()
+    try converted { () throws(FileError) in try file.close() }
   }
 }
 

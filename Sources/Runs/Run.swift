@@ -1,7 +1,7 @@
 // The run directory: who may work in it, and the files it holds.
 
 public import Configuration
-import Files
+public import Files
 import Foundation
 
 /// A run directory that this process works in; locked for as long as the object lives.
@@ -13,7 +13,12 @@ public final class Run {
   public let path: String
   /// What the last process that worked on the run wrote; nothing in a new run.
   public private(set) var status: RunStatus?
+  /// The folder of the checkpoints; nothing before the run is begun.
+  public private(set) var checkpoints: Folder?
+  /// All that is written goes into this folder, even if its path leads elsewhere by now.
+  private let folder: Folder
   private let lock: Descriptor
+  private let wasMade: Bool
 
   /// Opens a run directory, making it if it is missing, and locks it.
   ///
@@ -21,14 +26,27 @@ public final class Run {
   /// - Throws: ``RunError/inUse(path:holder:)`` if a living process works in it,
   ///   ``RunError/foreign(path:found:)`` if files by our names are not ours,
   ///   ``RunError/file(_:)`` naming what cannot be written to.
-  public init(_ path: String) throws(RunError) {
+  public convenience init(_ path: String) throws(RunError) {
+    var named = path[...]
+    while named.count > 1, named.last == "/" { named.removeLast() }
+    let path = String(named)
+    try self.init(path, wasMade: try converted { () throws(FileError) in try makeFolder(path) })
+  }
+
+  private init(_ path: String, wasMade: Bool) throws(RunError) {
     self.path = path
-    try Run.checkOwnership(path)
-    try converted { () throws(FileError) in try makeFolder(path) }
-    lock = try Run.lock(path)
+    self.wasMade = wasMade
+    let folder = try converted { () throws(FileError) in try Folder(path) }
+    self.folder = folder
+    checkpoints = try converted { () throws(FileError) in try folder.folder("checkpoints") }
+    try Run.checkOwnership(folder, checkpoints)
+    lock = try Run.lock(folder)
+    try requireUnused(checkpoints)
+    // Whoever had it until now may have removed it as a folder in which nothing was begun.
+    try requireInPlace()
     try removeTemporaries()
     do throws(RunError) {
-      status = try RunStatus.read(statusPath)
+      status = try RunStatus.read(in: folder)
     } catch {
       guard case .damaged = error else { throw error }
       // A status cut short by a loss of power says nothing, but its name says the run is ours.
@@ -49,7 +67,7 @@ public final class Run {
       while try !makeNewFolder("\(folder)/\(number)") { number += 1 }
       return "\(folder)/\(number)"
     }
-    return try Run(path)
+    return try Run(path, wasMade: true)
   }
 
   /// Opens the newest of the numbered runs of one kind that can go on and that nobody works on.
@@ -64,14 +82,15 @@ public final class Run {
     for number in all.reversed() {
       let path = "\(folder)/\(number)"
       do throws(RunError) {
-        guard let status = try RunStatus.read(path + "/status.json"), status.kind == kind,
+        guard let status = try RunStatus.read(inFolder: path), status.kind == kind,
           status.isUnfinished
         else { continue }
         return try Run(path)
       } catch {
         switch error {
         case .inUse, .damaged, .foreign: continue
-        case .file: throw error
+        // What is no file is no status of ours; what the system refuses may be.
+        case .file(let refusal): if refusal.code != 0 { throw error }
         }
       }
     }
@@ -79,34 +98,50 @@ public final class Run {
   }
 
   private static func numbers(in folder: String) throws(FileError) -> [Int] {
-    try names(in: folder).compactMap { name in
+    let names = try Folder.existing(at: folder)?.names() ?? []
+    return names.compactMap { name in
       Int(name).flatMap { $0 > 0 && String($0) == name ? $0 : nil }
     }.sorted()
   }
 
-  /// Removes the folder if nothing was begun in it and nothing else is there.
+  /// Removes what was made to open the run, if nothing was begun in it and nothing else is there.
   public func discard() {
-    guard status == nil, !exists(configurationPath) else { return }
-    unlink(path + "/.lock")
-    rmdir(path)
+    guard status == nil, (try? folder.contains("config.yaml")) == false else { return }
+    try? folder.remove(".lock")
+    if wasMade, (try? folder.isInPlace()) == true { rmdir(path) }
   }
 
-  /// The folder of the checkpoints.
+  /// Refuses to go on once the folder, or that of the checkpoints, was removed, moved or replaced.
+  ///
+  /// What the run holds open still is in the folder, wherever that is; but nobody would find it at its path, where
+  /// another run may begin.
+  ///
+  /// - Throws: ``RunError/file(_:)`` naming the folder.
+  public func requireInPlace() throws(RunError) {
+    try converted { () throws(FileError) in
+      try folder.requireInPlace()
+      try checkpoints?.requireInPlace()
+    }
+  }
+
+  /// The path of the folder of the checkpoints.
   public var checkpointsPath: String { path + "/checkpoints" }
-  /// The resolved configuration.
+  /// The path of the resolved configuration.
   public var configurationPath: String { path + "/config.yaml" }
-  /// The records of steps and evaluations.
-  public var metricsPath: String { path + "/metrics.jsonl" }
-  /// How far the run is.
+  /// The path of the status, which says how far the run is.
   public var statusPath: String { path + "/status.json" }
 
   /// The configuration the run was begun with, or nothing in a new run.
   ///
   /// - Throws: ``RunError/damaged(path:found:expected:)`` if it does not read.
   public func begunConfiguration() throws(RunError) -> ResolvedConfiguration? {
-    guard exists(configurationPath) else { return nil }
     let path = configurationPath
-    let bytes = try converted { () throws(FileError) in try readFile(path, limit: 1 << 20) }
+    let folder = folder
+    guard
+      let bytes = try converted({ () throws(FileError) in
+        try folder.read("config.yaml", limit: 1 << 20)
+      })
+    else { return nil }
     do throws(ConfigurationError) {
       return try ResolvedConfiguration(yaml: String(decoding: bytes, as: UTF8.self), source: path)
     } catch {
@@ -119,20 +154,36 @@ public final class Run {
   /// - Parameters:
   ///   - kind: The kind of the run.
   ///   - configuration: What it is run with from now on.
-  /// - Throws: ``RunError/file(_:)``.
+  /// - Returns: The folder of the checkpoints.
+  /// - Throws: ``RunError/file(_:)``; the status then says that the run is stopped.
+  @discardableResult
   public func begin(
     kind: String, configuration: ResolvedConfiguration
-  ) throws(RunError) {
+  ) throws(RunError) -> Folder {
     var status = status ?? RunStatus(state: .running, kind: kind)
     status.state = .running
     status.kind = kind
     status.message = nil
-    // The status comes first: it is what tells a run of ours from a stranger's files.
-    try update(status, isDurable: true)
-    try converted { () throws(FileError) in
-      try makeFolder(checkpointsPath)
-      try replaceFile(at: configurationPath, with: configuration.yaml)
+    do throws(RunError) {
+      // The status comes first: it is what tells a run of ours from a stranger's files.
+      try update(status, isDurable: true)
+      let checkpoints = try madeCheckpoints()
+      try converted { () throws(FileError) in
+        try folder.replace("config.yaml", with: configuration.yaml)
+      }
+      return checkpoints
+    } catch {
+      noteStopped("\(error)")
+      throw error
     }
+  }
+
+  private func madeCheckpoints() throws(RunError) -> Folder {
+    if let checkpoints { return checkpoints }
+    let made = try converted { () throws(FileError) in try folder.madeFolder("checkpoints") }
+    try requireUnused(made)
+    checkpoints = made
+    return made
   }
 
   /// Replaces the status; time, process and host are filled in.
@@ -148,9 +199,19 @@ public final class Run {
     status.process = Int(getpid())
     status.host = hostName()
     try converted { () throws(FileError) in
-      try replaceFile(at: statusPath, with: status.json, isDurable: isDurable)
+      try folder.replace("status.json", with: status.json, isDurable: isDurable)
     }
     self.status = status
+  }
+
+  /// Notes in a status that says the run is running that it is not, and why; what fails here has been reported
+  /// already.
+  public func noteStopped(_ message: String) {
+    // What the file says counts: an update may have failed after it.
+    guard var status = try? RunStatus.read(in: folder), status.state == .running else { return }
+    status.state = .stopped
+    status.message = message
+    try? update(status, isDurable: true)
   }
 
   /// Opens the record of steps to be gone on with.
@@ -160,63 +221,80 @@ public final class Run {
   /// - Returns: The writer, at the end of what is kept.
   /// - Throws: ``RunError/file(_:)``.
   public func metrics(after step: Int) throws(RunError) -> MetricsWriter {
-    try MetricsWriter(metricsPath, after: step)
+    try MetricsWriter(in: folder, after: step)
   }
 }
 
 // What is ours in the folder.
 extension Run {
-  private static func lock(_ path: String) throws(RunError) -> Descriptor {
-    let lockPath = path + "/.lock"
+  /// The folder is locked too, where that is possible: a lock file can be removed under a run.
+  private static func lock(_ folder: Folder) throws(RunError) -> Descriptor {
     let lock: Descriptor
     let isFree: Bool
     do throws(FileError) {
-      lock = try Descriptor(lockPath, .append)
+      lock = try folder.open(".lock", .append)
       isFree = try lock.lock()
     } catch {
-      // The folder is what the user named; the lock is our affair.
+      // What is there by that name is named; else the folder is what the user knows of, the lock our affair.
+      if error.code == 0 || error.code == EISDIR { throw .file(error) }
       let isOurs = error.code == ENOLCK || error.code == ENOSYS || error.code == ENOTSUP
       let expected = isOurs ? "a file system with locks" : "a folder that can be written to"
-      throw .file(FileError(path, expected: expected, code: error.code))
+      throw .file(FileError(folder.path, expected: expected, code: error.code))
     }
-    guard isFree else {
-      let holder = (try? readFile(lockPath, limit: 1 << 12)).map {
-        String(decoding: $0, as: UTF8.self)
-      }
-      let line = holder?.split(separator: "\n").first.map(String.init)
-      throw .inUse(path: path, holder: line ?? "another process")
+    let holder = try converted { () throws(FileError) in try lock.readAll(limit: 1 << 12) }
+    guard isOurs(holder) else {
+      throw .damaged(
+        path: lock.path, found: "\(holder.count) bytes that are no lock", expected: "a run's lock")
+    }
+    guard isFree, folder.lock() else {
+      let line = String(decoding: holder.prefix { $0 != 0x0A }, as: UTF8.self)
+      throw .inUse(path: folder.path, holder: line.isEmpty ? "another process" : line)
     }
     try converted { () throws(FileError) in
       try lock.truncate(toByteCount: 0)
-      let line = Array("process \(getpid()) on \(hostName())\n".utf8)
-      try line.withUnsafeBufferPointer { (bytes) throws(FileError) in
-        try lock.write(UnsafeRawBufferPointer(bytes))
-      }
+      try lock.write("process \(getpid()) on \(hostName())\n")
     }
     return lock
+  }
+
+  /// Whether the bytes of a lock file are a holder's line, as much of it as a loss of power left.
+  private static func isOurs(_ holder: [UInt8]) -> Bool {
+    let begin = Array("process ".utf8)
+    return holder.starts(with: begin) || begin.starts(with: holder)
+      || holder.allSatisfy { $0 == 0 }
+  }
+
+  /// Locks the folder of the checkpoints, to which a link may lead from two runs.
+  private func requireUnused(_ checkpoints: Folder?) throws(RunError) {
+    guard let checkpoints, !checkpoints.lock() else { return }
+    throw .inUse(path: checkpoints.path, holder: "another run")
   }
 
   /// Refuses a folder in which our names are taken by files no run of ours left.
   ///
   /// The status is looked for last: a run that begins meanwhile writes it first.
-  private static func checkOwnership(_ path: String) throws(RunError) {
-    guard isFolder(path) else { return }
-    var found = ["config.yaml", "metrics.jsonl"].filter { exists("\(path)/\($0)") }
-    found += try checkpointFiles(in: path + "/checkpoints").map { "checkpoints/\($0)" }
-    if let name = found.first, !exists(path + "/status.json") {
-      throw .foreign(path: path, found: name)
+  private static func checkOwnership(
+    _ folder: Folder, _ checkpoints: Folder?
+  ) throws(RunError) {
+    let checkpoints = try checkpointFiles(in: checkpoints).map { "checkpoints/\($0)" }
+    let found = try converted { () throws(FileError) -> String? in
+      var found = checkpoints.first
+      if try folder.contains("metrics.jsonl") { found = "metrics.jsonl" }
+      if try folder.contains("config.yaml") { found = "config.yaml" }
+      guard found != nil, try !folder.contains("status.json") else { return nil }
+      return found
     }
+    if let found { throw .foreign(path: folder.path, found: found) }
   }
 
   /// Removes what writers that were killed left half written.
   private func removeTemporaries() throws(RunError) {
     try converted { () throws(FileError) in
-      for name in ["status.json", "config.yaml"] {
-        try removeFile(temporaryPath(for: "\(path)/\(name)"))
+      for name in ["status.json", "config.yaml", "metrics.jsonl"] {
+        try folder.remove(temporaryName(for: name))
       }
-      for name in try names(in: checkpointsPath) where isTemporary(name) {
-        try removeFile("\(checkpointsPath)/\(name)")
-      }
+      guard let checkpoints else { return }
+      for name in try checkpoints.names() where isTemporary(name) { try checkpoints.remove(name) }
     }
   }
 
@@ -226,19 +304,18 @@ extension Run {
   ///
   /// - Throws: ``RunError/file(_:)`` naming what cannot be removed.
   public func clear() throws(RunError) {
-    let checkpoints = try Run.checkpointFiles(in: checkpointsPath)
+    let names = try Run.checkpointFiles(in: checkpoints)
     try converted { () throws(FileError) in
-      for name in checkpoints { try removeFile("\(checkpointsPath)/\(name)") }
-      try removeFile(metricsPath)
-      try removeFile(configurationPath)
-      try removeFile(statusPath)
+      for name in names { try checkpoints?.remove(name) }
+      for name in ["metrics.jsonl", "config.yaml", "status.json"] { try folder.remove(name) }
     }
     status = nil
   }
 
-  private static func checkpointFiles(in folder: String) throws(RunError) -> [String] {
-    try converted { () throws(FileError) in
-      try names(in: folder).filter { isCheckpoint($0) || $0 == "best.json" }
+  private static func checkpointFiles(in folder: Folder?) throws(RunError) -> [String] {
+    guard let folder else { return [] }
+    return try converted { () throws(FileError) in
+      try folder.names().filter { isCheckpoint($0) || $0 == "best.json" }
     }
   }
 }

@@ -59,14 +59,25 @@ public struct RunStatus: Hashable, Sendable {
     return "{\n" + lines.joined(separator: ",\n") + "\n}\n"
   }
 
-  /// Reads a status file.
+  /// Reads the status of a run directory.
   ///
-  /// - Parameter path: The path of `status.json`.
-  /// - Returns: The status, or nothing if there is no such file.
-  /// - Throws: ``RunError/damaged(path:found:expected:)`` if it is no status of ours.
-  public static func read(_ path: String) throws(RunError) -> RunStatus? {
-    guard exists(path) else { return nil }
-    let bytes = try converted { () throws(FileError) in try readFile(path, limit: 1 << 20) }
+  /// - Parameter path: The path of the folder.
+  /// - Returns: The status, or nothing if there is no such folder or no status in it.
+  /// - Throws: ``RunError/damaged(path:found:expected:)`` if it is no status of ours,
+  ///   ``RunError/file(_:)``.
+  public static func read(inFolder path: String) throws(RunError) -> RunStatus? {
+    let folder = try converted { () throws(FileError) in try Folder.existing(at: path) }
+    guard let folder else { return nil }
+    return try read(in: folder)
+  }
+
+  static func read(in folder: Folder) throws(RunError) -> RunStatus? {
+    let path = folder.path + "/status.json"
+    guard
+      let bytes = try converted({ () throws(FileError) in
+        try folder.read("status.json", limit: 1 << 20)
+      })
+    else { return nil }
     guard
       let object = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any],
       let state = (object["state"] as? String).flatMap(State.init(rawValue:)),

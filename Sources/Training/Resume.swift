@@ -3,6 +3,7 @@ import Checkpoints
 import Communication
 import Configuration
 import Digests
+import Files
 import Foundation
 import Runs
 import Tensors
@@ -10,7 +11,8 @@ import Tensors
 /// A run directory that root has opened, with what is in it.
 final class OpenedRun {
   let run: Run
-  let checkpoints: CheckpointFolder
+  /// The folder of its checkpoints; nothing before the run is begun.
+  private var checkpoints: CheckpointFolder?
   /// What tells runs of this command and configuration from others.
   private let kind: String
   private let isFresh: Bool
@@ -39,9 +41,9 @@ final class OpenedRun {
     {
       run = unfinished
     } else {
-      run = try Run.next(in: request.runsFolder)
+      run = try OpenedRun.next(in: request.runsFolder)
     }
-    checkpoints = CheckpointFolder(run.checkpointsPath)
+    checkpoints = run.checkpoints.map { CheckpointFolder($0) }
     // What an earlier run left is removed when all is known to be well, not before.
     isFresh = request.isFresh
     guard !isFresh else {
@@ -64,9 +66,11 @@ final class OpenedRun {
     } catch {
       throw TrainingError.otherConfiguration(error)
     }
-    let (checkpoint, skipped) = try checkpoints.newestGood()
+    let (checkpoint, skipped) = try filesOfRun { try checkpoints?.newestGood() ?? (nil, []) }
     notices = skipped.map { "skipped a damaged checkpoint: \($0)" }
     guard let checkpoint else {
+      // What the system refuses to read may be good, and is no reason to start over.
+      for case .file(let error) in skipped where error.code != 0 { throw RunError.file(error) }
       if let first = skipped.first {
         throw TrainingError.noGoodCheckpoint(
           path: run.checkpointsPath, count: skipped.count, first: "\(first)")
@@ -74,6 +78,18 @@ final class OpenedRun {
       return
     }
     try read(checkpoint, configuration: configuration, splits: splits, into: replica)
+  }
+
+  /// Makes the next numbered run; where that cannot be, the error says how to choose another place.
+  private static func next(in folder: String) throws(RunError) -> Run {
+    do throws(RunError) {
+      return try Run.next(in: folder)
+    } catch {
+      guard case .file(let error) = error, error.code != 0 else { throw error }
+      throw .file(
+        FileError(
+          error.path, expected: "\(error.expected), or another by --output", code: error.code))
+    }
   }
 
   /// The kind of a request with a digest of all keys that may not change, so that a run chosen by number
@@ -149,9 +165,28 @@ final class OpenedRun {
     plan: TrainingPlan, splits: Splits, request: TrainingRequest, rankCount: Int
   ) throws -> RunRecorder {
     if isFresh { try run.clear() }
-    try run.begin(kind: kind, configuration: plan.resolved)
-    return try RunRecorder(
-      run, checkpoints: checkpoints, step: step, plan: plan, splits: splits, rankCount: rankCount)
+    do {
+      let folder = try run.begin(kind: kind, configuration: plan.resolved)
+      return try RunRecorder(
+        run, checkpoints: checkpoints ?? CheckpointFolder(folder), step: step, plan: plan,
+        splits: splits, rankCount: rankCount)
+    } catch {
+      run.noteStopped("\(error)")
+      run.discard()
+      throw error
+    }
+  }
+}
+
+/// Runs a body in which what the system refuses about checkpoints is input and output of a run, and no bad file that
+/// the user named.
+///
+/// - Throws: `RunError` for such a refusal, else what the body throws.
+func filesOfRun<Value>(_ body: () throws -> Value) throws -> Value {
+  do {
+    return try body()
+  } catch CheckpointError.file(let refusal) {
+    throw RunError.file(refusal)
   }
 }
 

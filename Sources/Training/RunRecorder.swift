@@ -57,8 +57,11 @@ final class RunRecorder {
   }
 
   /// Lets the status follow the replica, at most once a second.
+  ///
+  /// - Throws: `RunError`, also if the run directory is no longer where it was.
   func follow(_ replica: Replica) throws(RunError) {
     guard lastStatus.duration(to: .now) >= .seconds(1) else { return }
+    try run.requireInPlace()
     try updateStatus(.running, replica)
   }
 
@@ -98,8 +101,10 @@ final class RunRecorder {
   /// The records come first: after a crash the run goes on from the checkpoint, and what was recorded
   /// before it is not recorded again.
   ///
-  /// - Throws: `RunError`, `CheckpointError`; nothing that was there is lost then.
+  /// - Throws: `RunError`, also if the run directory is no longer where it was, `CheckpointError`; nothing that was
+  ///   there is lost then.
   func save(_ replica: Replica) throws -> String {
+    try run.requireInPlace()
     try metrics.sync()
     var content = CheckpointContent(record(of: replica))
     content.add("parameters", replica.parameterLayout, from: replica.parameters)
@@ -110,6 +115,15 @@ final class RunRecorder {
     if let average = replica.average {
       content.add("average", replica.layout, from: average)
     }
+    let path = try filesOfRun { try write(content, of: replica) }
+    try updateStatus(.running, replica)
+    return path
+  }
+
+  /// Writes a checkpoint, notes it where it is the best, and removes old ones; returns its path.
+  private func write(
+    _ content: CheckpointContent, of replica: Replica
+  ) throws(CheckpointError) -> String {
     let entry = try checkpoints.write(content)
     lastCheckpointPath = entry.path
     if let best = replica.best, best.step == replica.step {
@@ -119,7 +133,6 @@ final class RunRecorder {
     }
     try checkpoints.retain(
       newest: plan.configuration.checkpointsKept, isBestKept: plan.configuration.keepsBest)
-    try updateStatus(.running, replica)
     return entry.path
   }
 
@@ -127,7 +140,8 @@ final class RunRecorder {
   func close(
     _ state: RunStatus.State, replica: Replica, message: String?
   ) throws(RunError) {
-    try metrics.sync()
+    try run.requireInPlace()
+    try metrics.close()
     try updateStatus(state, replica, message: message)
   }
 

@@ -90,8 +90,8 @@ func writeTrace(
   try communicator.together {
     guard communicator.isRoot else { return }
     let events = parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ",\n")
-    try replaceFile(
-      at: path, with: "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n\(events)\n]}\n")
+    let text = "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n\(events)\n]}\n"
+    try replaceFile(at: path, with: Array(text.utf8))
   }
 }
 

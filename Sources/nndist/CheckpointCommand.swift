@@ -56,8 +56,8 @@ struct CheckpointCommand: ParsableCommand {
         }
         let inside = "\(folder)/checkpoints"
         let path = FileManager.default.fileExists(atPath: inside) ? inside : folder
-        let folder = CheckpointFolder(path)
-        let best = folder.best?.step
+        let folder = try CheckpointFolder(path)
+        let best = try? folder.best()?.step
         var rows = [["step", "epoch", "size", "file", ""]]
         for entry in try folder.entries() {
           let size = try FileManager.default.attributesOfItem(atPath: entry.path)[.size] as? Int

@@ -141,7 +141,7 @@ struct GraphCommand: ParsableCommand {
     Job.onFirstProcess(self) {
       let bytes = try written(as: try chosenForm())
       if let output {
-        try bytes.withUnsafeBytes { try replaceFile(at: output, with: [$0], isDurable: false) }
+        try replaceFile(at: output, with: bytes, isDurable: false)
       } else {
         Output.write(bytes)
       }
@@ -249,10 +249,11 @@ struct SymbolOptions: ParsableArguments {
     if text == "-" {
       text = String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
     } else if text.hasSuffix(".txt") {
-      guard let data = FileManager.default.contents(atPath: text) else {
-        throw UsageError(text: "\(text): no such file, or it cannot be read")
+      do {
+        text = String(decoding: try readFile(text), as: UTF8.self)
+      } catch {
+        throw UsageError(text: error.description)
       }
-      text = String(decoding: data, as: UTF8.self)
     }
     do {
       return try Formula(text, Declarations(shapes: shapes, parameters: parameters))

@@ -12,6 +12,7 @@ struct Program {
     StopSignals.block()
     // What is written to a reader that has gone is an error of that write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)  // Likewise what is written beyond a limit of file sizes.
     Output.openStandardStreams()
     let arguments = NNDist.withMinusSigns(Array(CommandLine.arguments.dropFirst()))
     StopSignals.standBy(takingRequests: TrainCommand.stopsOnRequest(arguments))

@@ -10,7 +10,7 @@ struct CheckpointFolderTests {
 
   init() throws {
     temporary = try TemporaryFolder()
-    folder = CheckpointFolder(temporary.path + "/checkpoints")
+    folder = CheckpointFolder(try Folder(temporary.path).madeFolder("checkpoints"))
   }
 
   private func write(_ steps: [Int]) throws {
@@ -57,11 +57,11 @@ struct CheckpointFolderTests {
   func retain() throws {
     try write([1, 2, 3, 4, 5, 6])
     try folder.note(.init(step: 2, score: 0.91))
-    #expect(folder.best == .init(step: 2, score: 0.91))
+    #expect(try folder.best() == .init(step: 2, score: 0.91))
     #expect(try folder.retain(newest: 2, isBestKept: true).map(\.step) == [1, 3, 4])
     #expect(try steps() == [2, 5, 6])
     try folder.note(.init(step: 6, score: -1e-7))
-    #expect(folder.best?.score == -1e-7)
+    #expect(try folder.best()?.score == -1e-7)
     try folder.retain(newest: 1, isBestKept: true)
     #expect(try steps() == [6])
     try folder.retain(newest: 1, isBestKept: false)
@@ -73,11 +73,11 @@ struct CheckpointFolderTests {
     try write([1, 2, 3])
     try damage(3)
     // Another process knows of nothing but the files.
-    let other = CheckpointFolder(folder.path)
+    let other = try CheckpointFolder(Folder(folder.path))
     try other.retain(newest: 1, isBestKept: false)
     #expect(try steps() == [2, 3])
     try damage(2)
-    try CheckpointFolder(folder.path).retain(newest: 1, isBestKept: false)
+    try CheckpointFolder(Folder(folder.path)).retain(newest: 1, isBestKept: false)
     #expect(try steps() == [2, 3])
   }
 
@@ -86,21 +86,44 @@ struct CheckpointFolderTests {
     try write([1, 2])
     for text in ["", "{", "{\"step\":9,\"score\":1.0}\n", "{\"step\":1,\"score\":x}\n"] {
       try temporary.write(Array(text.utf8), to: "checkpoints/best.json")
-      #expect(folder.best == nil)
+      #expect(try folder.best() == nil)
     }
   }
 
   @Test("is as it was when a write fails")
-  func fullDisk() throws {
+  func failingWrite() throws {
     try write([1])
-    let next = folder.path + "/step-0000000002.h5"
-    try FileManager.default.createSymbolicLink(
-      atPath: temporaryPath(for: next), withDestinationPath: "/dev/full")
+    let temporary = folder.path + "/.step-0000000002.h5.partial"
+    try makeFolder(temporary)
     let text = problem { () throws(CheckpointError) in
       _ = try folder.write(Sample(step: 2).content)
     }
-    #expect(text.hasPrefix("\(next): No space left on device"))
-    #expect(try names(in: folder.path) == ["step-0000000001.h5"])
+    #expect(text == "\(temporary): Is a directory, expected a file that can be removed")
+    #expect(try folder.entries().map(\.step) == [1])
     #expect(try folder.newestGood().checkpoint?.record().step == 1)
+  }
+
+  @Test(
+    "takes FIFOs for damaged checkpoints and notes, and replaces links, not files",
+    .timeLimit(.minutes(1)))
+  func otherKinds() throws {
+    try write([1])
+    mkfifo(folder.path + "/step-0000000002.h5", 0o600)
+    mkfifo(folder.path + "/best.json", 0o600)
+    let (checkpoint, skipped) = try folder.newestGood()
+    #expect(try checkpoint?.record().step == 1)
+    #expect(
+      skipped.map(\.description) == [
+        "\(folder.path)/step-0000000002.h5: is a FIFO, expected a file that can be read"
+      ])
+    #expect(try folder.best() == nil)
+    try temporary.write(Array("precious".utf8), to: "victim")
+    let link = folder.path + "/step-0000000003.h5"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "../victim")
+    try write([2, 3])
+    try folder.note(.init(step: 3, score: 1))
+    #expect(try folder.best()?.step == 3)
+    #expect(try folder.newestGood().checkpoint?.record().step == 3)
+    #expect(try readFile(temporary.path + "/victim") == Array("precious".utf8))
   }
 }

@@ -12,7 +12,7 @@ struct MetricsWriterTests {
 
   /// The records of steps 1 to `last`, an evaluation after each second one.
   func write(through last: Int, after step: Int = 0) throws {
-    let writer = try MetricsWriter(path, after: step)
+    let writer = try MetricsWriter(in: Folder(folder.path), after: step)
     for step in step + 1..<last + 1 {
       try writer.append(
         "step", [("step", .integer(step)), ("epoch", 1), ("loss", .double(1 / Double(step)))])
@@ -62,42 +62,54 @@ struct MetricsWriterTests {
     let later = "{\"kind\":\"note\",\"text\":\"\\\"step\\\":9\",\"step\":2}\n"
     for tail in ["", "\0\0\0\n", "{\"kind\":\"step\",\"step\":2", "{}\n", "{\"step\":}\n"] {
       try folder.write(good + "strange\n" + later + tail, to: "metrics.jsonl")
-      _ = try MetricsWriter(path, after: 2)
+      _ = try MetricsWriter(in: Folder(folder.path), after: 2)
       #expect(try folder.text(of: "metrics.jsonl") == good + "strange\n" + later)
     }
-    _ = try MetricsWriter(path, after: 1)
+    _ = try MetricsWriter(in: Folder(folder.path), after: 1)
     #expect(try folder.text(of: "metrics.jsonl") == good)
   }
 
   @Test("are written at most once in an interval")
   func buffering() throws {
-    let writer = try MetricsWriter(path, after: 0, interval: .seconds(3600))
+    let writer = try MetricsWriter(in: Folder(folder.path), after: 0, interval: .seconds(3600))
     for step in 1...1000 { try writer.append("step", [("step", .integer(step))]) }
     #expect(try readFile(path).isEmpty)
     try writer.flush()
     #expect(try folder.text(of: "metrics.jsonl").split(separator: "\n").count == 1000)
-    let eager = try MetricsWriter(folder.path + "/eager", after: 0, interval: .zero)
+    let eager = try MetricsWriter(in: Folder(folder.path), "eager", after: 0, interval: .zero)
     try eager.append("step", [("step", 1)])
     #expect(try folder.text(of: "eager") == "{\"kind\":\"step\",\"step\":1}\n")
   }
 
-  @Test("name the file when the disk is full or the file is a folder")
-  func errors() throws {
-    try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: "/dev/full")
-    let full = #expect(throws: RunError.self) {
-      // Reading /dev/full would never end; its length is 0.
-      let writer = try MetricsWriter(path, after: 0, interval: .seconds(3600))
-      try writer.append("step", [("step", 1)])
-      try writer.sync()
-    }
-    #expect(full?.description == "\(path): No space left on device, expected to write 25 bytes")
+  @Test("name what is there in place of the file", .timeLimit(.minutes(1)))
+  func otherKinds() throws {
+    try folder.write("precious", to: "victim")
+    try folder.link("link", to: "victim")
     try makeFolder(folder.path + "/folder")
-    let error = #expect(throws: RunError.self) {
-      try MetricsWriter(folder.path + "/folder", after: 0)
+    mkfifo(folder.path + "/fifo", 0o600)
+    for (name, reason) in [
+      ("link", "is a symbolic link"), ("folder", "Is a directory"), ("fifo", "is a FIFO"),
+    ] {
+      let error = #expect(throws: RunError.self) {
+        try MetricsWriter(in: Folder(folder.path), name, after: 0)
+      }
+      #expect(
+        error?.description
+          == "\(folder.path)/\(name): \(reason), expected a file that can be written to")
     }
-    #expect(
-      error?.description
-        == "\(folder.path)/folder: Is a directory, expected a file that can be written to")
+    #expect(try folder.text(of: "victim") == "precious")
+  }
+
+  @Test("leave what a hard link keeps of them as it is")
+  func hardLinks() throws {
+    try write(through: 4)
+    let whole = try readFile(path)
+    try FileManager.default.linkItem(atPath: path, toPath: folder.path + "/kept")
+    try write(through: 3, after: 2)
+    #expect(try readFile(folder.path + "/kept") == whole)
+    try write(through: 4, after: 3)
+    #expect(try readFile(path) == whole)
+    #expect(try folder.names("") == ["kept", "metrics.jsonl"])
   }
 
   @Test("hold numbers that read back as the same bits")

@@ -33,7 +33,7 @@ struct RunTests {
     #expect(!status.started.isEmpty && status.started <= status.updated)
     #expect(try run.begunConfiguration() == configuration(seed: 7))
     #expect(
-      try names(in: path) == [".lock", "checkpoints", "config.yaml", "status.json"])
+      try Folder(path).names() == [".lock", "checkpoints", "config.yaml", "status.json"])
     // Going on keeps when it began and how far it is.
     try run.begin(kind: "digits", configuration: configuration(seed: 7))
     #expect(run.status?.started == status.started && run.status?.step == 12)
@@ -89,9 +89,9 @@ struct RunTests {
     let run = try Run(path)
     try run.clear()
     #expect(run.status == nil)
-    #expect(try names(in: path) == [".lock", "checkpoints", "notes.txt"])
+    #expect(try Folder(path).names() == [".lock", "checkpoints", "notes.txt"])
     #expect(
-      try names(in: path + "/checkpoints") == [
+      try Folder(path + "/checkpoints").names() == [
         ".x.partial", "mine.h5", "step-0000000010.h5.bak", "step-x000000010.h5",
       ])
   }
@@ -104,9 +104,9 @@ struct RunTests {
     try folder.write("half", to: "1/.status.json.partial")
     try folder.write("whole", to: "1/checkpoints/step-0000000010.h5")
     _ = try Run(path)
-    #expect(try names(in: path + "/checkpoints") == ["step-0000000010.h5"])
+    #expect(try Folder(path + "/checkpoints").names() == ["step-0000000010.h5"])
     #expect(
-      try names(in: path) == [".lock", "checkpoints", "config.yaml", "status.json"])
+      try Folder(path).names() == [".lock", "checkpoints", "config.yaml", "status.json"])
   }
 
   @Test(
@@ -120,7 +120,7 @@ struct RunTests {
         == "\(folder.path)/1: found '\(name)' but no 'status.json', expected an empty folder or a "
         + "run of ours")
     #expect(try folder.text(of: "1/" + name) == "theirs")
-    #expect(!exists(folder.path + "/1/.lock"))
+    #expect(try !folder.names("1").contains(".lock"))
   }
 
   @Test("may hold other files")
@@ -137,7 +137,7 @@ struct RunTests {
       try folder.write(text, to: "1/status.json")
       #expect(try Run(folder.path + "/1").status?.isUnfinished == true)
       let error = #expect(throws: RunError.self) {
-        try RunStatus.read(folder.path + "/1/status.json")
+        try RunStatus.read(inFolder: folder.path + "/1")
       }
       #expect(
         error?.description
@@ -161,19 +161,146 @@ struct RunTests {
         == "/proc/self/fdinfo: No such file or directory, expected a folder that can be written to")
   }
 
-  @Test("is as it was when the disk is full")
-  func fullDisk() throws {
+  @Test("is as it was when a status cannot be written")
+  func failingWrite() throws {
     let run = try Run(folder.path + "/1")
     try run.begin(kind: "digits", configuration: configuration())
     let before = try folder.text(of: "1/status.json")
-    try FileManager.default.createSymbolicLink(
-      atPath: temporaryPath(for: run.statusPath), withDestinationPath: "/dev/full")
+    try makeFolder(folder.path + "/1/.status.json.partial")
     var status = try #require(run.status)
     status.step = 5
     let error = #expect(throws: RunError.self) { try run.update(status) }
-    #expect(error?.description.hasPrefix("\(run.statusPath): No space left on device") == true)
+    #expect(
+      error?.description
+        == "\(folder.path)/1/.status.json.partial: Is a directory, expected a file that can be removed"
+    )
     #expect(try folder.text(of: "1/status.json") == before)
     #expect(run.status?.step == 0)
+  }
+
+  @Test("says that it is stopped when it could not be begun, and goes on")
+  func failingBegin() throws {
+    let path = folder.path + "/1"
+    do { try Run(path).begin(kind: "digits", configuration: configuration()) }
+    try folder.write("x", to: "1/.config.yaml.partial/x")
+    #expect(throws: RunError.self) { try Run(path) }
+    try FileManager.default.removeItem(atPath: path + "/.config.yaml.partial")
+    let run = try Run(path)
+    try folder.write("x", to: "1/.config.yaml.partial/x")
+    #expect(throws: RunError.self) {
+      try run.begin(kind: "digits", configuration: configuration())
+    }
+    #expect(try RunStatus.read(inFolder: path)?.state == .stopped)
+    try FileManager.default.removeItem(atPath: path + "/.config.yaml.partial")
+    try run.begin(kind: "digits", configuration: configuration())
+    #expect(try RunStatus.read(inFolder: path)?.state == .running)
+  }
+
+  @Test("is held by its folder: nobody enters it when the lock file is gone, or by another path")
+  func heldFolder() throws {
+    let run = try Run(folder.path + "/1/")
+    #expect(run.path == folder.path + "/1")
+    try run.begin(kind: "digits", configuration: configuration())
+    try folder.link("link", to: "1")
+    try FileManager.default.removeItem(atPath: folder.path + "/1/.lock")
+    for name in ["1", "link"] {
+      let error = #expect(throws: RunError.self) { try Run("\(folder.path)/\(name)") }
+      guard case .inUse = error else {
+        Issue.record("\(name): \(String(describing: error))")
+        continue
+      }
+    }
+    try FileManager.default.moveItem(
+      atPath: folder.path + "/1", toPath: folder.path + "/moved")
+    #expect(throws: RunError.self) { try Run(folder.path + "/moved") }
+    #expect(throws: RunError.self) { try run.requireInPlace() }
+    // Its path is free: another run may begin there, and the first one goes on where its folder is.
+    try Run(folder.path + "/1").begin(kind: "digits", configuration: configuration(seed: 2))
+    run.noteStopped("moved")
+    #expect(try RunStatus.read(inFolder: folder.path + "/moved")?.state == .stopped)
+    #expect(try RunStatus.read(inFolder: folder.path + "/1")?.state == .running)
+  }
+
+  @Test("is refused once its folder of checkpoints was moved")
+  func movedCheckpoints() throws {
+    let path = folder.path + "/1"
+    let run = try Run(path)
+    try run.begin(kind: "digits", configuration: configuration())
+    try run.requireInPlace()
+    try FileManager.default.moveItem(atPath: path + "/checkpoints", toPath: path + "/moved")
+    let error = #expect(throws: RunError.self) { try run.requireInPlace() }
+    #expect(
+      error?.description
+        == "\(path)/checkpoints: removed, moved or replaced while in use, expected "
+        + "the folder to stay in its place")
+  }
+
+  @Test("may keep its checkpoints behind a link, one run at a time")
+  func linkedCheckpoints() throws {
+    try makeFolder(folder.path + "/large")
+    for name in ["1", "2"] {
+      try makeFolder(folder.path + "/" + name)
+      try folder.link(name + "/checkpoints", to: "../large")
+    }
+    let run = try Run(folder.path + "/1")
+    let checkpoints = try run.begin(kind: "digits", configuration: configuration())
+    try checkpoints.replace("best.json", with: "x")
+    #expect(try folder.names("large") == ["best.json"])
+    let error = #expect(throws: RunError.self) { try Run(folder.path + "/2") }
+    // It holds another run's files.
+    guard case .foreign = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    try checkpoints.remove("best.json")
+    let other = #expect(throws: RunError.self) { try Run(folder.path + "/2") }
+    #expect(
+      other?.description
+        == "\(folder.path)/2/checkpoints: in use by another run, expected a run that "
+        + "no process is working on")
+  }
+
+  @Test("writes through no link and into no other file", .timeLimit(.minutes(1)))
+  func links() throws {
+    let path = folder.path + "/1"
+    let names = [".lock", "metrics.jsonl", "status.json", "config.yaml"]
+    for (index, name) in names.enumerated() {
+      for kind in ["link", "dangling", "FIFO", "other"] {
+        try? FileManager.default.removeItem(atPath: path)
+        do { try Run(path).begin(kind: "digits", configuration: configuration()) }
+        try folder.write("precious", to: "victim")
+        try? FileManager.default.removeItem(atPath: "\(path)/\(name)")
+        switch kind {
+        case "link": try folder.link("1/" + name, to: "../victim")
+        case "dangling": try folder.link("1/" + name, to: "../new")
+        case "FIFO": mkfifo("\(path)/\(name)", 0o600)
+        default: try folder.write("precious", to: "1/" + name)
+        }
+        let error = problem {
+          let run = try Run(path)
+          _ = try run.begunConfiguration()
+          try run.begin(kind: "digits", configuration: configuration())
+          _ = try run.metrics(after: 0)
+        }
+        #expect(try folder.text(of: "victim") == "precious", "\(kind) \(name)")
+        #expect(!FileManager.default.fileExists(atPath: folder.path + "/new"), "\(kind) \(name)")
+        // What is written to in place is refused, and so is what cannot be read.
+        let isRefused = index < 2 && kind != "other" || kind == "FIFO" || name == ".lock"
+        if isRefused { #expect(error?.contains("1/\(name): ") == true, "\(kind) \(name)") }
+        if kind == "other", name == ".lock" {
+          #expect(try folder.text(of: "1/.lock") == "precious")
+        }
+      }
+    }
+  }
+
+  private func problem(_ body: () throws -> Void) -> String? {
+    do {
+      try body()
+      return nil
+    } catch {
+      return "\(error)"
+    }
   }
 }
 

@@ -21,6 +21,15 @@ final class TemporaryFolder {
     try Data(text.utf8).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
   }
 
+  /// Makes a symbolic link in the folder.
+  func link(_ name: String, to target: String) throws {
+    try FileManager.default.createSymbolicLink(
+      atPath: "\(path)/\(name)", withDestinationPath: target)
+  }
+
+  /// What is in a folder of it.
+  func names(_ name: String) throws -> [String] { try Folder("\(path)/\(name)").names() }
+
   func text(of name: String) throws -> String {
     String(decoding: try readFile("\(path)/\(name)"), as: UTF8.self)
   }

@@ -189,16 +189,16 @@ struct SessionTests {
     #expect(reason?.hasPrefix(start) == true)
     #expect(try folder.checkpointSteps() == [5, 9])
     let status = folder.path("run/status.json")
-    #expect(try RunStatus.read(status)?.state == .finished)
-    #expect(try RunStatus.read(status)?.message == reason)
+    #expect(try RunStatus.read(inFolder: folder.path("run"))?.state == .finished)
+    #expect(try RunStatus.read(inFolder: folder.path("run"))?.message == reason)
     // The same again, also when it was killed before it could say so, and with more epochs.
     let text = String(decoding: try contents(of: status), as: UTF8.self)
       .replacingOccurrences(of: "finished", with: "running")
     try Data(text.utf8).write(to: URL(fileURLWithPath: status))
     for more in [[], ["epochs=9"]] {
       #expect(try train(more) == (.wasFinished, 9, reason))
-      #expect(try RunStatus.read(status)?.state == .finished)
-      #expect(try RunStatus.read(status)?.message == reason)
+      #expect(try RunStatus.read(inFolder: folder.path("run"))?.state == .finished)
+      #expect(try RunStatus.read(inFolder: folder.path("run"))?.message == reason)
     }
     #expect(try train(to: "other", stopAfter: 5) == (.stopped, 5, nil))
     #expect(try train(to: "other") == (.finished, 9, reason))
@@ -361,7 +361,7 @@ struct SessionTests {
       .replacingOccurrences(of: "finished", with: "running")
     try Data(text.utf8).write(to: URL(fileURLWithPath: status))
     #expect(try folder.train(path).ending == .wasFinished)
-    #expect(try RunStatus.read(status)?.state == .finished)
+    #expect(try RunStatus.read(inFolder: folder.path("run"))?.state == .finished)
   }
 
   @Test("of no epochs ends at once, with the initial parameters if asked for")
@@ -414,7 +414,7 @@ struct SessionTests {
     #expect(session.best?.step == expected.step)
     #expect(session.best?.evaluation == expected.evaluation)
     #expect(try folder.checkpointSteps() == Set([expected.step, 46, 48]).sorted())
-    let noted = CheckpointFolder(folder.path("run/checkpoints")).best
+    let noted = try CheckpointFolder(folder.path("run/checkpoints")).best()
     #expect(noted?.step == expected.step)
   }
 
@@ -504,7 +504,7 @@ struct RefusalTests {
       text == "loss of step 2 is nan, expected a finite number; a smaller learning_rate may help; "
         + "checkpoints before it are kept")
     #expect(try folder.checkpointSteps() == [0])
-    let status = try #require(try RunStatus.read(folder.path("run/status.json")))
+    let status = try #require(try RunStatus.read(inFolder: folder.path("run")))
     #expect(status.state == .failed)
     #expect(status.message == text)
     #expect(!status.isUnfinished)
