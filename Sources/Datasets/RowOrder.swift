@@ -5,9 +5,11 @@ internal import Numerics
 /// The order in which an epoch visits rows: a pure function of (seed, epoch, index).
 ///
 /// A permutation in O(1) memory: a Feistel network over the numbers of the fewest bits that hold all
-/// rows, applied again while its result is no row (cycle walking). Any rank can ask for any index.
-/// Source: Black and Rogaway, *Ciphers with Arbitrary Finite Domains* (2002), method 2 and 3,
-/// https://doi.org/10.1007/3-540-45760-7_9; keys from Philox.
+/// rows, applied again while its result is no row (cycle walking). Any rank can ask for any index. Up to
+/// 32 rows, for which the parts of the network are too narrow to give all orders alike, are drawn one by one.
+/// Sources: Black and Rogaway, *Ciphers with Arbitrary Finite Domains* (2002), method 2 and 3,
+/// https://doi.org/10.1007/3-540-45760-7_9; Durstenfeld, *Algorithm 235: Random permutation* (1964),
+/// https://doi.org/10.1145/364520.364540; keys and draws from Philox.
 public struct RowOrder: Hashable, Sendable {
   /// The number of rows.
   public let count: Int
@@ -29,7 +31,7 @@ public struct RowOrder: Hashable, Sendable {
 
   /// The row at a place of the epoch.
   ///
-  /// - Complexity: O(1): less than two passes of eight rounds expected, about 20 ns.
+  /// - Complexity: O(1): a look into the list, or less than two passes of eight rounds expected, about 20 ns.
   public subscript(index: Int) -> Int {
     precondition(0 <= index && index < count, "index \(index) of \(count) rows")
     guard let bijection else { return index }
@@ -90,6 +92,11 @@ private struct Bijection: Hashable, Sendable {
   private let lowBits: UInt64
   private let highBits: UInt64
   private let keys: SIMD8<UInt64>
+  /// The order itself where there are few rows.
+  private let list: SIMD32<UInt8>
+
+  /// The most rows whose order is drawn row by row.
+  private static let listLimit = 32
 
   init(count: Int, seed: UInt64, epoch: Int, stream: UInt32) {
     precondition(count > 0, "no rows to order")
@@ -105,10 +112,28 @@ private struct Bijection: Hashable, Sendable {
       keys[round] = UInt64(bits[0]) | UInt64(bits[1]) << 32
     }
     self.keys = keys
+    list = count <= Bijection.listLimit ? Bijection.list(count, philox, epoch, stream) : .zero
+  }
+
+  /// Draws each row from those that are left, all alike: ⌊(number of them) · word / 2³²⌋.
+  ///
+  /// Each of them has its share to within 2⁻²⁷ of it.
+  private static func list(
+    _ count: Int, _ philox: Philox, _ epoch: Int, _ stream: UInt32
+  ) -> SIMD32<UInt8> {
+    var list = SIMD32<UInt8>()
+    for row in 0..<count { list[row] = UInt8(row) }
+    for place in 0..<count - 1 {
+      let words = philox.bits(
+        UInt32(place / 4), 1, UInt32(truncatingIfNeeded: epoch), stream)
+      let chosen = place + Int((UInt64(words[place % 4]) * UInt64(count - place)) >> 32)
+      (list[place], list[chosen]) = (list[chosen], list[place])
+    }
+    return list
   }
 
   subscript(index: Int) -> Int {
-    guard count > 1 else { return 0 }
+    guard count > Bijection.listLimit else { return Int(list[index]) }
     var value = UInt64(index)
     repeat { value = permute(value) } while value >= UInt64(count)
     return Int(value)

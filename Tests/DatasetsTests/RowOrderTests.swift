@@ -40,7 +40,9 @@ struct RowOrderTests {
 
   @Test("is written into what a seed means: these numbers never change")
   func pinned() {
-    #expect(rows(RowOrder(count: 10, seed: 1, epoch: 0)) == [6, 4, 0, 5, 1, 7, 2, 3, 9, 8])
+    #expect(rows(RowOrder(count: 10, seed: 1, epoch: 0)) == [2, 1, 5, 4, 7, 6, 0, 3, 9, 8])
+    let many = RowOrder(count: 1000, seed: 1, epoch: 0)
+    #expect((0..<10).map { many[$0] } == [160, 714, 353, 796, 115, 89, 876, 745, 891, 580])
   }
 
   @Test(
@@ -59,6 +61,39 @@ struct RowOrderTests {
     }
   }
 
+  @Test("every row is at every place about as often, for every small count", arguments: 2...40)
+  func uniformPlaces(count: Int) {
+    // Fifty seeds, since one alone might be a lucky one.
+    let trials = 20_000
+    var counts = [Double](repeating: 0, count: count * count)
+    for trial in 0..<trials {
+      let order = RowOrder(count: count, seed: UInt64(trial % 50), epoch: trial / 50)
+      for place in 0..<count { counts[place * count + order[place]] += 1 }
+    }
+    let expected = Double(trials) / Double(count)
+    let sum = counts.reduce(0) { $0 + ($1 - expected) * ($1 - expected) / expected }
+    // Rows and places have sums of their own, which leaves (count − 1)² degrees, of a little less each.
+    let degrees = Double((count - 1) * (count - 1))
+    let chiSquared = sum * Double(count - 1) / Double(count)
+    #expect(chiSquared < degrees + 4 * (2 * degrees).squareRoot() + 8, "\(chiSquared)")
+  }
+
+  @Test("every order of a few rows is about as frequent", arguments: 2...7)
+  func uniformOrders(count: Int) {
+    let orderCount = (1...count).reduce(1, *)
+    let trials = max(20_000, 20 * orderCount)
+    var counts: [[Int]: Double] = [:]
+    for trial in 0..<trials {
+      let order = RowOrder(count: count, seed: UInt64(trial % 50), epoch: trial / 50)
+      counts[rows(order), default: 0] += 1
+    }
+    #expect(counts.count == orderCount)
+    let expected = Double(trials) / Double(orderCount)
+    let chiSquared = counts.values.reduce(0) { $0 + ($1 - expected) * ($1 - expected) / expected }
+    let degrees = Double(orderCount - 1)
+    #expect(chiSquared < degrees + 4 * (2 * degrees).squareRoot() + 8, "\(chiSquared)")
+  }
+
   @Test("neighbours in an epoch are no neighbours in the file")
   func mixed() {
     let order = rows(RowOrder(count: 10_000, seed: 3, epoch: 0))
@@ -67,16 +102,6 @@ struct RowOrderTests {
     #expect(near < 45)
     let rising = zip(order, order.dropFirst()).filter { $0 < $1 }.count
     #expect(abs(rising - 5000) < 200)
-  }
-
-  @Test("all six orders of three rows occur about as often")
-  func smallOrders() {
-    var counts: [[Int]: Int] = [:]
-    for epoch in 0..<6000 {
-      counts[rows(RowOrder(count: 3, seed: 5, epoch: epoch)), default: 0] += 1
-    }
-    #expect(counts.count == 6)
-    #expect(counts.values.allSatisfy { abs($0 - 1000) < 200 })
   }
 }
 
