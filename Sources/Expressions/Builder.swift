@@ -280,7 +280,8 @@ struct Builder {
   }
 
   private mutating func transposed(_ x: Value) throws -> Value {
-    switch kind(x) {
+    if kind(x) == .scalar { try requireTransposable(x) }
+    return switch kind(x) {
     case .scalar: x
     case .vector: Value(node: x.node, isRow: !x.isRow)
     case .matrix: Value(node: try graph.add(.transpose, [x.node]))
@@ -288,6 +289,18 @@ struct Builder {
       throw Fault(
         "transpose: expected a vector or a matrix", details: ["found: \(text(x))"])
     }
+  }
+
+  /// Refuses the transpose of an undeclared scalar with a subscript of letters: `θ_y'` on paper is a row of θ.
+  private func requireTransposable(_ x: Value) throws(Fault) {
+    guard let name = graph[x.node].name, declarations.shapes[name] == nil,
+      let underscore = name.lastIndex(of: "_"), underscore > name.startIndex,
+      name.index(after: underscore) < name.endIndex
+    else { return }
+    let (table, row) = (name[..<underscore], name[underscore...].dropFirst())
+    throw Fault(
+      "transpose: '\(name)' is a name of its own, of a scalar as no shape is declared; the row of "
+        + "\(table) that \(row) names is \(table)[\(row)]")
   }
 
   /// The square root of the sum of squares, over all axes of a row of the batch.

@@ -71,9 +71,9 @@ private struct Lexer {
       } else if Names.isDigit(character) || (character == "." && isDigit(peek(1))) {
         try number()
       } else if Names.isStart(character) {
-        name(prefix: "")
+        try name(prefix: "")
       } else if character == "@", let next = peek(1), Names.isStart(next) {
-        name(prefix: "@")
+        try name(prefix: "@")
       } else if character == "`" {
         try quotedName()
       } else if superscripts[character] != nil || character == "⁻" {
@@ -116,10 +116,15 @@ private struct Lexer {
     append(.number(value), length: length)
   }
 
-  private mutating func name(prefix: String) {
+  private mutating func name(prefix: String) throws(ExpressionError) {
     var length = prefix.count
     while let next = peek(length), Names.isPart(next) { length += 1 }
     let text = String(characters[position + prefix.count..<position + length])
+    if let factors = Names.factors(of: text) {
+      throw source.error(
+        "found '\(text)', expected one name; a product is written with '*': "
+          + factors.joined(separator: "*"), at: position)
+    }
     switch text {
     case "inf": append(.number(.infinity), length: length)
     case "nan": append(.number(.nan), length: length)

@@ -73,6 +73,31 @@ enum Names {
   static func isPlain(_ name: String) -> Bool {
     guard let first = name.first, isStart(first), name.allSatisfy(isPart) else { return false }
     return canonical(name) == name && !reserved.contains(name) && !Function.names.contains(name)
+      && factors(of: name) == nil
+  }
+
+  /// The names that stand side by side in what looks like one, as factors do on paper; nil for one name.
+  ///
+  /// A letter behind digits begins another name if the digits are subscripts or if either name is Greek: `x1θ1`,
+  /// `θ1x`, `x₁x₂`. Other letters behind digits, `conv2d`, and letters side by side, `xy` and `Δx`, are one name.
+  static func factors(of name: String) -> [String]? {
+    var parts: [String] = []
+    var hasSubscript = false
+    var last: Character?
+    for character in name {
+      let isLetter = character.isLetter && subscriptDigits[character] == nil
+      let endsInSubscript = last.map { subscriptDigits[$0] != nil } ?? false
+      if isLetter, endsInSubscript || last.map(isDigit) ?? true {
+        hasSubscript = hasSubscript || endsInSubscript
+        parts.append("")
+      } else if parts.isEmpty {
+        parts.append("")
+      }
+      parts[parts.count - 1].append(character)
+      last = character
+    }
+    let hasGreek = parts.contains { canonical($0).first.map(isGreek) ?? false }
+    return parts.count > 1 && (hasSubscript || hasGreek) ? parts : nil
   }
 
   private static let subscriptDigits: [Character: Character] = [

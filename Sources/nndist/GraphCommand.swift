@@ -44,7 +44,8 @@ struct GraphCommand: ParsableCommand {
     discussion: """
       An expression is written for one row of the batch: nndist graph '‖W*x + b − y‖^2' --shape \
       x=batch,784 --shape W=10,784 --shape b=10 --shape y=batch,10. '*' is the product of linear \
-      algebra, '.*' goes element by element, x' is a transpose, θ[y] the row that a label names.
+      algebra and has to be written (2*x, x1*θ1), '.*' goes element by element, x' is a transpose, θ[y] the \
+      row that a label names. Letters side by side are one name; other names go between backquotes.
 
       As expression, latex, program or json it is text that says all of the graph. As dot, svg, png, \
       pdf, mermaid or text it is a picture, with as much detail as asked for: every number (scalar), \

@@ -35,6 +35,21 @@ struct ErrorTests {
     Case("a + * b", "found '*', expected a name, a number or an opening bracket", at: 5),
     Case("2x", "found 'x', expected an operator; a product is written with '*'", at: 2),
     Case("2(x)", "found '(', expected an operator; a product is written with '*'", at: 2),
+    Case(
+      "y - x1θ1", "found 'x1θ1', expected one name; a product is written with '*': x1*θ1", at: 5),
+    Case("x₁x₂", "found 'x₁x₂', expected one name; a product is written with '*': x₁*x₂", at: 1),
+    Case("θ₁x", "found 'θ₁x', expected one name; a product is written with '*': θ₁*x", at: 1),
+    Case(
+      "theta1x1", "found 'theta1x1', expected one name; a product is written with '*': theta1*x1",
+      at: 1),
+    Case(
+      "x1theta1θ2",
+      "found 'x1theta1θ2', expected one name; a product is written with '*': x1*theta1*θ2", at: 1),
+    Case("x²y", "found 'y', expected an operator; a product is written with '*'", at: 3),
+    Case(
+      "θ_y'*x",
+      "transpose: 'θ_y' is a name of its own, of a scalar as no shape is declared; the row of θ that y "
+        + "names is θ[y]", at: 4),
     Case("2√x", "found '√', expected an operator; a product is written with '*'", at: 2),
     Case("rleu(x)", "unknown function 'rleu'; did you mean 'relu'?", at: 1),
     Case("exp x", "'exp' is a function, expected '(' after it", at: 4),

@@ -165,6 +165,10 @@ struct FormulaTests {
   @Test("parameters are Greek names and names that begin with W or b, unless told otherwise")
   func parameters() throws {
     #expect(try formula("W*x + b1 + θ + alpha + c").parameters == ["W", "b1", "θ", "α"])
+    // Letters side by side, and behind plain digits, are one name; so is anything between backquotes.
+    #expect(try formula("xy + αβ + Δx + conv2d + h1_θ").parameters == ["αβ", "Δx"])
+    #expect(try formula("`x1θ1` + θ1").text() == "`x1θ1` + θ1")
+    #expect(try formula("θ_y'*x", "θ_y=3", "x=3").text() == "θ_y'*x")
     let told = try Formula("W*x + c", Declarations(parameters: ["c", "x"]))
     #expect(told.parameters == ["x", "c"])
   }
