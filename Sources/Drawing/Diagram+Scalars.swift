@@ -260,6 +260,11 @@ private struct ScalarBuilder {
       return try elementwise(node, value == -1 ? "−" : MathText("× " + numberText(value)))
     case .exp: return try elementwise(node, "exp")
     case .log: return try elementwise(node, "log")
+    case .expm1: return try elementwise(node, "expm1")
+    case .log1p: return try elementwise(node, "log1p")
+    case .softplus: return try elementwise(node, "softplus")
+    case .cap(let limit):
+      return try elementwise(node, MathText("min " + numberText(limit)))
     case .square: return try elementwise(node, "□²")
     case .sigmoid: return try elementwise(node, "σ")
     case .tanh: return try elementwise(node, "tanh")

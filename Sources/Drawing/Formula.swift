@@ -58,6 +58,11 @@ struct Formula: Hashable {
       return scaled(factor, x[0])
     case .exp: return function("exp", x[0])
     case .log: return function("log", x[0])
+    case .expm1: return function("expm1", x[0])
+    case .log1p: return function("log1p", x[0])
+    case .softplus: return function("softplus", x[0])
+    case .cap(let limit):
+      return Formula("min(" + x[0].text + ", " + MathText(numberText(limit)) + ")")
     case .square: return Formula(x[0].within(.atom) + MathText("2", .upper), .power)
     case .sigmoid: return function("σ", x[0])
     case .tanh: return function("tanh", x[0])

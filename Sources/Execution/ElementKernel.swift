@@ -7,7 +7,7 @@ import VectorKernels
 /// What is done with each element.
 struct ElementKernel {
   let code: ElementCode
-  /// The factor of a scale, or the exponent of a power.
+  /// The factor of a scale, the exponent of a power, or the limit of a cap.
   var number = 0.0
 
   /// The kernel of an operation; nil for one that is not elementwise.
@@ -19,7 +19,13 @@ struct ElementKernel {
     case .power(let exponent):
       code = .power
       number = exponent
+    case .cap(let limit):
+      code = .cap
+      number = limit
     case .exp: code = .exp
+    case .expm1: code = .expm1
+    case .log1p: code = .log1p
+    case .softplus: code = .softplus
     case .log: code = .log
     case .square: code = .square
     case .sigmoid: code = .sigmoid
@@ -83,7 +89,12 @@ extension PlanBuilder {
     case .scale:
       return { Elementwise.scale($0[a], by: Float(number), into: $0[target], count: count) }
     case .power: return { Elementwise.power($0[a], number, into: $0[target], count: count) }
+    case .cap:
+      return { Elementwise.cap($0[a], at: Float(number), into: $0[target], count: count) }
     case .exp: return unary(Elementwise.exp)
+    case .expm1: return unary(Elementwise.expm1)
+    case .log1p: return unary(Elementwise.log1p)
+    case .softplus: return unary(Elementwise.softplus)
     case .log: return unary(Elementwise.log)
     case .square: return unary(Elementwise.square)
     case .sigmoid: return unary(Elementwise.sigmoid)

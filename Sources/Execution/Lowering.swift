@@ -63,8 +63,9 @@ extension PlanBuilder {
     switch record.operation {
     case .data, .labels, .parameter, .constant, .fill, .reshape:
       preconditionFailure("node \(node.index) (\(record.operation.label)) needs no call")
-    case .scale, .exp, .log, .square, .sigmoid, .tanh, .relu, .sqrt, .abs, .sign, .erf, .power,
-      .add, .subtract, .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient,
+    case .scale, .exp, .expm1, .log, .log1p, .softplus, .square, .sigmoid, .tanh, .relu, .sqrt,
+      .abs, .sign, .erf, .power, .cap, .add, .subtract, .multiply, .divide, .maximum, .reluGradient,
+      .sigmoidGradient,
       .tanhGradient:
       preconditionFailure("node \(node.index) (\(record.operation.label)) has an element kernel")
     case .dropoutMask(let mask):

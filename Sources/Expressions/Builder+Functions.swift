@@ -102,6 +102,7 @@ extension Builder {
     switch name {
     case "scale": "a factor, and perhaps a power of the batch"
     case "power": "an exponent"
+    case "cap": "a limit"
     case "one_hot": "the number of classes"
     case "embedding_gradient": "the number of rows of the table"
     case "sum", "mean", "squared_norm": "a list of axes such as [0, 1]"

@@ -6,7 +6,8 @@ import Graphs
 enum Function {
   /// Functions of each element.
   static let elementwise: Set<String> = [
-    "exp", "log", "sqrt", "abs", "erf", "sigmoid", "tanh", "relu", "sign", "square",
+    "exp", "expm1", "log", "log1p", "sqrt", "abs", "erf", "sigmoid", "softplus", "tanh", "relu",
+    "sign", "square",
   ]
   /// Functions along the last axis of a row of the batch.
   static let alongAxis: Set<String> = ["softmax", "log_softmax", "logsumexp"]
@@ -17,7 +18,8 @@ enum Function {
   /// The operations of graphs, as they are.
   static let raw: [String] =
     OperationText.simple.keys.sorted() + [
-      "scale", "power", "squared_norm", "reshape", "broadcast", "one_hot", "fill", "constant",
+      "scale", "power", "cap", "squared_norm", "reshape", "broadcast", "one_hot", "fill",
+      "constant",
       "dropout_mask", "embedding_gradient", "permute", "slice", "pad", "concatenate", "variance",
     ] + OperationText.windowNames
 

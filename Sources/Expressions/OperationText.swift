@@ -34,6 +34,7 @@ extension OperationText {
         factor.batchPower == 0 ? [] : [.number(Double(factor.batchPower))]
       self.init(name: "scale", attributes: [.number(factor.value)] + power)
     case .power(let exponent): self.init(name: "power", attributes: [.number(exponent)])
+    case .cap(let limit): self.init(name: "cap", attributes: [.number(limit)])
     case .matmul(let lhs, let rhs):
       self.init(name: "matmul" + (lhs || rhs ? "_\(lhs ? "t" : "n")\(rhs ? "t" : "n")" : ""))
     case .sum(let found): self.init(name: "sum", attributes: [axes(found)])
@@ -83,8 +84,9 @@ extension OperationText {
     case .moments(let normalization):
       self.init(name: "moments", attributes: OperationText.attributes(normalization))
     case .variance(let found): self.init(name: "variance", attributes: [axes(found)])
-    case .exp, .log, .square, .sigmoid, .tanh, .relu, .sqrt, .abs, .sign, .erf, .add, .subtract,
-      .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient, .tanhGradient, .transpose,
+    case .exp, .expm1, .log, .log1p, .softplus, .square, .sigmoid, .tanh, .relu, .sqrt, .abs,
+      .sign, .erf, .add, .subtract, .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient,
+      .tanhGradient, .transpose,
       .gather, .embedding, .softmax, .logSoftmax, .logSumExp, .softmaxCrossEntropy,
       .softmaxCrossEntropyGradient, .meanSquaredError, .total:
       guard let name = OperationText.simple.first(where: { $0.value == operation })?.key else {
@@ -105,6 +107,7 @@ extension OperationText {
       else { return nil }
       return .scale(Factor(value, batchPower: power))
     case ("power", .number(let exponent)?, 1): return .power(exponent)
+    case ("cap", .number(let limit)?, 1): return .cap(limit)
     case ("sum", .list(let items)?, 1): return OperationText.axes(items).map { .sum(axes: $0) }
     case ("mean", .list(let items)?, 1): return OperationText.axes(items).map { .mean(axes: $0) }
     case ("squared_norm", .list(let items)?, 1):
@@ -139,7 +142,7 @@ extension OperationText {
   /// The number of operands of the operation of that name.
   static func operandCount(_ name: String) -> Int? {
     switch name {
-    case "scale", "power", "sum", "mean", "squared_norm", "reshape", "broadcast", "one_hot",
+    case "scale", "power", "cap", "sum", "mean", "squared_norm", "reshape", "broadcast", "one_hot",
       "permute", "variance", "moments", "slice", "pad", "max_pool", "average_pool",
       "average_pool_gradient":
       1
@@ -164,7 +167,8 @@ extension OperationText {
 
   /// Operations without attributes, by name.
   static let simple: [String: Graph.Operation] = [
-    "exp": .exp, "log": .log, "square": .square, "sigmoid": .sigmoid, "tanh": .tanh,
+    "exp": .exp, "expm1": .expm1, "log": .log, "log1p": .log1p, "softplus": .softplus,
+    "square": .square, "sigmoid": .sigmoid, "tanh": .tanh,
     "relu": .relu, "erf": .erf, "sqrt": .sqrt, "abs": .abs, "sign": .sign, "add": .add,
     "subtract": .subtract, "multiply": .multiply, "divide": .divide, "maximum": .maximum,
     "relu_gradient": .reluGradient, "sigmoid_gradient": .sigmoidGradient,

@@ -51,6 +51,9 @@ extension Graph {
       return try t.map { (t) throws(GraphError) in try add(record.operation, [t, x[1]]) }
     case .exp: return try product(t, y)
     case .log: return try quotient(t, x[0])
+    case .expm1: return try product(t, add(.exp, x))
+    case .log1p: return try quotient(t, oneMore(than: x[0]))
+    case .softplus: return try product(t, sigmoid(x[0]))
     case .square: return try product(t, scale(x[0], by: 2))
     case .sigmoid: return try product(t, add(.subtract, [y, add(.square, [y])]))
     case .tanh:
@@ -63,6 +66,9 @@ extension Graph {
     case .erf: return try product(t, erfSlope(x[0]))
     case .power(let exponent):
       return try product(t, scale(power(x[0], exponent - 1), by: exponent))
+    case .cap(let limit):
+      let room = try add(.subtract, [fill(limit, shape: shape(of: y)), x[0]])
+      return try product(t, add(.sign, [add(.relu, [room])]))
     // Linear in each operand.
     case .add: return try sum(t, tangents[1], shape: record.shape)
     case .subtract: return try sum(t, scaled(tangents[1], by: -1), shape: record.shape)

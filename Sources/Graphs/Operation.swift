@@ -27,6 +27,12 @@ extension Graph {
     case exp
     /// The natural logarithm.
     case log
+    /// `e^x − 1`.
+    case expm1
+    /// `log(1 + x)`.
+    case log1p
+    /// `log(1 + e^x)`.
+    case softplus
     /// `x²`.
     case square
     /// `1 / (1 + e^−x)`.
@@ -45,6 +51,8 @@ extension Graph {
     case erf
     /// `x^exponent`, of a positive `x` unless the exponent is a whole number.
     case power(Double)
+    /// `min(x, limit)`.
+    case cap(Double)
 
     // Elementwise, two operands, broadcast.
     /// `a + b`.
@@ -209,6 +217,9 @@ extension Graph.Operation {
     case .scale(let factor): ScaleRule(factor: factor)
     case .exp: ExpRule()
     case .log: LogRule()
+    case .expm1: Expm1Rule()
+    case .log1p: Log1pRule()
+    case .softplus: SoftplusRule()
     case .square: SquareRule()
     case .sigmoid: SigmoidRule()
     case .tanh: TanhRule()
@@ -218,6 +229,7 @@ extension Graph.Operation {
     case .sign: SignRule()
     case .erf: ErfRule()
     case .power(let exponent): PowerRule(exponent: exponent)
+    case .cap(let limit): CapRule(limit: limit)
     case .add: AddRule()
     case .subtract: SubtractRule()
     case .multiply: MultiplyRule()

@@ -35,6 +35,26 @@ public enum Elementwise {
     _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
   ) { kernels.exp(a, into: c, count: count) }
 
+  /// Writes `eᵃ − 1`.
+  public static func expm1(
+    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
+  ) { kernels.expm1(a, into: c, count: count) }
+
+  /// Writes `log(1 + a)`.
+  public static func log1p(
+    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
+  ) { kernels.log1p(a, into: c, count: count) }
+
+  /// Writes `log(1 + eᵃ)`.
+  public static func softplus(
+    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
+  ) { kernels.softplus(a, into: c, count: count) }
+
+  /// Writes `min(a, limit)`, NaN where `a` is.
+  public static func cap(
+    _ a: UnsafePointer<Float>, at limit: Float, into c: UnsafeMutablePointer<Float>, count: Int
+  ) { kernels.cap(a, at: limit, into: c, count: count) }
+
   /// Writes the natural logarithm of `a`.
   public static func log(
     _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int

@@ -17,6 +17,10 @@ extension Implementation {
         switch step.code {
         case .scale: scale(a, by: Float(step.number), into: c, count: length)
         case .exp: exp(a, into: c, count: length)
+        case .expm1: expm1(a, into: c, count: length)
+        case .log1p: log1p(a, into: c, count: length)
+        case .softplus: softplus(a, into: c, count: length)
+        case .cap: cap(a, at: Float(step.number), into: c, count: length)
         case .log: log(a, into: c, count: length)
         case .square: square(a, into: c, count: length)
         case .sigmoid: sigmoid(a, into: c, count: length)

@@ -35,6 +35,27 @@ package enum Implementation: VectorKernels {
     _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
   ) { forEachLanes(a, into: c, count: count) { Elementary.log($0) } }
 
+  package static func expm1(
+    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
+  ) { forEachLanes(a, into: c, count: count) { Elementary.expm1($0) } }
+
+  package static func log1p(
+    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
+  ) { forEachLanes(a, into: c, count: count) { Elementary.log1p($0) } }
+
+  package static func softplus(
+    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
+  ) { forEachLanes(a, into: c, count: count) { Elementary.softplus($0) } }
+
+  package static func cap(
+    _ a: UnsafePointer<Float>, at limit: Float, into c: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    let limit = Lanes(repeating: limit)
+    forEachLanes(a, into: c, count: count) {
+      Lanes.choose(limit, where: limit, isBelow: $0, else: $0)
+    }
+  }
+
   package static func square(
     _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
   ) { forEachLanes(a, into: c, count: count) { $0 * $0 } }

@@ -214,10 +214,10 @@ extension LayerBuilder {
   mutating func curve(_ x: Graph.Node, _ curve: Layer.Curve) throws -> Graph.Node {
     let shape = graph.shape(of: x)
     func constant(_ value: Double) -> Graph.Node { graph.fill(value, shape: shape) }
+    // Cut on both sides, as a difference of two relus has no digits left for large x.
     func hardSigmoid() throws -> Graph.Node {
       let low = try graph.relu(graph.add(.add, [x, constant(3)]))
-      let high = try graph.relu(graph.add(.subtract, [x, constant(3)]))
-      return try graph.scale(graph.add(.subtract, [low, high]), by: 1 / 6.0)
+      return try graph.scale(graph.add(.cap(6), [low]), by: 1 / 6.0)
     }
     switch curve {
     case .leakyRelu(let slope):
@@ -225,28 +225,17 @@ extension LayerBuilder {
         .add, [graph.scale(x, by: slope), graph.scale(graph.relu(x), by: 1 - slope)])
     case .elu(let alpha):
       let positive = try graph.relu(x)
-      let power = try graph.add(.exp, [graph.add(.subtract, [x, positive])])
-      let negative = try graph.scale(graph.add(.subtract, [power, constant(1)]), by: alpha)
-      return try graph.add(.add, [positive, negative])
+      let power = try graph.add(.expm1, [graph.add(.subtract, [x, positive])])
+      return try graph.add(.add, [positive, graph.scale(power, by: alpha)])
     case .gelu:
       let error = try graph.add(.erf, [graph.scale(x, by: 0.5.squareRoot())])
       let share = try graph.scale(graph.add(.add, [error, constant(1)]), by: 0.5)
       return try graph.add(.multiply, [x, share])
     case .silu: return try graph.add(.multiply, [x, graph.sigmoid(x)])
-    case .softplus: return try softplus(x)
+    case .softplus: return try graph.add(.softplus, [x])
     case .hardSigmoid: return try hardSigmoid()
     case .hardSwish: return try graph.add(.multiply, [x, hardSigmoid()])
     }
-  }
-
-  /// Adds `log(1 + e^x)`, without overflow and with the slope 1/2 at 0.
-  mutating func softplus(_ x: Graph.Node) throws -> Graph.Node {
-    let one = graph.fill(1, shape: graph.shape(of: x))
-    let magnitude = try graph.add(.abs, [x])
-    let power = try graph.add(.exp, [graph.scale(magnitude, by: -1)])
-    let rest = try graph.add(.log, [graph.add(.add, [power, one])])
-    let half = try graph.scale(graph.add(.add, [x, magnitude]), by: 0.5)
-    return try graph.add(.add, [half, rest])
   }
 
   /// One number per channel, as it lines up with images.

@@ -89,9 +89,15 @@ extension LayerBuilder {
       let linear = delta == 1 ? beyond : try graph.scale(beyond, by: delta)
       return try graph.add(.mean(axes: [1]), [graph.add(.add, [square, linear])])
     case .binaryCrossEntropy:
-      let product = try graph.add(.multiply, [target, prediction])
-      let terms = try graph.add(.subtract, [softplus(prediction), product])
-      return try graph.add(.mean(axes: [1]), [terms])
+      // (1 − t) · softplus(z) + t · softplus(−z): both terms are positive, and so are both of the gradient
+      // (1 − t) · σ(z) − t · σ(−z) where t is 0 or 1, while softplus(z) − t · z and σ(z) − t lose all digits of
+      // predictions that are nearly sure.
+      let one = graph.fill(1, shape: graph.shape(of: target))
+      let rest = try graph.add(.subtract, [one, target])
+      let against = try graph.add(.multiply, [rest, graph.add(.softplus, [prediction])])
+      let opposite = try graph.add(.softplus, [graph.scale(prediction, by: -1)])
+      let towards = try graph.add(.multiply, [target, opposite])
+      return try graph.add(.mean(axes: [1]), [graph.add(.add, [against, towards])])
     }
   }
 }

@@ -26,7 +26,44 @@ extension Elementary {
     let fromRoot = Int64(bitPattern: normal.bitPattern) - rootHalf
     let e = Double((fromRoot >> 52) - (isSmall ? 54 : 0))
     let m = Double(bitPattern: UInt64((fromRoot & 0x000F_FFFF_FFFF_FFFF) + rootHalf))
-    let f = m - 1
+    return logarithm(ofOneMoreThan: m - 1, exponent: e)
+  }
+
+  /// The exponential less one, `eˣ − 1`, within 2 ulp.
+  ///
+  /// `2ⁿ · ((eʳ − 1) + (1 − 2⁻ⁿ))`, whose second term is exact wherever it matters.
+  public static func expm1(_ x: Double) -> Double {
+    if x.isNaN || x.magnitude < 0x1p-54 { return x }
+    if x > 709.782712893384 { return .infinity }
+    if x < -40 { return -1 }
+    let (excess, n) = reducedExponential(x)
+    let half = n >> 1
+    let rest = n > 60 ? 1 : 1 - powerOfTwo(-n)
+    return (excess + rest) * powerOfTwo(half) * powerOfTwo(n - half)
+  }
+
+  /// The logarithm of one more, `log(1 + x)`, within 1.5 ulp; −∞ at −1, not a number below it.
+  ///
+  /// `1 + x = 2ᵉ · (1 + f)`. The sum is rounded to find e alone; `f` is `x · 2⁻ᵉ + (2⁻ᵉ − 1)`, which is x
+  /// itself where `e` is 0.
+  public static func log1p(_ x: Double) -> Double {
+    if x.isNaN || x.magnitude < 0x1p-54 { return x }
+    if x <= -1 { return x == -1 ? -.infinity : .nan }
+    // From here on the one is lost in rounding.
+    if x > 0x1p60 { return log(x) }
+    let rootHalf: Int64 = 0x3FE6_A09E_667F_3BCD
+    let e = Int((Int64(bitPattern: (1 + x).bitPattern) - rootHalf) >> 52)
+    let power = powerOfTwo(-e)
+    return logarithm(ofOneMoreThan: x * power + (power - 1), exponent: Double(e))
+  }
+
+  /// The softplus `log(1 + eˣ)`, within 2 ulp.
+  public static func softplus(_ x: Double) -> Double {
+    (x < 0 ? 0 : x) + log1p(exp(-x.magnitude))
+  }
+
+  /// The logarithm of `2ᵉ · (1 + f)` for `√½ ≤ 1 + f < √2` and a whole number e.
+  private static func logarithm(ofOneMoreThan f: Double, exponent e: Double) -> Double {
     let s = f / (2 + f)
     let z = s * s
     var p = 1.479819860511658591e-1

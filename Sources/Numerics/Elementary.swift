@@ -29,6 +29,21 @@ public enum Elementary {
     let exponent = fromRoot.shiftedRight(23).subtracting(isDenormal.masked(23))
     let e = number(exponent, as: Lanes.self)
     let f = Lanes(bits: fromRoot.masked(0x007F_FFFF).adding(rootHalf)) - Lanes(lanes: 1)
+    let finite = logarithm(ofOneMoreThan: f, exponent: e)
+
+    // The rest by integers, as comparisons of floats here cost more than the polynomial: what is
+    // added is x itself at infinity and NaN, NaN below zero, −∞ at both zeros, else 0.
+    let none = x.bits.masked(0)
+    let isBeyond = none.adding(0x7F7F_FFFF).subtracting(x.bits).shiftedRight(31)
+    let isBelow = none.adding(.min).subtracting(x.bits).masked(x.bits).shiftedRight(31)
+    let isZero = x.bits.masked(.max).adding(-1).shiftedRight(31)
+    let special = x.bits.masked(.max).masked(isBeyond).combined(isBelow.masked(0x7FC0_0000))
+    return (finite + Lanes(bits: special)) - Lanes(bits: isZero.masked(0x7F80_0000))
+  }
+
+  /// The logarithm of `2ᵉ · (1 + f)` for `√½ ≤ 1 + f < √2` and a whole number e.
+  @usableFromInline @_transparent
+  static func logarithm<Lanes: FloatLanes>(ofOneMoreThan f: Lanes, exponent e: Lanes) -> Lanes {
     let f2 = f * f
     var p = Lanes(lanes: 7.037683629e-2)
     p = p * f + Lanes(lanes: -1.151461031e-1)
@@ -41,16 +56,7 @@ public enum Elementary {
     p = p * f + Lanes(lanes: 3.3333331174e-1)
     // log 2 = 0.693359375 − 2.12194440e-4, the first part exact times any e.
     let low = p * f * f2 + e * Lanes(lanes: -2.1219444e-4) - f2 * Lanes(lanes: 0.5)
-    let finite = (f + low) + e * Lanes(lanes: 0.693359375)
-
-    // The rest by integers, as comparisons of floats here cost more than the polynomial: what is
-    // added is x itself at infinity and NaN, NaN below zero, −∞ at both zeros, else 0.
-    let none = x.bits.masked(0)
-    let isBeyond = none.adding(0x7F7F_FFFF).subtracting(x.bits).shiftedRight(31)
-    let isBelow = none.adding(.min).subtracting(x.bits).masked(x.bits).shiftedRight(31)
-    let isZero = x.bits.masked(.max).adding(-1).shiftedRight(31)
-    let special = x.bits.masked(.max).masked(isBeyond).combined(isBelow.masked(0x7FC0_0000))
-    return (finite + Lanes(bits: special)) - Lanes(bits: isZero.masked(0x7F80_0000))
+    return (f + low) + e * Lanes(lanes: 0.693359375)
   }
 
   /// The hyperbolic tangent, within 2 ulp.

@@ -3,7 +3,9 @@
 /// An elementwise operation, by a number that all instruction sets know.
 package enum ElementCode: UInt8, Sendable {
   // Of one operand.
-  case scale, exp, log, square, sigmoid, tanh, relu, sqrt, abs, sign, erf, power
+  case scale, exp, expm1, log, log1p, softplus, square, sigmoid, tanh, relu, sqrt, abs, sign, erf,
+    power
+  case cap
   // Of two.
   case add, subtract, multiply, divide, maximum, reluGradient, sigmoidGradient, tanhGradient
 }
@@ -11,7 +13,7 @@ package enum ElementCode: UInt8, Sendable {
 /// One operation of a pass: what it takes and where its result goes, as indices of ``ElementPlace``s.
 package struct ElementStep: Sendable {
   package let code: ElementCode
-  /// The factor of a scale, or the exponent of a power.
+  /// The factor of a scale, the exponent of a power, or the limit of a cap.
   package let number: Double
   package let a: Int
   /// The second operand, for an operation of one the first.

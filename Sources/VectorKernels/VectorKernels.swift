@@ -11,6 +11,14 @@ package protocol VectorKernels: Sendable {
     _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
   static func log(
     _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
+  static func expm1(
+    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
+  static func log1p(
+    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
+  static func softplus(
+    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
+  static func cap(
+    _ a: UnsafePointer<Float>, at limit: Float, into c: UnsafeMutablePointer<Float>, count: Int)
   static func square(
     _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
   static func sigmoid(

@@ -34,6 +34,18 @@ struct ElementwiseTests {
     Case("log", { a, _, c, n in Elementwise.log(a, into: c, count: n) }) { a, _ in
       Elementary.log(a)
     },
+    Case("expm1", { a, _, c, n in Elementwise.expm1(a, into: c, count: n) }) { a, _ in
+      Elementary.expm1(a)
+    },
+    Case("log1p", { a, _, c, n in Elementwise.log1p(a, into: c, count: n) }) { a, _ in
+      Elementary.log1p(a)
+    },
+    Case("softplus", { a, _, c, n in Elementwise.softplus(a, into: c, count: n) }) { a, _ in
+      Elementary.softplus(a)
+    },
+    Case("cap", { a, _, c, n in Elementwise.cap(a, at: 0.7, into: c, count: n) }) { a, _ in
+      a > 0.7 ? 0.7 : a
+    },
     Case("square", { a, _, c, n in Elementwise.square(a, into: c, count: n) }) { a, _ in a * a },
     Case("sigmoid", { a, _, c, n in Elementwise.sigmoid(a, into: c, count: n) }) { a, _ in
       Elementary.sigmoid(a)

@@ -43,6 +43,10 @@ struct InstructionSetTests {
     }
     keep { kernels.exp(a.pointer, into: $0, count: count) }
     keep { kernels.log(a.pointer, into: $0, count: count) }
+    keep { kernels.expm1(a.pointer, into: $0, count: count) }
+    keep { kernels.log1p(a.pointer, into: $0, count: count) }
+    keep { kernels.softplus(a.pointer, into: $0, count: count) }
+    keep { kernels.cap(a.pointer, at: 0.7, into: $0, count: count) }
     keep { kernels.square(a.pointer, into: $0, count: count) }
     keep { kernels.sigmoid(a.pointer, into: $0, count: count) }
     keep { kernels.erf(a.pointer, into: $0, count: count) }

@@ -10,6 +10,9 @@ struct ElementaryDoubleTests {
     for (x, y) in log { #expect(ulps(Elementary.log(x), y) <= 1, "log \(x)") }
     for (x, y) in tanh { #expect(ulps(Elementary.tanh(x), y) <= 2.5, "tanh \(x)") }
     for (x, y) in sigmoid { #expect(ulps(Elementary.sigmoid(x), y) <= 2, "sigmoid \(x)") }
+    for (x, y) in expm1 { #expect(ulps(Elementary.expm1(x), y) <= 2, "expm1 \(x)") }
+    for (x, y) in log1p { #expect(ulps(Elementary.log1p(x), y) <= 2, "log1p \(x)") }
+    for (x, y) in softplus { #expect(ulps(Elementary.softplus(x), y) <= 2, "softplus \(x)") }
     for (x, y) in cosine { #expect(abs(Elementary.cosine(turns: x) - y) <= 1.ulp, "cosine \(x)") }
     for (x, y) in sine { #expect(abs(Elementary.sine(turns: x) - y) <= 1.ulp, "sine \(x)") }
   }
@@ -25,6 +28,15 @@ struct ElementaryDoubleTests {
     #expect(Elementary.log(-1.0).isNaN && Elementary.exp(Double.nan).isNaN)
     #expect(Elementary.tanh(-infinity) == -1 && Elementary.tanh(Double.nan).isNaN)
     #expect(Elementary.sigmoid(-infinity) == 0 && Elementary.sigmoid(infinity) == 1)
+    #expect(Elementary.expm1(infinity) == infinity && Elementary.expm1(-infinity) == -1)
+    #expect(Elementary.expm1(-0.0).sign == .minus && Elementary.expm1(-tiny) == -tiny)
+    #expect(Elementary.expm1(709.0).isFinite && Elementary.expm1(Double.nan).isNaN)
+    #expect(Elementary.log1p(infinity) == infinity && Elementary.log1p(-1.0) == -infinity)
+    #expect(Elementary.log1p((-1.0).nextDown).isNaN && Elementary.log1p(-infinity).isNaN)
+    #expect(Elementary.log1p((-1.0).nextUp) == -36.7368005696771)
+    #expect(Elementary.log1p(-0.0).sign == .minus && Elementary.log1p(Double.nan).isNaN)
+    #expect(Elementary.softplus(-infinity) == 0 && Elementary.softplus(infinity) == infinity)
+    #expect(Elementary.softplus(Double.nan).isNaN && Elementary.softplus(1e308) == 1e308)
     #expect(Elementary.cosine(turns: infinity).isNaN)
   }
 
@@ -56,6 +68,37 @@ struct ElementaryDoubleTests {
     (0.0, 0.5), (1e-12, 0.50000000000025), (0.25, 0.5621765008857981), (0.5, 0.6224593312018546),
     (0.55, 0.6341355910108007), (1.0, 0.7310585786300049), (3.0, 0.9525741268224333),
     (20.5, 0.9999999987498471), (-700.0, 9.85967654375977e-305),
+  ]
+  private let expm1: [(Double, Double)] = [
+    (-30.5, -0.9999999999999433), (-2.0, -0.8646647167633873), (-0.75, -0.5276334472589853),
+    (-0.5493, -0.42264618336655535), (-0.1, -0.09516258196404043), (-1e-09, -9.999999995e-10),
+    (0.0, 0.0), (1e-12, 1.0000000000005e-12), (0.25, 0.2840254166877415),
+    (0.5, 0.6487212707001282), (0.55, 0.7332530178673953), (1.0, 1.7182818284590453),
+    (3.0, 19.085536923187668), (20.5, 799902176.4755054), (-0.3466, -0.2929118930589812),
+    (-0.3465, -0.2928411807127287), (0.3465, 0.41410949383036244), (0.3466, 0.41425091185052865),
+    (1e-05, 1.0000050000166668e-05), (-1e-05, -9.999950000166666e-06), (1e-17, 1e-17),
+    (-1e-17, -1e-17), (3e-308, 3e-308), (-700.25, -1.0), (-37.5, -1.0),
+    (709.5, 1.3549863193146328e+308),
+  ]
+  private let log1p: [(Double, Double)] = [
+    (-0.3466, -0.4255657798151673), (-0.3465, -0.4254127459178604), (0.3465, 0.29750863326951654),
+    (0.3466, 0.29758289712904346), (1e-05, 9.999950000333332e-06),
+    (-1e-05, -1.0000050000333337e-05), (1e-17, 1e-17), (-1e-17, -1e-17), (3e-308, 3e-308),
+    (-0.9999999999, -23.02585084720009), (-0.75, -1.3862943611198906),
+    (-0.3, -0.35667494393873234), (0.4, 0.33647223662121295), (0.41421, 0.3465710712986274),
+    (0.41422, 0.34657814235925116), (0.5, 0.4054651081081644), (3.0, 1.3862943611198906),
+    (1000000000000000.0, 34.538776394910684), (1e+300, 690.7755278982137),
+  ]
+  private let softplus: [(Double, Double)] = [
+    (-30.5, 5.675685232632561e-14), (-2.0, 0.1269280110429725), (-0.75, 0.38687100611489994),
+    (-0.5493, 0.4557486433950599), (-0.1, 0.6443966600735709), (-1e-09, 0.6931471800599454),
+    (0.0, 0.6931471805599453), (1e-12, 0.6931471805604453), (0.25, 0.8259394198788436),
+    (0.5, 0.9740769841801067), (0.55, 1.0054924814633377), (1.0, 1.3132616875182228),
+    (3.0, 3.048587351573742), (20.5, 20.500000001250154), (-0.3466, 0.5347890575599741),
+    (-0.3465, 0.5348304794886105), (0.3465, 0.8813304794886105), (0.3466, 0.8813890575599741),
+    (1e-05, 0.6931521805724453), (-1e-05, 0.6931421805724453), (1e-17, 0.6931471805599453),
+    (-1e-17, 0.6931471805599453), (3e-308, 0.6931471805599453), (-700.25, 7.678723813110872e-305),
+    (-88.5, 3.672301681915042e-39), (36.75, 36.75), (1e+300, 1e+300),
   ]
   private let cosine = [
     (0.0, 1.0), (0.1, 0.8090169943749475), (0.125, 0.7071067811865476), (0.25, 0.0),

@@ -11,6 +11,11 @@ struct ElementaryTests {
       Case("log", 1, { Elementary.log($0) }, { Foundation.log($0) }),
       Case("tanh", 1.6, { Elementary.tanh($0) }, { Foundation.tanh($0) }),
       Case("erf", 1.5, { Elementary.erf($0) }, { Foundation.erf($0) }),
+      Case("expm1", 1.5, { Elementary.expm1($0) }, { Foundation.expm1($0) }),
+      Case("log1p", 1.5, { Elementary.log1p($0) }, { Foundation.log1p($0) }),
+      Case(
+        "softplus", 2.1, { Elementary.softplus($0) },
+        { max($0, 0) + Foundation.log1p(Foundation.exp(-$0.magnitude)) }),
       Case("sigmoid", 2, { Elementary.sigmoid($0) }, { 1 / (1 + Foundation.exp(-$0)) }),
     ])
   func bounds(of function: Case) {
@@ -32,11 +37,16 @@ struct ElementaryTests {
       let (exp, log) = (Elementary.exp(x), Elementary.log(x))
       let (tanh, sigmoid) = (Elementary.tanh(x), Elementary.sigmoid(x))
       let erf = Elementary.erf(x)
+      let (expm1, log1p) = (Elementary.expm1(x), Elementary.log1p(x))
+      let softplus = Elementary.softplus(x)
       for i in 0..<16 where !x[i].isNaN {
         #expect(isSame(exp[i], Elementary.exp(x[i])))
         #expect(isSame(log[i], Elementary.log(x[i])))
         #expect(isSame(tanh[i], Elementary.tanh(x[i])))
         #expect(isSame(erf[i], Elementary.erf(x[i])))
+        #expect(isSame(expm1[i], Elementary.expm1(x[i])))
+        #expect(isSame(log1p[i], Elementary.log1p(x[i])))
+        #expect(isSame(softplus[i], Elementary.softplus(x[i])))
         #expect(isSame(sigmoid[i], Elementary.sigmoid(x[i])))
       }
     }
@@ -58,7 +68,21 @@ struct ElementaryTests {
     #expect(Elementary.erf(tiny) == tiny && Elementary.erf(Float(-0.0)).sign == .minus)
     #expect(Elementary.sigmoid(infinity) == 1 && Elementary.sigmoid(-infinity) == 0)
     #expect(Elementary.sigmoid(Float(-100)) > 0 && Elementary.sigmoid(Float(0)) == 0.5)
+    #expect(Elementary.expm1(infinity) == infinity && Elementary.expm1(-infinity) == -1)
+    #expect(Elementary.expm1(tiny) == tiny && Elementary.expm1(-tiny) == -tiny)
+    #expect(
+      Elementary.expm1(Float(-0.0)).sign == .minus && Elementary.expm1(Float(0)).sign == .plus)
+    #expect(Elementary.log1p(infinity) == infinity && Elementary.log1p(Float(-1)) == -infinity)
+    #expect(Elementary.log1p(Float(-1).nextDown).isNaN && Elementary.log1p(-infinity).isNaN)
+    #expect(Elementary.log1p(tiny) == tiny && Elementary.log1p(-tiny) == -tiny)
+    #expect(
+      Elementary.log1p(Float(-0.0)).sign == .minus && Elementary.log1p(Float(0)).sign == .plus)
+    #expect(Elementary.softplus(infinity) == infinity && Elementary.softplus(-infinity) == 0)
+    #expect(Elementary.softplus(Float.greatestFiniteMagnitude) == .greatestFiniteMagnitude)
+    #expect(Elementary.softplus(Float(-103)) == tiny)
     let nan = Float.nan
+    #expect(Elementary.expm1(nan).isNaN && Elementary.log1p(nan).isNaN)
+    #expect(Elementary.softplus(nan).isNaN)
     #expect(Elementary.exp(nan).isNaN && Elementary.log(nan).isNaN)
     #expect(Elementary.erf(nan).isNaN)
     #expect(Elementary.tanh(nan).isNaN && Elementary.sigmoid(nan).isNaN)

@@ -9,6 +9,7 @@ import numpy as np
 mpmath.mp.dps = 60
 
 points = [-30.5, -2.0, -0.75, -0.5493, -0.1, -1e-9, 0.0, 1e-12, 0.25, 0.5, 0.55, 1.0, 3.0, 20.5]
+small = [-0.3466, -0.3465, 0.3465, 0.3466, 1e-5, -1e-5, 1e-17, -1e-17, 3e-308]
 rows = {
     "exp": [(x, mpmath.exp(x)) for x in points + [-700.25, 709.5]],
     "log": [
@@ -17,6 +18,15 @@ rows = {
     ],
     "tanh": [(x, mpmath.tanh(x)) for x in points],
     "sigmoid": [(x, 1 / (1 + mpmath.exp(-mpmath.mpf(x)))) for x in points + [-700.0]],
+    "expm1": [(x, mpmath.expm1(x)) for x in points + small + [-700.25, -37.5, 709.5]],
+    "log1p": [
+        (x, mpmath.log1p(x))
+        for x in small + [-0.9999999999, -0.75, -0.3, 0.4, 0.41421, 0.41422, 0.5, 3.0, 1e15, 1e300]
+    ],
+    "softplus": [
+        (x, mpmath.log1p(mpmath.exp(mpmath.mpf(x))))
+        for x in points + small + [-700.25, -88.5, 36.75, 1e300]
+    ],
     "cosine": [
         (x, mpmath.chop(mpmath.cos(2 * mpmath.pi * mpmath.mpf(x)), 1e-50))
         for x in [0.0, 0.1, 0.125, 0.25, 0.3, 0.4999, 0.5, 0.7, 0.875, 0.99, -0.2, 12345.678]

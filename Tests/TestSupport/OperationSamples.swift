@@ -36,7 +36,8 @@ public struct OperationSample: Sendable, CustomStringConvertible {
 /// A new operation does not compile here until it has a case, and not below until it has a sample.
 public enum OperationKind: String, CaseIterable, Sendable {
   case data, labels, parameter, constant, fill, dropoutMask
-  case scale, exp, log, square, sigmoid, tanh, relu, sqrt, abs, sign, erf, power
+  case scale, exp, expm1, log, log1p, softplus, square, sigmoid, tanh, relu, sqrt, abs, sign, erf
+  case power, cap
   case add, subtract, multiply, divide, maximum
   case reluGradient, sigmoidGradient, tanhGradient
   case matmul, sum, total, mean, squaredNorm, reshape, broadcast, transpose, gather
@@ -60,7 +61,11 @@ public enum OperationKind: String, CaseIterable, Sendable {
       case .dropoutMask: .dropoutMask
       case .scale: .scale
       case .exp: .exp
+      case .expm1: .expm1
       case .log: .log
+      case .log1p: .log1p
+      case .softplus: .softplus
+      case .cap: .cap
       case .square: .square
       case .sigmoid: .sigmoid
       case .tanh: .tanh
@@ -252,6 +257,10 @@ private func samples(of kind: OperationKind, width: Extent, classes: Int) -> [Re
     ]
   case .exp: [Recipe(.exp, rows), Recipe(.exp, row)]
   case .log: [Recipe(.log, positive)]
+  case .expm1: [Recipe(.expm1, rows), Recipe(.expm1, row)]
+  case .log1p: [Recipe(.log1p, positive)]
+  case .softplus: [Recipe(.softplus, rows)]
+  case .cap: [Recipe(.cap(0), rows), Recipe(.cap(-0.05), row)]
   case .square: [Recipe(.square, rows)]
   case .sigmoid: [Recipe(.sigmoid, rows)]
   case .tanh: [Recipe(.tanh, rows)]

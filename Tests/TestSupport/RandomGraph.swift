@@ -84,7 +84,8 @@ public struct RandomGraph: Sendable, CustomStringConvertible {
 
   private mutating func drawOperation(_ hasProducts: Bool, _ width: Int) throws {
     let unary: [Graph.Operation] = [
-      .exp, .log, .square, .sigmoid, .tanh, .relu, .softmax, .logSoftmax,
+      .exp, .expm1, .log, .log1p, .softplus, .cap(0.05), .square, .sigmoid, .tanh, .relu, .softmax,
+      .logSoftmax,
       .sqrt, .abs, .power(3), .power(-1.5), .logSumExp, .transpose,
       .scale(Factor(-0.5)), .scale(Factor(2, batchPower: -1)),
     ]
