@@ -18,10 +18,19 @@ extension Graph {
   public func evaluate(
     _ nodes: [Node], with values: [String: Tensor], batch: Int? = nil, draws: Draws = Draws()
   ) throws(GraphError) -> [Tensor] {
-    let isNeeded = self.isNeeded(for: nodes)
-    let batch = batch ?? self.batch(of: values) ?? 1
     var computed: [Tensor?] = Array(repeating: nil, count: count)
-    for index in 0..<count where isNeeded[index] {
+    try evaluate(
+      isNeeded(for: nodes), with: values, batch: batch ?? self.batch(of: values) ?? 1, draws: draws,
+      into: &computed)
+    return nodes.compactMap { computed[$0.index] }
+  }
+
+  /// Computes the nodes that are needed and not there yet.
+  func evaluate(
+    _ isNeeded: [Bool], with values: [String: Tensor], batch: Int, draws: Draws = Draws(),
+    into computed: inout [Tensor?]
+  ) throws(GraphError) {
+    for index in 0..<count where isNeeded[index] && computed[index] == nil {
       let record = records[index]
       let shape = record.shape.resolved(batch: batch)
       switch record.operation {
@@ -43,7 +52,6 @@ extension Graph {
         }
       }
     }
-    return nodes.compactMap { computed[$0.index] }
   }
 
   /// For each node, whether one of `nodes` depends on it.

@@ -80,8 +80,8 @@ struct CheckCommand: ParsableCommand {
     if let (target, sample) = check.worst {
       let place = sample.element.map { "element \($0)" } ?? "a random direction"
       print(
-        "worst: \(target.name), \(place): gradient \(sample.gradient), central difference "
-          + "\(sample.difference)")
+        "worst: \(target.name), \(place): gradient \(formatted(sample.gradient)), central difference "
+          + formatted(sample.difference))
     }
     print(
       check.passes

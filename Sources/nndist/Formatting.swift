@@ -26,12 +26,15 @@ func formatted(count: Int) -> String {
 
 /// A number with a fixed number of digits behind the point.
 func formatted(_ value: Double, digits: Int) -> String {
-  String(format: "%.\(digits)f", value)
+  value.isNaN ? "nan" : String(format: "%.\(digits)f", value)
 }
+
+/// The shortest number that is read as the same; what is not a number has no sign.
+func formatted(_ value: Double) -> String { value.isNaN ? "nan" : "\(value)" }
 
 /// A number with so many digits that count, none of them a zero at the end.
 func formatted(_ value: Double, significant digits: Int) -> String {
-  String(format: "%.\(digits)g", value)
+  value.isNaN ? "nan" : String(format: "%.\(digits)g", value)
 }
 
 /// A stretch of time: `850 ms`, `12.3 s`, `5 min 12 s`, `2 h 05 min`.

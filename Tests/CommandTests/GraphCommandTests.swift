@@ -12,6 +12,14 @@ struct GraphCommandTests {
     #expect(result.output == "-x'*θ  # value\n-x  # gradient of θ\n")
   }
 
+  @Test("a derivative that is not a number has no sign, and does not pass")
+  func notANumber() throws {
+    let result = try run("nndist", "check", "sqrt(-x^2 - 1)")
+    #expect(result.status == 70)
+    #expect(result.output.contains("gradient nan, central difference nan"))
+    #expect(!(result.output + result.error).contains("-nan"))
+  }
+
   @Test("an error is three lines with a caret, and status 64")
   func caret() throws {
     let result = try run("nndist", "graph", "W*x + b)")

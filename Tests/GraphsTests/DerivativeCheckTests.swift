@@ -110,6 +110,20 @@ struct DerivativeCheckTests {
     #expect(!passes(products: [Agreement("W", .nan, 1, size: 1)]))
   }
 
+  @Test("a difference that changes with the last bits is rounding, one that does not is an error")
+  func settled() throws {
+    let (graph, _, _, values) = try model()
+    func settled(_ second: Double, noise: Double) throws -> Agreement {
+      try graph.settled(at: values, seed: 1) { moved in
+        let change = moved == values ? 0.0 : noise
+        return [Agreement("W", 1, second + change, size: 1)]
+      }[0]
+    }
+    #expect(try settled(1 + 1e-7, noise: 1e-7).relativeError == 0)
+    #expect(try settled(1 + 1e-7, noise: 1e-10).relativeError > 0.9e-7)
+    #expect(try settled(.nan, noise: 0).relativeError == .infinity)
+  }
+
   @Test("second derivatives that are wrong are found by central differences")
   func wrongSecond() throws {
     // The gradient of relu² is 2·relu, whose own gradient jumps at 0 and is 2 or 0 elsewhere.

@@ -71,8 +71,8 @@ struct GradientCheckTests {
     var graph = Graph()
     let x = try graph.data("x", shape: [4])
     let relu = try graph.relu(x)
-    // Near 0, at 0 exactly, and away from it on either side.
-    let values = ["x": Tensor(shape: [4], values: [1e-5, 0, 1, -1])]
+    // Nearer to 0 than any step, at 0 exactly, and away from it on either side.
+    let values = ["x": Tensor(shape: [4], values: [1e-9, 0, 1, -1])]
     let check = try graph.checkGradient(of: relu, withRespectTo: [x], at: values)
     #expect(check.targets[0].elements.map(\.isAtKink) == [true, true, false, false])
     #expect(check.passes && check.targets[0].kinkCount >= 2)
@@ -83,6 +83,64 @@ struct GradientCheckTests {
     #expect(!broken.passes)
     #expect(broken.worst?.sample.element == 1)
     #expect(broken.worst?.sample.relativeError == .infinity)
+  }
+
+  @Test("smaller steps pass by a kink, and find what is wrong beside it")
+  func nearKinks() throws {
+    var graph = Graph()
+    let x = try graph.data("x", shape: [4])
+    let limit = graph.fill(0.5, shape: [4])
+    let output = try graph.add(
+      .add,
+      [graph.relu(x), graph.add(.maximum, [graph.add(.cap(2), [x]), limit])])
+    // Beside the kinks of the relu, the maximum and the cap, within the reach of the first step.
+    let values = ["x": Tensor(shape: [4], values: [1e-5, -1e-5, 0.50001, 1.99999])]
+    let gradient = try graph.gradient(of: output, withRespectTo: [x])[0]
+    let wrong = try graph.scale(gradient, by: 1.00001)
+    func check(_ gradient: Graph.Node) throws -> GradientCheck {
+      try graph.compare(
+        [gradient], of: output, withRespectTo: [x], at: values, options: GradientCheckOptions())
+    }
+    let right = try check(gradient)
+    #expect(right.passes && right.targets[0].elements.allSatisfy { !$0.isAtKink })
+    #expect(try !check(wrong).passes)
+  }
+
+  @Test("many small kinks on the way are no errors, and hide none")
+  func manyKinks() throws {
+    // Sums of hundreds of relus: a direction through all of them crosses some at any usual step.
+    var graph = Graph()
+    let x = try graph.data("x", shape: [.batch, 8])
+    let W = try graph.parameter("W", shape: [200, 8])
+    let V = try graph.parameter("V", shape: [3, 200])
+    let hidden = try graph.relu(graph.affine(x, weight: W))
+    let loss = try graph.softmaxCrossEntropy(
+      graph.affine(hidden, weight: V), labels: graph.labels("labels"))
+    for seed in 0..<6 {
+      var numbers = TestNumbers("many kinks", "\(seed)")
+      let values = [
+        "x": numbers.tensor([6, 8]), "W": numbers.tensor([200, 8]), "V": numbers.tensor([3, 200]),
+        "labels": Tensor(shape: [6], values: [0, 1, 2, 1, 0, 2]),
+      ]
+      let options = GradientCheckOptions(elementBudget: 40, seed: UInt64(seed))
+      let check = try graph.checkDerivatives(
+        of: loss, withRespectTo: [W, V, x], at: values, options: options)
+      #expect(check.passes, "\(seed)")
+      // The gradient of the gradient by W too is smooth between kinks, and wrong if scaled.
+      var second = graph
+      let first = try second.gradient(of: loss, withRespectTo: [W])[0]
+      let square = try second.squaredNorm(first)
+      let gradients = try second.gradient(of: square, withRespectTo: [V])
+      #expect(
+        try second.compare(
+          gradients, of: square, withRespectTo: [V], at: values, options: options
+        ).passes, "\(seed)")
+      let scaled = try second.scale(gradients[0], by: 1.0001)
+      #expect(
+        try !second.compare(
+          [scaled], of: square, withRespectTo: [V], at: values, options: options
+        ).passes, "\(seed)")
+    }
   }
 
   @Test("beyond its budget compares a seeded sample of every target, and directions")

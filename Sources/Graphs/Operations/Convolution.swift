@@ -106,17 +106,13 @@ struct ConvolutionRule: ConvolutionRuleBase {
   }
 
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
-    let x = imageExtents(inputs[0].shape, convolution.isChannelsLast)
-    let y = imageExtents(shape, convolution.isChannelsLast)
+    let patches = Patches(convolution, images: inputs[0].shape, positions: shape)
     var values = Array(repeating: 0.0, count: shape.count)
-    inputs[0].values.withUnsafeBufferPointer { a in
-      inputs[1].values.withUnsafeBufferPointer { b in
-        values.withUnsafeMutableBufferPointer { c in
-          forEachTriple(
-            batch: shape[0], input: x.spatial, inputs: x.channels, output: y.spatial,
-            outputs: y.channels
-          ) { c[$2] += a[$0] * b[$1] }
-        }
+    patches.forEachGroup { image, group in
+      let elements = patches.gathered(inputs[0].values, image: image, group: group)
+      for output in patches.outputs(of: group) {
+        let row = patches.sum(of: elements, weights: inputs[1].values, output: output)
+        patches.write(row, image: image, output: output, into: &values)
       }
     }
     return Tensor(shape: shape, values: values)
@@ -156,18 +152,15 @@ struct ConvolutionInputGradientRule: ConvolutionRuleBase {
   }
 
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
-    let x = imageExtents(shape, convolution.isChannelsLast)
-    let y = imageExtents(inputs[0].shape, convolution.isChannelsLast)
+    let patches = Patches(convolution, images: shape, positions: inputs[0].shape)
     var values = Array(repeating: 0.0, count: shape.count)
-    inputs[0].values.withUnsafeBufferPointer { a in
-      inputs[1].values.withUnsafeBufferPointer { b in
-        values.withUnsafeMutableBufferPointer { c in
-          forEachTriple(
-            batch: shape[0], input: x.spatial, inputs: x.channels, output: y.spatial,
-            outputs: y.channels
-          ) { c[$0] += a[$2] * b[$1] }
-        }
+    patches.forEachGroup { image, group in
+      var elements = patches.zeros
+      for output in patches.outputs(of: group) {
+        let row = patches.row(inputs[0].values, image: image, output: output)
+        patches.add(row, weights: inputs[1].values, output: output, to: &elements)
       }
+      patches.scatter(elements, image: image, group: group, into: &values)
     }
     return Tensor(shape: shape, values: values)
   }
@@ -204,17 +197,13 @@ struct ConvolutionWeightGradientRule: ConvolutionRuleBase {
   }
 
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
-    let x = imageExtents(inputs[0].shape, convolution.isChannelsLast)
-    let y = imageExtents(inputs[1].shape, convolution.isChannelsLast)
+    let patches = Patches(convolution, images: inputs[0].shape, positions: inputs[1].shape)
     var values = Array(repeating: 0.0, count: shape.count)
-    inputs[0].values.withUnsafeBufferPointer { a in
-      inputs[1].values.withUnsafeBufferPointer { b in
-        values.withUnsafeMutableBufferPointer { c in
-          forEachTriple(
-            batch: inputs[0].shape[0], input: x.spatial, inputs: x.channels, output: y.spatial,
-            outputs: y.channels
-          ) { c[$1] += a[$0] * b[$2] }
-        }
+    patches.forEachGroup { image, group in
+      let elements = patches.gathered(inputs[0].values, image: image, group: group)
+      for output in patches.outputs(of: group) {
+        let row = patches.row(inputs[1].values, image: image, output: output)
+        patches.addProducts(of: elements, row, output: output, to: &values)
       }
     }
     return Tensor(shape: shape, values: values)
