@@ -343,6 +343,12 @@ extension Dataset {
       expected: "a class within 0..<\(classCount)")
   }
 
+  /// The number of classes that labels or names are of, 0 without labels.
+  public var classCount: Int {
+    guard case .labels(let names) = targets else { return 0 }
+    return max(classCountOfLabels, names?.count ?? 0)
+  }
+
   /// One more than the largest label, 0 without labels.
   public var classCountOfLabels: Int { labels.max().map { Int($0) + 1 } ?? 0 }
 }

@@ -95,8 +95,7 @@ extension Dataset {
     guard case .labels(let names) = targets else { return nil }
     var counts: [Int32: Int] = [:]
     for label in labels { counts[label, default: 0] += 1 }
-    let largest = max(classCountOfLabels, names?.count ?? 0)
-    let all = largest <= 10_000 ? (0..<largest).map { Int32($0) } : counts.keys.sorted()
+    let all = classCount <= 10_000 ? (0..<classCount).map { Int32($0) } : counts.keys.sorted()
     return all.map { label in
       let name = names.flatMap { Int(label) < $0.count ? $0[Int(label)] : nil }
       return DatasetDescription.Class(

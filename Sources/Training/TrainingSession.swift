@@ -184,6 +184,7 @@ public final class TrainingSession {
     if header.checkpointPath != nil, let path = request.initialCheckpoint {
       notices.append("the run has begun, so \(path) is not read again")
     }
+    notices += network.notices(for: splits)
     self.notices = notices
     startStep = header.step
     runPath = header.runPath

@@ -1,0 +1,43 @@
+// What a run says of a model that is allowed but hardly meant.
+import Datasets
+import Models
+
+extension Network {
+  /// What in the model looks like a mistake next to its loss and its data, with what to do, one line each.
+  ///
+  /// - Parameter splits: The rows.
+  /// - Returns: The notices, none for a model that is as usual.
+  func notices(for splits: Splits) -> [String] {
+    [finalActivationNotice, spareOutputNotice(splits)].compactMap { $0 }
+  }
+
+  /// Losses of logits apply the last activation themselves.
+  private var finalActivationNotice: String? {
+    // These only move numbers.
+    let movers: Set = ["flatten", "reshape", "permute", "dropout"]
+    guard let last = layers.last(where: { !movers.contains($0.kind) }) else { return nil }
+    let applied: String
+    switch (lossKind, last.kind) {
+    case (.crossEntropy, "softmax"), (.crossEntropy, "log_softmax"), (.crossEntropy, "sigmoid"):
+      applied = "softmax"
+    case (.binaryCrossEntropy, "sigmoid"), (.binaryCrossEntropy, "softmax"),
+      (.binaryCrossEntropy, "log_softmax"):
+      applied = "sigmoid"
+    default: return nil
+    }
+    return
+      "model: '\(last.name)' comes before \(lossKind.word), which takes logits and applies \(applied) "
+      + "itself; leave the layer out"
+  }
+
+  /// Outputs beyond the classes of the data are never right.
+  private func spareOutputNotice(_ splits: Splits) -> String? {
+    guard splits.targets == .labels, lossKind.takesLabels else { return nil }
+    let rows = [splits.train, splits.validation, splits.test]
+    let count = rows.compactMap { ($0 as? DatasetRows)?.dataset.classCount }.max() ?? 0
+    guard count > 0, outputCount > count else { return nil }
+    return
+      "model: \(outputCount) outputs, but the data have \(count) classes, 0 to \(count - 1); make the last "
+      + "layer of \(count) units"
+  }
+}
