@@ -44,8 +44,9 @@ let package = Package(
     .library(
       name: "NNDist",
       targets: [
-        "Tensors", "Numerics", "Graphs", "Expressions", "Models", "Execution", "Datasets",
-        "Checkpoints", "Runs", "Configuration", "Files", "Communication", "Training", "Drawing",
+        "Tensors", "Numerics", "Graphs", "Expressions", "Models", "Execution", "CPUBackend",
+        "Datasets", "Checkpoints", "Runs", "Configuration", "Files", "Communication", "Training",
+        "Drawing",
       ]),
   ],
   dependencies: [
@@ -62,7 +63,7 @@ let package = Package(
     .systemLibrary(name: "CVectors"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
-    // Level 1: plain values, and one thin wrapper per C library.
+    // Level 1: plain values, what to compute, and one thin wrapper per C library.
     module("Tensors"),
     module("Numerics"),
     module("Digests", ["CCrypto"]),
@@ -71,9 +72,10 @@ let package = Package(
     module("OneDNN", ["CDNNL"]),
     module("HDF5", ["CHDF5"]),
     module("Communication", ["CMPI", "CLinux"]),
-
-    // Level 2: what to compute, and how to compute it.
     module("Graphs", ["Tensors", "Numerics"]),
+
+    // Level 2: what runs when and where in memory, and how.
+    module("Execution", ["Graphs", "Tensors", "Numerics"]),
     module("VectorKernels"),
     vectorModule("KernelsBaseline", level: nil),
     vectorModule("KernelsAVX2", level: "x86-64-v3"),
@@ -85,10 +87,11 @@ let package = Package(
         "KernelsAVX2", "KernelsAVX512",
       ]),
 
-    // Level 3: models, plans, files.
+    // Level 3: backends, models, files.
+    module(
+      "CPUBackend", ["Execution", "Kernels", "VectorKernels", "Graphs", "Tensors", "Numerics"]),
     module("Expressions", ["Graphs", "Tensors", "Numerics", "Configuration"]),
     module("Models", ["Graphs", "Tensors", "Numerics", "Configuration"]),
-    module("Execution", ["Graphs", "Kernels", "VectorKernels", "Tensors", "Numerics"]),
     module("Datasets", ["HDF5", "Tensors", "Numerics", "Digests", "CZlib"]),
     module("Checkpoints", ["HDF5", "Tensors", "Digests", "Files"]),
     module("Runs", ["Configuration", "Files"]),
@@ -98,8 +101,8 @@ let package = Package(
     module(
       "Training",
       [
-        "Models", "Execution", "Datasets", "Checkpoints", "Runs", "Graphs", "Kernels", "Tensors",
-        "Numerics", "Digests", "Configuration", "Communication", "Files",
+        "Models", "Execution", "CPUBackend", "Datasets", "Checkpoints", "Runs", "Graphs", "Kernels",
+        "Tensors", "Numerics", "Digests", "Configuration", "Communication", "Files",
       ]),
 
     // Level 5: options in, exit status out.
@@ -115,12 +118,14 @@ let package = Package(
 
     // Tests.
     .target(
-      name: "TestSupport", dependencies: ["Graphs", "Numerics", "Tensors"],
+      name: "TestSupport", dependencies: ["Execution", "Graphs", "Numerics", "Tensors"],
       path: "Tests/TestSupport",
       swiftSettings: borders),
     .executableTarget(
       name: "RankChecks",
-      dependencies: ["Communication", "Training", "Datasets", "Models", "Tensors"],
+      dependencies: [
+        "Communication", "Training", "CPUBackend", "Datasets", "Models", "Tensors",
+      ],
       path: "Tests/RankChecks",
       swiftSettings: borders),
     // Takes the place of malloc, so only a program of its own may link it.
@@ -128,7 +133,8 @@ let package = Package(
     .executableTarget(
       name: "AllocationCheck",
       dependencies: [
-        "AllocationCount", "Training", "Models", "Execution", "Graphs", "OneDNN", "Tensors",
+        "AllocationCount", "Training", "Models", "Execution", "CPUBackend", "Graphs", "OneDNN",
+        "Tensors",
         "Communication",
       ],
       path: "Tests/AllocationCheck", swiftSettings: borders),
@@ -146,9 +152,10 @@ let package = Package(
     tests("Communication", ["RankChecks"]),
     tests("Graphs", ["Tensors", "Numerics"]),
     tests("Kernels", ["Tensors", "Numerics", "OneDNN", "VectorKernels"]),
-    tests("Expressions", ["Execution", "Graphs", "Tensors"]),
-    tests("Models", ["Execution", "Graphs", "Tensors", "Configuration"]),
-    tests("Execution", ["Graphs", "Kernels", "Tensors", "Numerics"]),
+    tests("Expressions", ["Execution", "CPUBackend", "Graphs", "Tensors"]),
+    tests("Models", ["Execution", "CPUBackend", "Graphs", "Tensors", "Configuration"]),
+    tests("Execution", ["Graphs", "Tensors", "Numerics"]),
+    tests("CPUBackend", ["Execution", "Graphs", "Tensors", "Numerics"]),
     tests("Datasets", ["HDF5", "Tensors", "CHDF5"]),
     tests("Checkpoints", ["HDF5", "Tensors", "Files", "Digests"]),
     tests("Runs", ["Configuration", "Files"]),
@@ -156,8 +163,8 @@ let package = Package(
     tests(
       "Training",
       [
-        "Models", "Execution", "Datasets", "Checkpoints", "Runs", "Graphs", "Tensors", "Numerics",
-        "Configuration", "Communication", "RankChecks",
+        "Models", "Execution", "CPUBackend", "Datasets", "Checkpoints", "Runs", "Graphs", "Tensors",
+        "Numerics", "Configuration", "Communication", "RankChecks",
       ]),
     .testTarget(
       name: "CommandTests",

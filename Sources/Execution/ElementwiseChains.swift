@@ -1,6 +1,5 @@
 // Which elementwise nodes one pass computes together, block by block.
 import Graphs
-import Kernels
 import Tensors
 
 /// Elementwise nodes that are computed where the last of them is.
@@ -54,10 +53,11 @@ enum OperandExtent: Hashable {
 ///   - outputs: Nodes whose values must be there.
 ///   - taken: Nodes that something else computes.
 ///   - early: Nodes that are computed where one with a smaller number is.
+///   - longestRow: The most elements of an operand that is repeated.
 /// - Returns: For the last node of each chain, the chain.
 func elementwiseChains(
   in graph: Graph, batch: Int, needed: [Bool], outputs: Set<Graph.Node>, taken: Set<Graph.Node>,
-  early: [Graph.Node: Graph.Node]
+  early: [Graph.Node: Graph.Node], longestRow: Int
 ) -> [Graph.Node: ElementwiseChain] {
   let uses = Uses(in: graph, needed: needed, outputs: outputs)
   func shape(_ node: Graph.Node) -> Shape { graph.shape(of: node).resolved(batch: batch) }
@@ -70,7 +70,7 @@ func elementwiseChains(
     for input in graph[node].inputs {
       switch OperandExtent(shape(input), in: shape(node)) {
       case .whole, .single: continue
-      case .repeated(let count) where count <= ElementPass.longestRow && period == 1:
+      case .repeated(let count) where count <= longestRow && period == 1:
         period = count
       case .repeated(let count) where count == period: continue
       case .repeated, nil: return nil

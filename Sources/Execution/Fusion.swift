@@ -1,7 +1,56 @@
-// Which nodes one primitive computes together.
+// Which nodes one step computes together.
 import Graphs
-import Kernels
 import Tensors
+
+/// What is computed together in a graph.
+struct Fusion {
+  /// Products with what follows them, by the last node.
+  let products: [Graph.Node: FusedProduct]
+  /// Poolings with indices, by the nodes of their maxima and of their gradients.
+  let poolings: [Graph.Node: PoolingWithIndices]
+  /// Chains, by the last node.
+  let chains: [Graph.Node: ElementwiseChain]
+  /// The gradients that are computed with the losses, by these.
+  let lossGradients: [Graph.Node: Graph.Node]
+  /// Nodes whose values the step of another node writes too, by that node.
+  let computedWith: [Graph.Node: Graph.Node]
+  /// Nodes that disappear.
+  let absorbed: Set<Graph.Node>
+
+  /// Finds what a backend computes together.
+  init(
+    _ graph: Graph, rowCount: Int, needed: [Bool], outputs: Set<Graph.Node>,
+    preferences: BackendPreferences
+  ) {
+    let products =
+      preferences.fusedActivations.map {
+        fusedProducts(in: graph, needed: needed, outputs: outputs, activations: $0)
+      } ?? (products: [:], absorbed: [])
+    let pools = poolingsWithIndices(
+      in: graph, needed: needed, outputs: outputs, largestWindow: preferences.largestIndexedWindow)
+    let lossGradients =
+      preferences.computesLossesWithGradients
+      ? lossesWithGradient(in: graph, needed: needed, outputs: outputs) : [:]
+    let taken = products.absorbed.union(pools.absorbed)
+      .union(products.products.keys).union(pools.poolings.keys)
+    let chains =
+      preferences.chains.map {
+        elementwiseChains(
+          in: graph, batch: rowCount, needed: needed, outputs: outputs, taken: taken,
+          early: Dictionary(uniqueKeysWithValues: lossGradients.map { ($1, $0) }),
+          longestRow: $0.longestRow)
+      } ?? [:]
+    (self.products, poolings) = (products.products, pools.poolings)
+    (self.chains, self.lossGradients) = (chains, lossGradients)
+    absorbed = products.absorbed.union(pools.absorbed).union(
+      chains.values.flatMap { chain in
+        chain.nodes.filter { $0 != chain.last && !chain.kept.contains($0) }
+      })
+    computedWith = Dictionary(
+      uniqueKeysWithValues: lossGradients.map { ($1, $0) }
+        + chains.values.flatMap { chain in chain.kept.map { ($0, chain.last) } })
+  }
+}
 
 /// A matrix product or convolution with what follows it: `activation(A·B + bias)`.
 struct FusedProduct {
@@ -9,8 +58,8 @@ struct FusedProduct {
   let product: Graph.Node
   /// The node whose value is added to every row, if there is one.
   let bias: Graph.Node?
-  /// What is applied last.
-  let activation: Matmul.Activation
+  /// The activation that is applied last, if there is one.
+  let activation: Graph.Operation?
 }
 
 /// Finds the products whose bias and activation can be computed with them.
@@ -18,12 +67,17 @@ struct FusedProduct {
 /// A node in the middle disappears, so nothing else may use it. Activations qualify because their
 /// gradients need only their outputs.
 ///
-/// - Returns: For the last node of each fused chain, the chain; and the nodes that disappear.
+/// - Parameters:
+///   - graph: The graph.
+///   - needed: Which nodes are computed at all.
+///   - outputs: Nodes whose values must be there.
+///   - activations: The activations that products apply.
+/// - Returns: For the last node of each fused product, the product; and the nodes that disappear.
 func fusedProducts(
-  in graph: Graph, needed: [Bool], outputs: Set<Graph.Node>
-) -> (chains: [Graph.Node: FusedProduct], absorbed: Set<Graph.Node>) {
+  in graph: Graph, needed: [Bool], outputs: Set<Graph.Node>, activations: Set<Graph.Operation>
+) -> (products: [Graph.Node: FusedProduct], absorbed: Set<Graph.Node>) {
   let uses = Uses(in: graph, needed: needed, outputs: outputs)
-  var chains: [Graph.Node: FusedProduct] = [:]
+  var products: [Graph.Node: FusedProduct] = [:]
   var absorbed: Set<Graph.Node> = []
   for product in graph.nodes where needed[product.index] {
     switch graph[product].operation {
@@ -31,7 +85,7 @@ func fusedProducts(
     default: continue
     }
     var last = product
-    var chain: Set = [product]
+    var members: Set = [product]
     var bias: Graph.Node?
     if let sum = uses.onlyUser(of: last), graph[sum].operation == .add,
       graph[sum].inputs[0] == last,
@@ -39,22 +93,22 @@ func fusedProducts(
     {
       bias = graph[sum].inputs[1]
       last = sum
-      chain.insert(sum)
+      members.insert(sum)
     }
-    var activation = Matmul.Activation.none
-    if let user = uses.onlyUser(of: last), let kind = Matmul.Activation(graph[user].operation) {
-      activation = kind
+    var activation: Graph.Operation?
+    if let user = uses.onlyUser(of: last), activations.contains(graph[user].operation) {
+      activation = graph[user].operation
       last = user
     }
     guard last != product else { continue }
-    chains[last] = FusedProduct(product: product, bias: bias, activation: activation)
-    absorbed.formUnion(chain.subtracting([last]))
+    products[last] = FusedProduct(product: product, bias: bias, activation: activation)
+    absorbed.formUnion(members.subtracting([last]))
   }
-  return (chains, absorbed)
+  return (products, absorbed)
 }
 
-/// A max pooling that notes its choices for its gradient, so that the images need not be looked at again.
-struct NotedPooling {
+/// A max pooling that saves the indices of its maxima for its gradient, so that the images are not read again.
+struct PoolingWithIndices {
   /// The node of the maxima.
   let pooling: Graph.Node
   /// The node of the cotangent of the maxima.
@@ -67,16 +121,21 @@ struct NotedPooling {
 
 /// Finds the max poolings with one gradient.
 ///
+/// - Parameters:
+///   - graph: The graph.
+///   - needed: Which nodes are computed at all.
+///   - outputs: Nodes whose values must be there.
+///   - largestWindow: The most elements of a window whose maximum has an index.
 /// - Returns: For the nodes of maxima and of cotangents, the pooling; and the nodes that disappear.
-func notedPoolings(
-  in graph: Graph, needed: [Bool], outputs: Set<Graph.Node>
-) -> (poolings: [Graph.Node: NotedPooling], absorbed: Set<Graph.Node>) {
+func poolingsWithIndices(
+  in graph: Graph, needed: [Bool], outputs: Set<Graph.Node>, largestWindow: Int
+) -> (poolings: [Graph.Node: PoolingWithIndices], absorbed: Set<Graph.Node>) {
   let uses = Uses(in: graph, needed: needed, outputs: outputs)
-  var poolings: [Graph.Node: NotedPooling] = [:]
+  var poolings: [Graph.Node: PoolingWithIndices] = [:]
   var absorbed: Set<Graph.Node> = []
   for node in graph.nodes where needed[node.index] {
     guard case .maxPool(let pooling) = graph[node].operation,
-      pooling.window.axes.reduce(1, { $0 * $1.kernel }) <= ImageWindow.choiceLimit
+      pooling.window.axes.reduce(1, { $0 * $1.kernel }) <= largestWindow
     else { continue }
     let images = graph[node].inputs[0]
     let gradients = uses.of(images).filter {
@@ -90,11 +149,11 @@ func notedPoolings(
       absorbed.insert(last)
       last = user
     }
-    let noted = NotedPooling(
+    let found = PoolingWithIndices(
       pooling: node, cotangent: graph[gradients[0]].inputs[0], gradient: last,
       throughRelu: last != gradients[0])
-    poolings[node] = noted
-    poolings[last] = noted
+    poolings[node] = found
+    poolings[last] = found
   }
   return (poolings, absorbed)
 }
@@ -154,17 +213,5 @@ extension Graph {
     var leaf = node
     while case .reshape = self[leaf].operation { leaf = self[leaf].inputs[0] }
     return self[leaf].operation == .parameter
-  }
-}
-
-extension Matmul.Activation {
-  /// The activation that a graph operation stands for, if a product can apply it.
-  fileprivate init?(_ operation: Graph.Operation) {
-    switch operation {
-    case .relu: self = .relu
-    case .sigmoid: self = .sigmoid
-    case .tanh: self = .tanh
-    default: return nil
-    }
   }
 }

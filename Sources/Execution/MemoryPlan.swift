@@ -23,6 +23,11 @@ package struct MemoryPlan {
   /// Elements between possible starts of values: a cache line.
   package static let alignment = 16
 
+  /// The least multiple of ``alignment`` that holds so many elements.
+  package static func rounded(_ count: Int) -> Int {
+    (count + alignment - 1) / alignment * alignment
+  }
+
   /// The first element of each value.
   package let offsets: [Int]
   /// The elements that the arena must hold.
@@ -32,8 +37,6 @@ package struct MemoryPlan {
   ///
   /// - Complexity: O(n²) for n values.
   package init(_ values: [Value]) {
-    let alignment = MemoryPlan.alignment
-    func rounded(_ count: Int) -> Int { (count + alignment - 1) / alignment * alignment }
     var offsets = Array(repeating: 0, count: values.count)
     var placed: [Int] = []  // By offset.
     var total = 0
@@ -44,10 +47,10 @@ package struct MemoryPlan {
       for other in placed
       where values[other].first <= value.last && value.first <= values[other].last {
         if offset + value.count <= offsets[other] { break }
-        offset = max(offset, offsets[other] + rounded(values[other].count))
+        offset = max(offset, offsets[other] + MemoryPlan.rounded(values[other].count))
       }
       offsets[index] = offset
-      total = max(total, offset + rounded(value.count))
+      total = max(total, offset + MemoryPlan.rounded(value.count))
       placed.insert(index, at: placed.firstIndex { offsets[$0] > offset } ?? placed.endIndex)
     }
     self.offsets = offsets

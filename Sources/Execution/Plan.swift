@@ -1,33 +1,21 @@
 public import Graphs
-import Kernels
 public import Numerics
 public import Tensors
 
-/// A graph made ready to run for one number of rows: order, memory and bound kernels.
+/// A schedule with the program that runs it, and the names that callers know.
 ///
-/// Everything is decided when the plan is made. A run goes through a list of calls; it allocates
-/// nothing, looks nothing up and creates nothing. A plan belongs to one thread at a time, and to the
-/// thread it was made on as far as OpenMP's settings go (see `prepareThread`).
+/// Everything is decided when the plan is made. A run allocates nothing, looks nothing up and creates nothing. A
+/// plan belongs to one thread at a time.
 public final class Plan {
+  /// What runs when, and where in memory.
+  public let schedule: Schedule
   /// The number of rows that the plan computes together.
   public let batch: Int
-  /// What is computed, in order: one line per call, such as `affine1: matmul + add + relu`.
-  public let program: [String]
+  @usableFromInline let program: any Program
+  private let stepCount: Int
+  private let values: [Graph.Node: Value]
 
-  private let arena: Arena
-  private let calls: [Call]
-  private let constants: FloatBuffer
-  private let locations: [Graph.Node: Location]
-  private let dataLocations: [String: Location]
-  private let labelBuffers: [String: LabelBuffer]
-  /// Which part of the flat gradient a call writes.
-  private let gradientWrites: [(elements: Range<Int>, call: Int)]
-  /// Where segments end, and what is summed over microbatches there.
-  private let segmentEnds: [(callCount: Int, totals: [Total])]
-  /// The number of calls after which all values that can be read are there.
-  public let forwardCallCount: Int
-
-  /// Compiles `graph`.
+  /// Schedules and compiles a graph.
   ///
   /// - Parameters:
   ///   - graph: The graph; what the asked-for nodes do not need is left out.
@@ -37,246 +25,150 @@ public final class Plan {
   ///     of its shape.
   ///     Ranges of the layout without such a node are not written.
   ///   - layout: Where parameters and gradients lie; holds every parameter of the graph.
-  ///   - arena: The memory for everything in between.
-  ///   - halves: Given, matrix products and convolutions take operands rounded to bfloat16 and add up in
-  ///     `Float`; whoever runs the plan calls ``Halves/round(_:)`` first.
+  ///   - workspace: The memory for everything in between; compiles the schedule.
   /// - Throws: ``PlanError``.
   /// - Complexity: O(n²) in the nodes that are needed.
   public convenience init(
     _ graph: Graph, batch: Int, values: [Graph.Node],
-    gradients: [(parameter: String, node: Graph.Node)] = [], layout: FlatLayout, arena: Arena,
-    halves: Halves? = nil
+    gradients: [(parameter: String, node: Graph.Node)] = [], layout: FlatLayout,
+    workspace: any Workspace
   ) throws(PlanError) {
     try self.init(
-      graph, batch: batch, values: values, gradients: gradients, layout: layout, arena: arena,
-      halves: halves, fuses: true)
+      graph, batch: batch, values: values, gradients: gradients, layout: layout,
+      workspace: workspace, preferences: workspace.preferences)
   }
 
-  /// Compiles `graph`, and computes node by node if it is not to fuse any.
+  /// Schedules a graph by other preferences than the workspace's.
   package init(
     _ graph: Graph, batch: Int, values: [Graph.Node],
-    gradients: [(parameter: String, node: Graph.Node)] = [], layout: FlatLayout, arena: Arena,
-    halves: Halves? = nil, fuses: Bool
+    gradients: [(parameter: String, node: Graph.Node)] = [], layout: FlatLayout,
+    workspace: any Workspace, preferences: BackendPreferences
   ) throws(PlanError) {
     precondition(batch > 0, "a plan for \(batch) rows")
-    precondition(
-      Set(gradients.map(\.parameter)).count == gradients.count, "two gradients for one parameter")
-    prepareThread()
-    var builder: PlanBuilder
-    let read: [Graph.Node]
-    do {
-      let legal = try graph.legalised(keeping: values + gradients.map(\.node))
-      read = Array(legal.kept[..<values.count])
-      builder = PlanBuilder(
-        graph: legal.graph, batch: batch, values: read,
-        gradients: zip(gradients, legal.kept[values.count...]).map { ($0.parameter, $1) },
-        layout: layout, halves: halves, fuses: fuses)
-    } catch {
-      throw .graph(error)
-    }
-    try builder.build()
-    arena.reserve(count: builder.arenaCount)
+    schedule = try Schedule(
+      graph, microbatches: [0..<batch], values: values, gradients: gradients, layout: layout,
+      preferences: preferences)
+    program = try workspace.compile(schedule)
     self.batch = batch
-    self.arena = arena
-    calls = builder.calls
-    program = builder.calls.map(\.label)
-    constants = builder.makeConstants()
-    locations = Dictionary(
-      zip(values, read).map { ($0, builder.location(of: $1)) }, uniquingKeysWith: { a, _ in a })
-    dataLocations = builder.dataLocations
-    labelBuffers = builder.labelBuffers
-    gradientWrites = builder.gradientWrites
-    segmentEnds = builder.segmentEnds
-    forwardCallCount = builder.forwardCallCount
+    stepCount = schedule.steps.count
+    self.values = Dictionary(zip(values, schedule.values), uniquingKeysWith: { a, _ in a })
   }
 
-  /// Where the rows of a data node are written before a run, row-major.
+  /// The labels of the steps, in order, such as `affine1: matmul + bias + relu → [batch, 32]`.
+  public var stepLabels: [String] { schedule.steps.map(\.label) }
+
+  /// Returns where the rows of a data node are written before a run, row-major.
   ///
   /// - Parameter name: The name of a data node that the plan needs; nil is returned for any other.
-  /// - Returns: The first element; the memory stays where it is.
+  /// - Returns: The first element; asked for before each run.
   public func data(_ name: String) -> UnsafeMutablePointer<Float>? {
-    dataLocations[name].map { arena.base + $0.offset }
+    guard let location = schedule.inputs[name]?.location, location.region == .arena else {
+      return nil
+    }
+    return program.input(at: location).assumingMemoryBound(to: Float.self)
   }
 
-  /// Where the class numbers of a label node are written before a run.
+  /// Returns where the class numbers of a label node are written before a run.
   ///
   /// - Parameter name: The name of a label node that the plan needs; nil is returned for any other.
-  /// - Returns: The first class number; the memory stays where it is.
+  /// - Returns: The first class number; asked for before each run.
   public func labels(_ name: String) -> UnsafeMutablePointer<Int32>? {
-    labelBuffers[name]?.pointer
+    guard let location = schedule.inputs[name]?.location, location.region == .labels else {
+      return nil
+    }
+    return program.input(at: location).assumingMemoryBound(to: Int32.self)
   }
 
-  /// Where the value of a node is after a run; in place, valid until the next run in the arena.
+  /// Returns where the value of a node is after a run, valid until the next run in the workspace.
   ///
   /// - Parameter node: One of the nodes that the plan was made for; not a parameter, whose value is
   ///   in the memory given to the run, and not class numbers.
   /// - Returns: The first element, row-major.
   public func value(of node: Graph.Node) -> UnsafePointer<Float> {
-    guard let location = locations[node] else {
+    guard let location = values[node]?.location else {
       preconditionFailure("the plan was not asked for the value of node \(node.index)")
     }
-    switch location.memory {
-    case .arena: return UnsafePointer(arena.base + location.offset)
-    case .constants: return UnsafePointer(constants.pointer + location.offset)
-    case .parameters, .gradient:
-      preconditionFailure("the value of node \(node.index) is in memory of the caller")
-    }
+    precondition(
+      location.region == .arena || location.region == .constants,
+      "the value of node \(node.index) is in memory of the caller")
+    return program.value(at: location)
   }
 
-  /// Returns the number of calls after which a part of the flat gradient is final.
-  ///
-  /// - Parameter elements: Indices in the flat gradient.
-  /// - Returns: The number of calls; 0 for elements that no call writes.
-  public func callCount(finishing elements: Range<Int>) -> Int {
-    gradientWrites.reduce(0) { count, write in
-      write.elements.overlaps(elements) ? max(count, write.call + 1) : count
-    }
+  /// Returns where an input of the schedule is written before a run; asked for before each.
+  @inlinable public func input(at location: Location) -> UnsafeMutableRawPointer {
+    program.input(at: location)
+  }
+
+  /// Returns where a readable value of the schedule is after a run, valid until the next one in the workspace.
+  @inlinable public func value(at location: Location) -> UnsafePointer<Float> {
+    program.value(at: location)
   }
 
   /// Computes everything once.
+  ///
+  /// The whole plan in one run is right where there is one microbatch.
   ///
   /// - Parameters:
   ///   - parameters: A flat vector of the layout; read only.
   ///   - gradient: A flat vector of the layout; the ranges of the gradients are written. Not used
   ///     by a plan without gradients.
   ///   - draws: What random numbers depend on.
-  ///   - valuesAreThere: Called once, when all values that can be read have been computed.
-  /// - Complexity: No allocation after the first plan in the arena has run.
+  ///   - milestones: Numbers of steps, ascending; see ``Program/run(_:parameters:gradient:draws:milestones:reached:)``.
+  ///   - reached: Gets each milestone when it is reached.
+  /// - Complexity: No allocation after the first plan in the workspace has run.
   public func run(
     parameters: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Float>,
-    draws: Draws = Draws(), valuesAreThere: () -> Void = {}
+    draws: Draws = Draws(), milestones: [Int] = [], reached: (Int) -> Void = { _ in }
   ) {
-    let bases = bases(parameters, gradient, draws)
-    for index in 0..<forwardCallCount { calls[index].body(bases) }
-    valuesAreThere()
-    for index in forwardCallCount..<calls.count { calls[index].body(bases) }
-  }
-
-  /// Computes everything once, and lets the caller look in between.
-  ///
-  /// - Parameters:
-  ///   - parameters: A flat vector of the layout; read only.
-  ///   - gradient: A flat vector of the layout; see ``callCount(finishing:)``.
-  ///   - draws: What random numbers depend on.
-  ///   - valuesAreThere: Called once, when all values that can be read have been computed.
-  ///   - afterCall: Gets the number of calls that have been made, after each of them.
-  /// - Complexity: No allocation after the first plan in the arena has run.
-  public func run(
-    parameters: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Float>,
-    draws: Draws, valuesAreThere: () -> Void, afterCall: (Int) -> Void
-  ) {
-    let bases = bases(parameters, gradient, draws)
-    if forwardCallCount == 0 { valuesAreThere() }
-    for index in calls.indices {
-      calls[index].body(bases)
-      afterCall(index + 1)
-      if index + 1 == forwardCallCount { valuesAreThere() }
-    }
+    program.run(
+      0..<stepCount, parameters: parameters, gradient: gradient, draws: draws,
+      milestones: milestones, reached: reached)
   }
 
   // MARK: Segments.
 
-  /// The number of parts of a run between which numbers are summed over all microbatches of a step; 1
-  /// where there is nothing to sum.
-  ///
-  /// The whole plan in one run is right where there is one microbatch.
-  public var segmentCount: Int { segmentEnds.count + 1 }
-
-  /// Whether all values that can be read have been computed when a segment has been run.
-  public func valuesAreThere(after segment: Int) -> Bool {
-    (segment < segmentEnds.count ? segmentEnds[segment].callCount : calls.count)
-      >= forwardCallCount
-  }
-
-  /// How many numbers are summed over microbatches after a segment, the same for any number of rows.
-  ///
-  /// - Parameter segment: Not the last one.
-  /// - Returns: At least 1.
-  public func totalCount(after segment: Int) -> Int {
-    segmentEnds[segment].totals.reduce(0) { $0 + $1.count }
-  }
-
-  /// Computes one segment; those before it have been run, and their totals set.
+  /// Computes one segment; those before it have been run, and their sums set.
   ///
   /// - Parameters:
-  ///   - segment: The segment, within `0 ..< segmentCount`.
+  ///   - segment: The segment, within `0 ..< segmentCount` of the schedule.
   ///   - parameters: A flat vector of the layout; read only.
   ///   - gradient: A flat vector of the layout, the same for all segments of a run.
   ///   - draws: What random numbers depend on.
-  ///   - valuesAreThere: Called in one of the segments, when all values that can be read have been
-  ///     computed.
-  ///   - afterCall: Gets the number of calls that have been made in this run, after each of them.
-  /// - Complexity: No allocation after the first plan in the arena has run.
+  ///   - milestones: Numbers of steps of the whole run, ascending.
+  ///   - reached: Gets each milestone when it is reached.
+  /// - Complexity: No allocation after the first plan in the workspace has run.
   public func run(
     segment: Int, parameters: UnsafeMutablePointer<Float>,
-    gradient: UnsafeMutablePointer<Float>, draws: Draws, valuesAreThere: () -> Void = {},
-    afterCall: (Int) -> Void = { _ in }
+    gradient: UnsafeMutablePointer<Float>, draws: Draws, milestones: [Int] = [],
+    reached: (Int) -> Void = { _ in }
   ) {
-    let bases = bases(parameters, gradient, draws)
-    let start = segment == 0 ? 0 : segmentEnds[segment - 1].callCount
-    let end = segment < segmentEnds.count ? segmentEnds[segment].callCount : calls.count
-    for index in start..<end {
-      calls[index].body(bases)
-      if index + 1 == forwardCallCount { valuesAreThere() }
-      afterCall(index + 1)
+    program.run(
+      schedule.steps(ofSegment: segment), parameters: parameters, gradient: gradient, draws: draws,
+      milestones: milestones, reached: reached)
+  }
+
+  /// Whether all values that can be read have been computed when a segment has been run.
+  public func valuesAreThere(after segment: Int) -> Bool {
+    schedule.steps(ofSegment: segment).upperBound >= schedule.forwardStepCount
+  }
+
+  /// Returns how many numbers are summed over microbatches after a segment, the same for any number of rows.
+  ///
+  /// - Parameter segment: Not the last one.
+  /// - Returns: At least 1.
+  public func sumCount(after segment: Int) -> Int {
+    schedule.segmentEnds[segment].sums.reduce(0) {
+      $0 + $1.shape.resolved(batch: batch).count
     }
   }
 
   /// Writes what this microbatch adds to the sums after a segment.
-  public func copyTotals(after segment: Int, into vector: UnsafeMutablePointer<Float>) {
-    var place = vector
-    for total in segmentEnds[segment].totals {
-      place.update(from: total.pointer(arena: arena.base), count: total.count)
-      place += total.count
-    }
+  public func copySums(after segment: Int, into vector: UnsafeMutablePointer<Float>) {
+    program.copyOut(schedule.segmentEnds[segment].sums, into: vector)
   }
 
   /// Takes the sums over all microbatches after a segment.
-  public func setTotals(after segment: Int, from vector: UnsafePointer<Float>) {
-    var place = vector
-    for total in segmentEnds[segment].totals {
-      total.pointer(arena: arena.base).update(from: place, count: total.count)
-      place += total.count
-    }
+  public func setSums(after segment: Int, from vector: UnsafePointer<Float>) {
+    program.copyIn(schedule.segmentEnds[segment].sums, from: vector)
   }
-
-  private func bases(
-    _ parameters: UnsafeMutablePointer<Float>, _ gradient: UnsafeMutablePointer<Float>,
-    _ draws: Draws
-  ) -> Bases {
-    Bases(
-      arena: arena.base, parameters: parameters, gradient: gradient, constants: constants.pointer,
-      draws: draws)
-  }
-}
-
-/// One bound kernel.
-struct Call {
-  /// What it computes, for people.
-  let label: String
-  let body: (Bases) -> Void
-}
-
-/// Owned memory for the choices of a max pooling.
-final class ChoiceBuffer {
-  let pointer: UnsafeMutablePointer<UInt8>
-
-  init(byteCount: Int) {
-    pointer = .allocate(capacity: byteCount)
-    pointer.initialize(repeating: 0, count: byteCount)
-  }
-
-  deinit { pointer.deallocate() }
-}
-
-/// Owned memory for class numbers.
-final class LabelBuffer {
-  let pointer: UnsafeMutablePointer<Int32>
-
-  init(count: Int) {
-    pointer = .allocate(capacity: count)
-    pointer.initialize(repeating: 0, count: count)
-  }
-
-  deinit { pointer.deallocate() }
 }

@@ -1,27 +1,53 @@
 // Normalisation over the middle of three axes: statistics once, used forward and backward.
 
 import Numerics
-public import Tensors
 
 /// Mean and deviation of x, `[outer, middle, inner]`, over the middle axis, and what is computed from them.
 ///
 /// The order of all sums follows from the shape alone: where `inner` is 1, that of ``Reduction``; else 32
-/// rows in order, 32 such sums in order, and those in order. A final class with one owner, used by one
-/// thread at a time.
-public final class Normalizer {
+/// rows in order, 32 such sums in order, and those in order.
+public struct Normalizer: Sendable {
+  /// Where the statistics of one value lie.
+  public struct Statistics {
+    /// The means, one per group.
+    let means: UnsafeMutablePointer<Float>
+    /// The variances.
+    let variances: UnsafeMutablePointer<Float>
+    /// `1 / √(σ² + ε)`.
+    let inverses: UnsafeMutablePointer<Float>
+    /// One over the number of elements that share a mean.
+    let share: UnsafeMutablePointer<Float>
+    /// Sums of all groups, then the number of rows: what is added over microbatches.
+    let sums: UnsafeMutablePointer<Float>
+
+    /// Names the memory of statistics.
+    ///
+    /// - Parameters:
+    ///   - means: As many elements as there are groups, `outer · inner`.
+    ///   - variances: As many.
+    ///   - inverses: As many.
+    ///   - share: One element.
+    ///   - sums: One more than groups; used only where sums are taken over microbatches.
+    @inline(__always)
+    public init(
+      means: UnsafeMutablePointer<Float>, variances: UnsafeMutablePointer<Float>,
+      inverses: UnsafeMutablePointer<Float>, share: UnsafeMutablePointer<Float>,
+      sums: UnsafeMutablePointer<Float>
+    ) {
+      self.means = means
+      self.variances = variances
+      self.inverses = inverses
+      self.share = share
+      self.sums = sums
+    }
+  }
+
   private let outer: Int
   private let middle: Int
   private let inner: Int
   private let epsilon: Float
   /// The number of rows along the middle axis.
   private let rows: Int
-  private let means: FloatBuffer
-  private let variances: FloatBuffer
-  private let inverses: FloatBuffer
-  /// One over the number of elements that share a mean.
-  private var share: Float
-  /// Sums of all groups, then the number of rows: what is added over microbatches.
-  public let totals: FloatBuffer
 
   /// Prepares the normalisation of one shape.
   ///
@@ -37,76 +63,86 @@ public final class Normalizer {
     self.inner = inner
     self.epsilon = Float(epsilon)
     self.rows = rows
-    share = 1 / Float(max(middle, 1))
-    totals = FloatBuffer(count: outer * inner + 1)
-    means = FloatBuffer(count: max(outer * inner, 1))
-    variances = FloatBuffer(count: max(outer * inner, 1))
-    inverses = FloatBuffer(count: max(outer * inner, 1))
   }
 
-  /// Takes means and deviations from `x`; the other functions use those of the last call.
-  public func measure(_ x: UnsafePointer<Float>) {
-    variances(x, into: variances.pointer)
+  /// Takes means and deviations from `x`; the other functions use them.
+  public func measure(_ x: UnsafePointer<Float>, into statistics: Statistics) {
+    variances(x, means: statistics.means, into: statistics.variances)
+    statistics.share[0] = share
+    takeInverses(of: statistics)
+  }
+
+  private var share: Float { 1 / Float(max(middle, 1)) }
+
+  private func takeInverses(of statistics: Statistics) {
     for group in 0..<outer * inner {
-      inverses.pointer[group] = 1 / (variances.pointer[group] + epsilon).squareRoot()
+      statistics.inverses[group] = 1 / (statistics.variances[group] + epsilon).squareRoot()
     }
   }
 
   // MARK: Over all microbatches of a step.
 
-  /// Writes the sum of each group into ``totals``.
-  public func sum(_ x: UnsafePointer<Float>) {
-    Reduction.sum(x, outer: outer, middle: middle, inner: inner, into: totals.pointer, scale: 1)
-    totals.pointer[outer * inner] = Float(rows)
+  /// Writes the sum of each group, and the number of rows.
+  public func sum(_ x: UnsafePointer<Float>, into statistics: Statistics) {
+    let sums = statistics.sums
+    Reduction.sum(x, outer: outer, middle: middle, inner: inner, into: sums, scale: 1)
+    sums[outer * inner] = Float(rows)
   }
 
-  /// Takes the means from ``totals``, and writes the sums of `(x − μ)²` there.
-  public func sumSquares(_ x: UnsafePointer<Float>) {
-    let (mean, groups) = (means.pointer, outer * inner)
-    let count = Double(totals.pointer[groups]) * Double(middle / rows)
-    share = Float(1 / count)
-    for group in 0..<groups { mean[group] = totals.pointer[group] * share }
+  /// Takes the means from the sums, and writes the sums of `(x − μ)²` there.
+  public func sumSquares(_ x: UnsafePointer<Float>, into statistics: Statistics) {
+    let (mean, sums, groups) = (statistics.means, statistics.sums, outer * inner)
+    let count = Double(sums[groups]) * Double(middle / rows)
+    let share = Float(1 / count)
+    statistics.share[0] = share
+    for group in 0..<groups { mean[group] = sums[group] * share }
     guard inner == 1 else {
       for matrix in 0..<outer {
-        sumColumns(SquaredDeviation(mean: mean), x, x, of: matrix, into: totals.pointer)
+        sumColumns(SquaredDeviation(mean: mean), x, x, of: matrix, into: sums)
       }
       return
     }
     for row in 0..<outer {
       let terms = SquaredDeviations(a: x + row &* middle, mean: mean[row])
-      totals.pointer[row] = orderedSum(terms, count: middle)
+      sums[row] = orderedSum(terms, count: middle)
     }
   }
 
-  /// Takes the deviations from ``totals``.
-  public func takeDeviations() {
+  /// Takes the deviations from the sums.
+  public func takeDeviations(into statistics: Statistics) {
+    let share = statistics.share[0]
     for group in 0..<outer * inner {
-      variances.pointer[group] = totals.pointer[group] * share
-      inverses.pointer[group] = 1 / (variances.pointer[group] + epsilon).squareRoot()
+      statistics.variances[group] = statistics.sums[group] * share
     }
+    takeInverses(of: statistics)
   }
 
   // MARK: What they are used for.
 
-  /// Writes the means and the variances of each group that were measured last.
+  /// Writes the means and the variances of each group.
   public func moments(
-    means m: UnsafeMutablePointer<Float>, variances v: UnsafeMutablePointer<Float>
+    _ statistics: Statistics, means m: UnsafeMutablePointer<Float>,
+    variances v: UnsafeMutablePointer<Float>
   ) {
-    Elementwise.copy(means.pointer, into: m, count: outer * inner)
-    Elementwise.copy(variances.pointer, into: v, count: outer * inner)
+    Elementwise.copy(statistics.means, into: m, count: outer * inner)
+    Elementwise.copy(statistics.variances, into: v, count: outer * inner)
   }
 
-  /// Writes the mean of `(x − μ)²` of each group, and keeps the means.
+  /// Writes the mean of `(x − μ)²` of each group, and the means.
   ///
   /// Along rows the deviations from the mean are summed. Columns are measured 32 rows at a time, which stay
   /// in the cache meanwhile, so that x is brought there once.
   /// Source: Chan, Golub and LeVeque, *Updating Formulae and a Pairwise Algorithm for Computing Sample
   /// Variances* (1979), for the union of two parts.
-  public func variances(_ x: UnsafePointer<Float>, into v: UnsafeMutablePointer<Float>) {
+  public func variances(
+    _ x: UnsafePointer<Float>, means m: UnsafeMutablePointer<Float>,
+    into v: UnsafeMutablePointer<Float>
+  ) {
+    let share = share
     guard inner == 1 else {
       for matrix in 0..<outer {
         measureColumns(
-          x + matrix &* middle &* inner, means: means.pointer + matrix &* inner,
+          x + matrix &* middle &* inner, means: m + matrix &* inner,
           deviations: v + matrix &* inner)
       }
       Elementwise.scale(v, by: share, into: v, count: outer &* inner)
@@ -115,49 +151,49 @@ public final class Normalizer {
     for row in 0..<outer {
       let elements = x + row &* middle
       let mean = share * orderedSum(Elements(a: elements), count: middle)
-      means.pointer[row] = mean
+      m[row] = mean
       v[row] = share * orderedSum(SquaredDeviations(a: elements, mean: mean), count: middle)
     }
   }
 
   /// Writes `γ · x̂ + β`.
   public func normalize(
-    _ x: UnsafePointer<Float>, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>,
-    into y: UnsafeMutablePointer<Float>
+    _ x: UnsafePointer<Float>, _ statistics: Statistics, scale: UnsafePointer<Float>,
+    shift: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
   ) {
     let formula = Normalized(
-      mean: means.pointer, inverse: inverses.pointer, scale: scale, shift: shift)
+      mean: statistics.means, inverse: statistics.inverses, scale: scale, shift: shift)
     map(formula, x, x, into: y)
   }
 
   /// Writes the sums of `c · x̂`.
   public func scaleGradient(
-    _ cotangent: UnsafePointer<Float>, _ x: UnsafePointer<Float>,
+    _ cotangent: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ statistics: Statistics,
     into s: UnsafeMutablePointer<Float>
   ) {
+    let (means, inverses) = (statistics.means, statistics.inverses)
     guard inner == 1 else {
-      let term = NormalTerm(mean: means.pointer, inverse: inverses.pointer)
+      let term = NormalTerm(mean: means, inverse: inverses)
       for matrix in 0..<outer { sumColumns(term, cotangent, x, of: matrix, into: s) }
       return
     }
     for row in 0..<outer {
       let terms = NormalTerms(
         cotangent: cotangent + row &* middle, x: x + row &* middle,
-        mean: Lanes(repeating: means.pointer[row]),
-        inverse: Lanes(repeating: inverses.pointer[row]))
+        mean: Lanes(repeating: means[row]), inverse: Lanes(repeating: inverses[row]))
       s[row] = orderedSum(terms, count: middle)
     }
   }
 
   /// Writes `γ / √(σ² + ε) · (c − t / n − x̂ · s / n)`, with s and t the gradients of γ and β.
   public func inputGradient(
-    _ cotangent: UnsafePointer<Float>, _ x: UnsafePointer<Float>, scale: UnsafePointer<Float>,
-    scaleGradient s: UnsafePointer<Float>, shiftGradient t: UnsafePointer<Float>,
-    into d: UnsafeMutablePointer<Float>
+    _ cotangent: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ statistics: Statistics,
+    scale: UnsafePointer<Float>, scaleGradient s: UnsafePointer<Float>,
+    shiftGradient t: UnsafePointer<Float>, into d: UnsafeMutablePointer<Float>
   ) {
     let formula = InputGradient(
-      mean: means.pointer, inverse: inverses.pointer, scale: scale, s: s, t: t,
-      share: share)
+      mean: statistics.means, inverse: statistics.inverses, scale: scale, s: s, t: t,
+      share: statistics.share[0])
     map(formula, cotangent, x, into: d)
   }
 

@@ -7,6 +7,9 @@ extension ImageWindow {
   /// The most elements of a window whose choices can be noted, each in a byte.
   public static let choiceLimit = 255
 
+  /// The channels of noted choices are rounded up to a multiple of this: whole vectors.
+  public static var choiceAlignment: Int { laneCount }
+
   /// The bytes that ``maximum(_:into:choices:throughRelu:)`` notes its choices in.
   public var choiceCount: Int { batch * rows.output * columns.output * choiceStride }
 

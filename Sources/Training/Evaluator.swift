@@ -1,5 +1,5 @@
 public import Communication
-import Execution
+public import Execution
 public import Models
 public import Tensors
 
@@ -29,12 +29,13 @@ public final class Evaluator {
   ///   - hasTargets: Whether the rows have targets; without, only predictions can be asked for.
   ///   - top: The number of largest outputs among which labels are looked for besides the largest
   ///     one; nil where that is not asked for.
+  ///   - backend: What computes.
   ///   - communicator: The ranks.
   /// - Throws: `PlanError`, as a failure that all ranks agree on.
   public init(
     _ network: Network, rowCounts: [Int], blockSize: Int, workers: Int = 1,
     parameters: FloatBuffer, hasTargets: Bool = true, top: Int? = nil,
-    communicator: any Communicator
+    backend: any Backend, communicator: any Communicator
   ) throws(CommunicationError) {
     self.network = network
     self.communicator = communicator
@@ -51,7 +52,7 @@ public final class Evaluator {
       return try (0..<workers).map { _ in
         try MicrobatchWorker(
           network, sizes: sizes, purpose: hasTargets ? .evaluation : .prediction,
-          parameters: parameters, arena: Arena())
+          parameters: parameters, workspace: backend.makeWorkspace())
       }
     }
   }

@@ -29,36 +29,33 @@ struct MicrobatchSums: AdditiveArithmetic, Sendable {
 
 /// A network compiled for one number of rows, and where their samples, targets and results lie.
 final class MicrobatchPlan {
-  /// Where things lie in the memory of the plan.
-  private struct Places {
-    let samples: UnsafeMutablePointer<Float>
-    /// Nil where rows have none.
-    let targets: TargetMemory?
-    let outputs: UnsafePointer<Float>
-    /// The loss of each row; nil for a plan that computes outputs alone.
-    let losses: UnsafePointer<Float>?
-    /// The weight of each row; nil where each has weight 1.
-    let weights: UnsafePointer<Float>?
-  }
-
   let plan: Plan
+  /// The number of steps after which ``sums()`` and ``outputs`` are there.
+  let forwardStepCount: Int
+  /// That number as the only milestone.
+  let forwardMilestone: [Int]
+  /// The number of every step, for those who look at each.
+  let everyStep: [Int]
   private let network: Network
-  private let forward: Network.Forward
-  private let hasLosses: Bool
-  /// Looked up by the thread that uses the memory first, which then lies near it.
-  private lazy var places = makePlaces()
+  private let samples: Location
+  /// Nil where rows have none.
+  private let targetLocation: Location?
+  private let targetsAreLabels: Bool
+  private let outputLocation: Location
+  /// The loss of each row; nil for a plan that computes outputs alone.
+  private let losses: Location?
+  /// The weight of each row; nil where each has weight 1.
+  private let weights: Location?
 
   /// Compiles a network.
   ///
   /// - Throws: `PlanError`.
   init(
-    _ network: Network, rows: Int, purpose: MicrobatchWorker.Purpose, arena: Arena,
-    halves: Halves?
+    _ network: Network, rows: Int, purpose: MicrobatchWorker.Purpose, workspace: any Workspace
   ) throws(PlanError) {
     self.network = network
     let forward = purpose == .training ? network.training : network.evaluation
-    self.forward = forward
-    hasLosses = purpose != .prediction
+    let hasLosses = purpose != .prediction
     let values =
       hasLosses
       ? [forward.prediction, forward.loss] + (forward.rowWeight.map { [$0] } ?? [])
@@ -66,47 +63,55 @@ final class MicrobatchPlan {
     let gradients = purpose == .training ? network.summed.map { ($0.name, $0.node) } : []
     plan = try Plan(
       forward.graph, batch: rows, values: values, gradients: gradients, layout: network.layout,
-      arena: arena, halves: halves)
-  }
-
-  private func makePlaces() -> Places {
-    guard let samples = plan.data(Network.samplesName) else {
+      workspace: workspace)
+    let schedule = plan.schedule
+    forwardStepCount = schedule.forwardStepCount
+    forwardMilestone = [forwardStepCount]
+    everyStep = Array(1..<schedule.steps.count + 1)
+    guard let samples = schedule.inputs[Network.samplesName]?.location else {
       preconditionFailure("the network does not use its samples")
     }
-    return Places(
-      samples: samples,
-      targets: plan.labels(Network.targetsName).map { .labels($0) }
-        ?? plan.data(Network.targetsName).map { .responses($0) },
-      outputs: plan.value(of: forward.prediction),
-      losses: hasLosses ? plan.value(of: forward.loss) : nil,
-      weights: hasLosses ? forward.rowWeight.map { plan.value(of: $0) } : nil)
+    self.samples = samples
+    targetLocation = schedule.inputs[Network.targetsName]?.location
+    targetsAreLabels = targetLocation?.region == .labels
+    let locations = schedule.values.map(\.location)
+    outputLocation = locations[0]
+    losses = hasLosses ? locations[1] : nil
+    weights = hasLosses && forward.rowWeight != nil ? locations[2] : nil
   }
 
   /// Fetches the rows of a microbatch.
   ///
   /// - Throws: What reading rows throws.
   func fill(_ rows: UnsafeBufferPointer<Int>, from source: some RowSource) throws {
-    try source.read(rows, samples: places.samples, targets: places.targets)
+    try source.read(
+      rows, samples: plan.input(at: samples).assumingMemoryBound(to: Float.self), targets: targets)
   }
 
   /// The outputs of the last microbatch, row-major; valid until the next one.
-  var outputs: UnsafePointer<Float> { places.outputs }
+  var outputs: UnsafePointer<Float> { plan.value(at: outputLocation) }
 
   /// The targets of the last microbatch; nil where rows have none.
-  var targets: TargetMemory? { places.targets }
+  var targets: TargetMemory? {
+    guard let targetLocation else { return nil }
+    let memory = plan.input(at: targetLocation)
+    return targetsAreLabels
+      ? .labels(memory.assumingMemoryBound(to: Int32.self))
+      : .responses(memory.assumingMemoryBound(to: Float.self))
+  }
 
   /// The sums over the rows of the last microbatch; zero for a plan that computes outputs alone.
   func sums() -> MicrobatchSums {
-    guard let losses = places.losses else { return .zero }
+    guard let losses = losses.map(plan.value(at:)) else { return .zero }
     var sums = MicrobatchSums(loss: 0, weight: Double(plan.batch), correct: 0)
     for row in 0..<plan.batch { sums.loss += Double(losses[row]) }
-    if let weights = places.weights {
+    if let weights = weights.map(plan.value(at:)) {
       sums.weight = 0
       for row in 0..<plan.batch { sums.weight += Double(weights[row]) }
     }
-    if case .labels(let labels)? = places.targets {
+    if targetsAreLabels, case .labels(let labels)? = targets {
       sums.correct = Loss.correct(
-        logits: places.outputs, labels: labels, rows: plan.batch, classes: network.outputCount)
+        logits: outputs, labels: labels, rows: plan.batch, classes: network.outputCount)
     }
     return sums
   }

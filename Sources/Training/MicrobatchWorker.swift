@@ -1,5 +1,4 @@
 import Execution
-import Kernels
 import Models
 import Numerics
 import Tensors
@@ -21,32 +20,29 @@ final class MicrobatchWorker {
   private let parameters: FloatBuffer
   /// Few; found by their number of rows.
   private let plans: [MicrobatchPlan]
-  /// Rounds what products take; nil where they take it as it is.
-  private let halves: Halves?
-  private var halvesAreOld = true
+  private let workspace: any Workspace
+  private var parametersArePrepared = false
   let stopwatch: Stopwatch?
   /// Where each call is noted; nil where nobody looks.
   var timeline: Timeline?
   private let rows: UnsafeMutableBufferPointer<Int>
 
-  /// Compiles a plan for each number of rows in `sizes`, over one shared arena.
+  /// Compiles a plan for each number of rows in `sizes`, over one workspace.
   ///
-  /// Where a stopwatch is given, it is told where the time goes. Products take operands of the precision
-  /// given.
+  /// Where a stopwatch is given, it is told where the time goes.
   ///
   /// - Throws: `PlanError`.
   init(
-    _ network: Network, sizes: Set<Int>, purpose: Purpose, parameters: FloatBuffer, arena: Arena,
-    precision: RunConfiguration.Precision = .float, stopwatch: Stopwatch? = nil
+    _ network: Network, sizes: Set<Int>, purpose: Purpose, parameters: FloatBuffer,
+    workspace: any Workspace, stopwatch: Stopwatch? = nil
   ) throws(PlanError) {
-    let halves = precision == .bf16 ? Halves(layout: network.layout) : nil
-    self.halves = halves
+    self.workspace = workspace
     self.stopwatch = stopwatch
     self.parameters = parameters
     var plans: [MicrobatchPlan] = []
     for size in sizes.sorted() {
       plans.append(
-        try MicrobatchPlan(network, rows: size, purpose: purpose, arena: arena, halves: halves))
+        try MicrobatchPlan(network, rows: size, purpose: purpose, workspace: workspace))
     }
     self.plans = plans
     rows = .allocate(capacity: max(sizes.max() ?? 0, 1))
@@ -56,7 +52,7 @@ final class MicrobatchWorker {
   deinit { rows.deallocate() }
 
   /// Says that the parameters are others than at the last microbatch.
-  func parametersHaveChanged() { halvesAreOld = true }
+  func parametersHaveChanged() { parametersArePrepared = false }
 
   /// Computes one microbatch.
   ///
@@ -73,18 +69,9 @@ final class MicrobatchWorker {
     _ count: Int, of source: some RowSource, row: (Int) -> Int, draws: Draws = Draws(),
     gradient: FloatBuffer
   ) throws -> MicrobatchSums {
-    if timeline != nil {
-      return try compute(
-        count, of: source, row: row, draws: draws, gradient: gradient, afterCall: { _ in })
-    }
-    let plan = try begin(count, of: source, row: row)
-    var sums = MicrobatchSums.zero
-    plan.plan.run(parameters: parameters.pointer, gradient: gradient.pointer, draws: draws) {
-      sums = plan.sums()
-      stopwatch?.lap(.forward)
-    }
-    stopwatch?.lap(.backward)
-    return sums
+    try compute(
+      count, of: source, row: row, draws: draws, gradient: gradient, milestones: nil,
+      reached: { _ in })
   }
 
   /// Computes one microbatch for training, and lets the caller look in between.
@@ -95,28 +82,29 @@ final class MicrobatchWorker {
   ///   - row: The index in the source of each row of the microbatch.
   ///   - draws: What random numbers depend on.
   ///   - gradient: Where the gradient goes.
-  ///   - afterCall: Gets the number of the plan's calls that have been made, after each of them.
+  ///   - milestones: Numbers of the plan's steps, ascending, that of the forward steps among them; nil for that alone.
+  ///   - reached: Gets the number of steps that are done at each milestone, and perhaps at others.
   /// - Returns: The sums over the rows.
   /// - Throws: What reading the rows throws.
   func compute(
     _ count: Int, of source: some RowSource, row: (Int) -> Int, draws: Draws,
-    gradient: FloatBuffer, afterCall: (Int) -> Void
+    gradient: FloatBuffer, milestones: [Int]?, reached: (Int) -> Void
   ) throws -> MicrobatchSums {
     let plan = try begin(count, of: source, row: row)
     var sums = MicrobatchSums.zero
     timeline?.beginCall()
     plan.plan.run(
       parameters: parameters.pointer, gradient: gradient.pointer, draws: draws,
-      valuesAreThere: {
+      milestones: timeline == nil ? milestones ?? plan.forwardMilestone : plan.everyStep
+    ) { steps in
+      timeline?.endCall(steps - 1, rows: count)
+      reached(steps)
+      if steps == plan.forwardStepCount {
         sums = plan.sums()
         stopwatch?.lap(.forward)
-        timeline?.beginCall()
-      },
-      afterCall: { calls in
-        timeline?.endCall(calls - 1, rows: count)
-        afterCall(calls)
-        timeline?.beginCall()
-      })
+      }
+      timeline?.beginCall()
+    }
     stopwatch?.lap(.backward)
     return sums
   }
@@ -125,16 +113,16 @@ final class MicrobatchWorker {
   var callLists: [Int: CallList] {
     plans.reduce(into: [:]) {
       $0[$1.plan.batch] = CallList(
-        labels: $1.plan.program, forwardCount: $1.plan.forwardCallCount)
+        labels: $1.plan.stepLabels, forwardCount: $1.plan.schedule.forwardStepCount)
     }
   }
 
   // MARK: Segments.
 
   /// How many numbers are summed over microbatches after each segment of the plans.
-  var totalCounts: [Int] {
+  var sumCounts: [Int] {
     guard let plan = plans.first?.plan else { return [] }
-    return (0..<plan.segmentCount - 1).map(plan.totalCount)
+    return plan.schedule.segmentEnds.indices.map(plan.sumCount)
   }
 
   /// Computes one segment of a microbatch whose rows have been fetched by ``begin(_:of:row:)``.
@@ -145,19 +133,17 @@ final class MicrobatchWorker {
   ///   - draws: What random numbers depend on.
   ///   - gradient: Where the gradient goes, the same for all segments.
   func run(segment: Int, _ count: Int, draws: Draws, gradient: FloatBuffer) {
-    let plan = plan(for: count).plan
+    let plan = plan(for: count)
     timeline?.beginCall()
-    plan.run(
+    plan.plan.run(
       segment: segment, parameters: parameters.pointer, gradient: gradient.pointer, draws: draws,
-      valuesAreThere: {
-        stopwatch?.lap(.forward)
-        timeline?.beginCall()
-      },
-      afterCall: { calls in
-        timeline?.endCall(calls - 1, rows: count)
-        timeline?.beginCall()
-      })
-    stopwatch?.lap(plan.valuesAreThere(after: segment) ? .backward : .forward)
+      milestones: timeline == nil ? plan.forwardMilestone : plan.everyStep
+    ) { steps in
+      timeline?.endCall(steps - 1, rows: count)
+      if steps == plan.forwardStepCount { stopwatch?.lap(.forward) }
+      timeline?.beginCall()
+    }
+    stopwatch?.lap(plan.plan.valuesAreThere(after: segment) ? .backward : .forward)
   }
 
   /// The plan for microbatches of that many rows.
@@ -175,10 +161,9 @@ final class MicrobatchWorker {
     for index in 0..<count { rows[index] = row(index) }
     try plan.fill(UnsafeBufferPointer(rebasing: rows[..<count]), from: source)
     stopwatch?.lap(.data)
-    if let halves, halvesAreOld {
-      halves.round(parameters.pointer)
-      halvesAreOld = false
-      stopwatch?.lap(.forward)
+    if !parametersArePrepared {
+      workspace.prepare(parameters: parameters.pointer)
+      parametersArePrepared = true
     }
     return plan
   }

@@ -1,6 +1,7 @@
+import CPUBackend
 public import Configuration
 public import Datasets
-import Execution
+public import Execution
 public import Models
 public import Tensors
 
@@ -66,6 +67,19 @@ public struct RunConfiguration: Sendable {
     case bf16
   }
 
+  /// What computes.
+  public enum Device: String, CaseIterable, Sendable {
+    /// The CPU.
+    case cpu
+
+    /// The backend of the device.
+    public var backend: any Backend {
+      switch self {
+      case .cpu: CPU()
+      }
+    }
+  }
+
   /// Where the rows are.
   public var data: Data
   /// The layers, in order.
@@ -112,6 +126,10 @@ public struct RunConfiguration: Sendable {
   public var precision: Precision
   /// How sums of gradients are sent between hosts.
   public var gradientFormat: GradientFormat
+  /// What computes.
+  public var device: Device
+  /// The backend that computes: that of the device, if nothing else is set.
+  public var backend: any Backend
   /// The threads of a rank that compute microbatches; nil to choose.
   public var workers: Int?
   /// The largest split that a host holds in memory, in bytes; what its ranks do not share counts for each.
@@ -155,6 +173,8 @@ public struct RunConfiguration: Sendable {
     seed = UInt64(
       try root.integer(
         "seed", default: 1, in: .nonNegative, meaning: "what all random numbers depend on"))
+    device = try root.choice("device", default: .cpu, meaning: "what computes")
+    backend = device.backend
     let evaluation = try root.section("evaluation", shorthand: "every")
     evaluationInterval = try Interval.read(
       "every", from: evaluation, default: "epoch", meaning: "how often to evaluate")
@@ -330,13 +350,23 @@ public func readConfiguration(
   return (configuration, try reader.finish())
 }
 
-extension RunConfiguration.Precision {
-  /// Refuses what this CPU or the library has no products for.
+extension RunConfiguration {
+  /// Refuses a precision that the backend has no products for.
   ///
   /// - Throws: ``TrainingError/precisionUnsupported(isa:)``.
-  func requireSupport() throws {
-    guard self == .float || Halves.isSupported else {
+  func requirePrecision() throws {
+    guard backend.supports(precision.operands) else {
       throw TrainingError.precisionUnsupported(isa: Environment.current.isa)
+    }
+  }
+}
+
+extension RunConfiguration.Precision {
+  /// The same, as backends call it.
+  var operands: OperandPrecision {
+    switch self {
+    case .float: .float
+    case .bf16: .bfloat16
     }
   }
 }

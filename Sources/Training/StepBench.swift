@@ -1,4 +1,5 @@
 public import Communication
+package import Execution
 import Glibc
 public import Models
 package import Tensors
@@ -58,7 +59,7 @@ public struct StepBench: Sendable {
     rounds: Int = 15, stepsPerRound: Int? = nil, communicator: any Communicator
   ) throws -> StepBench {
     try communicator.together {
-      try configuration.precision.requireSupport()
+      try configuration.requirePrecision()
       if let tracePath { try TraceRequest(path: tracePath, stepCount: 1).validate() }
     }
     let batchSize = configuration.batchSize
@@ -71,14 +72,14 @@ public struct StepBench: Sendable {
       batchSize: batchSize, microbatches: microbatches, workers: workers,
       isSharded: configuration.isSharded,
       sharedMemoryLimit: configuration.sharedMemoryLimit, seed: configuration.seed,
-      precision: configuration.precision,
+      backend: configuration.backend, precision: configuration.precision,
       timelineCapacity: isProfiled || tracePath != nil ? 1 << 18 : 0, communicator: communicator)
     let free =
       comparesFreeOrder
       ? try BenchSteps(
         network, targets: targets, optimizer: configuration.optimizer,
         batchSize: batchSize, microbatches: communicator.size, isSharded: false,
-        seed: configuration.seed,
+        seed: configuration.seed, backend: configuration.backend,
         communicator: communicator) : nil
     let clock = ContinuousClock()
     // The first steps touch the memory for the first time.
@@ -156,8 +157,8 @@ package final class BenchSteps {
   package init(
     _ network: Network, targets: Network.Targets, optimizer: OptimizerSettings,
     batchSize: Int, microbatches: Int, workers: Int = 1, isSharded: Bool = true,
-    sharedMemoryLimit: Int? = nil, seed: UInt64, precision: RunConfiguration.Precision = .float,
-    timelineCapacity: Int = 0,
+    sharedMemoryLimit: Int? = nil, seed: UInt64, backend: any Backend,
+    precision: RunConfiguration.Precision = .float, timelineCapacity: Int = 0,
     communicator: any Communicator
   ) throws {
     replica = try Replica(
@@ -169,7 +170,7 @@ package final class BenchSteps {
     replica.beginAverage()
     engine = try StepEngine(
       network, rowCounts: [batchSize], microbatches: microbatches, workers: workers,
-      replica: replica, seed: seed, precision: precision,
+      replica: replica, seed: seed, backend: backend, precision: precision,
       stopwatch: Stopwatch(), timelineCapacity: timelineCapacity, communicator: communicator)
     rows = RandomRows(
       4 * batchSize, sampleShape: network.sampleShape, targets: targets,

@@ -28,9 +28,10 @@ extension StepEngine {
             continue
           }
           ownSums[leaf - leaves.lowerBound] = try worker.hands[0].compute(
-            rows.count, of: source, row: rowOfMicrobatch, draws: draws, gradient: gradient
-          ) { calls in
-            finishBuckets(&doneBuckets, after: calls, of: part, of: program, worker: index)
+            rows.count, of: source, row: rowOfMicrobatch, draws: draws, gradient: gradient,
+            milestones: part.milestones
+          ) { steps in
+            finishBuckets(&doneBuckets, after: steps, of: part, of: program, worker: index)
           }
         case .add(let addition):
           // The sums after the last microbatch have been made bucket by bucket.
@@ -75,10 +76,10 @@ extension StepEngine {
   /// Adds up and publishes the buckets that the last microbatch is done with, and on the calling thread
   /// lets the exchange go on.
   private func finishBuckets(
-    _ done: inout Int, after calls: Int, of part: StepProgram.Part, of program: StepProgram,
+    _ done: inout Int, after steps: Int, of part: StepProgram.Part, of program: StepProgram,
     worker index: Int
   ) {
-    while done < part.finalCalls.count, part.finalCalls[done] <= calls {
+    while done < part.finalSteps.count, part.finalSteps[done] <= steps {
       if let last = part.lastCompute {
         for case .add(let addition) in part.instructions[(last + 1)...] {
           workers[index].add(addition, replica.elements.buckets[done])
@@ -89,7 +90,7 @@ extension StepEngine {
     }
     // One thread alone calls MPI.
     guard index == 0, exchangeFailure == nil else { return }
-    stopwatch.lap(calls <= part.forwardCalls ? .forward : .backward)
+    stopwatch.lap(steps <= part.forwardSteps ? .forward : .backward)
     do throws(CommunicationError) {
       while begunBuckets < program.sum.bucketCount, isFinal(bucket: begunBuckets) {
         try begin(program)

@@ -53,11 +53,11 @@ extension StepEngine {
         try hand.begin(rows.count, of: source) { row(rows.lowerBound + $0) }
       }
       let plan = hand.plan(for: rows.count)
-      if let sums { plan.plan.setTotals(after: segment - 1, from: sums) }
+      if let sums { plan.plan.setSums(after: segment - 1, from: sums) }
       hand.run(
         segment: segment, rows.count, draws: draws(for: rows), gradient: worker.slots[slot])
       if segment < totals.counts.count {
-        plan.plan.copyTotals(after: segment, into: totals.vector(of: leaf, after: segment))
+        plan.plan.copySums(after: segment, into: totals.vector(of: leaf, after: segment))
       } else {
         ownSums[leaf - leaves.lowerBound] = plan.sums()
       }

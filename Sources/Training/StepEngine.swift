@@ -67,6 +67,7 @@ final class StepEngine {
   ///   - workerCount: The number of threads of this rank; ranks may differ.
   ///   - replica: What is updated.
   ///   - seed: The seed of the run.
+  ///   - backend: What computes.
   ///   - precision: What products take.
   ///   - gradientFormat: How sums of gradients are sent between groups of ranks.
   ///   - stopwatch: Told where the time goes.
@@ -75,8 +76,9 @@ final class StepEngine {
   /// - Throws: `PlanError` as an agreed failure, `CommunicationError`.
   init(
     _ network: Network, rowCounts: Set<Int>, microbatches: Int, workers workerCount: Int,
-    replica: Replica, seed: UInt64, precision: RunConfiguration.Precision = .float,
-    gradientFormat: GradientFormat = .float, stopwatch: Stopwatch,
+    replica: Replica, seed: UInt64, backend: any Backend,
+    precision: RunConfiguration.Precision = .float, gradientFormat: GradientFormat = .float,
+    stopwatch: Stopwatch,
     timelineCapacity: Int = 0, communicator: any Communicator
   ) throws(CommunicationError) {
     self.communicator = communicator
@@ -116,7 +118,7 @@ final class StepEngine {
     ownSums = memory.records[group.place].sums
     updater = StepUpdater(
       replica, pool: pool, sumVector: memory.buffer(0, 0, 0), stopwatch: stopwatch)
-    var arenas: [Arena] = []
+    var workspaces: [any Workspace] = []
     let workers = try communicator.together {
       try (0..<workerCount).map { index in
         let leaves = division.leaves(of: communicator.rank, worker: index, of: workerCount)
@@ -127,11 +129,11 @@ final class StepEngine {
         let stopwatch =
           index == 0 ? stopwatch : timelineCapacity > 0 ? Stopwatch() : nil
         let hands = try sizes.map { sizes in
-          let arena = Arena()
-          arenas.append(arena)
+          let workspace = backend.makeWorkspace(precision.operands)
+          workspaces.append(workspace)
           return try MicrobatchWorker(
             network, sizes: sizes, purpose: .training, parameters: replica.parameters,
-            arena: arena, precision: precision, stopwatch: stopwatch)
+            workspace: workspace, stopwatch: stopwatch)
         }
         return StepWorker(
           hands, firstLeaf: leaves.lowerBound, stopwatch: stopwatch,
@@ -144,7 +146,7 @@ final class StepEngine {
     totals =
       isSegmented
       ? try TotalExchange(
-        counts: workers.lazy.flatMap(\.hands).map(\.totalCounts).first { !$0.isEmpty } ?? [],
+        counts: workers.lazy.flatMap(\.hands).map(\.sumCounts).first { !$0.isEmpty } ?? [],
         division: division, group: group, communicator: communicator) : nil
     let staging = GradientSum.Staging(gradientFormat)
     var programs: [StepProgram] = []
@@ -156,13 +158,13 @@ final class StepEngine {
         let leaves = division.leaves(of: communicator.rank, worker: index, of: workerCount)
         return StepProgram.Part(
           sum(tree, leaves).instructions, cut: cut, hand: isSegmented ? nil : worker.hands[0],
-          buckets: replica.elements.buckets)
+          buckets: replica.elements.buckets, drivesExchanges: index == 0)
       }
       programs.append(StepProgram(cut, tree, sum: gradientSum, parts: parts))
     }
     self.programs = programs
     byteCount =
-      arenas.reduce(0) { $0 + $1.byteCount } + memory.byteCount + staging.byteCount
+      workspaces.reduce(0) { $0 + $1.byteCount } + memory.byteCount + staging.byteCount
       + (totals?.byteCount ?? 0)
     busyNanoseconds = Array(repeating: 0, count: communicator.size)
     received = .allocate(

@@ -7,10 +7,13 @@ final class StepProgram {
     let instructions: [SumTree.Instruction]
     /// The last microbatch, during which sums begin; nil for a worker that computes none.
     let lastCompute: Int?
-    /// The calls of the last microbatch's plan that are forward.
-    let forwardCalls: Int
-    /// For each bucket, the calls of the last microbatch's plan after which it is final.
-    let finalCalls: [Int]
+    /// The steps of the last microbatch's plan that are forward.
+    let forwardSteps: Int
+    /// For each bucket, the steps of the last microbatch's plan after which it is final.
+    let finalSteps: [Int]
+    /// The milestones of the last microbatch's plan: the forward steps, the final steps of buckets and, on the
+    /// thread that lets exchanges go on, all steps from the first of those on.
+    let milestones: [Int]
   }
 
   /// The rows of each microbatch.
@@ -51,24 +54,28 @@ extension StepProgram.Part {
   ///   - cut: The rows of each microbatch.
   ///   - hand: What computes its microbatches one by one; nil where they are computed in segments.
   ///   - buckets: The ranges of elements that are summed over ranks one after another.
+  ///   - drivesExchanges: Whether the worker lets exchanges go on while it computes.
   init(
     _ instructions: [SumTree.Instruction], cut: MicrobatchCut, hand: MicrobatchWorker?,
-    buckets: [Range<Int>]
+    buckets: [Range<Int>], drivesExchanges: Bool
   ) {
     self.instructions = instructions
     lastCompute = instructions.lastIndex { if case .compute = $0 { true } else { false } }
     guard let hand, let lastCompute, case .compute(let leaf, _) = instructions[lastCompute] else {
-      forwardCalls = 0
-      finalCalls = []
+      (forwardSteps, finalSteps, milestones) = (0, [], [])
       return
     }
-    let plan = hand.plan(for: cut[leaf].count).plan
-    forwardCalls = plan.forwardCallCount
-    // In order: a bucket is not begun before the one in front of it.
-    var latest = 0
-    finalCalls = buckets.map { bucket in
-      latest = max(latest, plan.callCount(finishing: bucket))
+    let schedule = hand.plan(for: cut[leaf].count).plan.schedule
+    // In order: a bucket is not begun before the one in front of it. Not before the first step: what no step
+    // writes is added with the rest.
+    var latest = 1
+    let finalSteps = buckets.map { bucket in
+      latest = max(latest, schedule.stepCount(finishing: bucket))
       return latest
     }
+    forwardSteps = schedule.forwardStepCount
+    self.finalSteps = finalSteps
+    let polled = drivesExchanges ? Array((finalSteps.first ?? 1)..<schedule.steps.count + 1) : []
+    milestones = Set([forwardSteps] + finalSteps + polled).sorted()
   }
 }

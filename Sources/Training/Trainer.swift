@@ -66,7 +66,7 @@ final class Trainer {
     engine = try StepEngine(
       plan.network, rowCounts: plan.stepRowCounts, microbatches: plan.microbatches,
       workers: workers, replica: replica, seed: plan.configuration.seed,
-      precision: plan.configuration.precision,
+      backend: plan.configuration.backend, precision: plan.configuration.precision,
       gradientFormat: plan.configuration.gradientFormat, stopwatch: stopwatch,
       timelineCapacity: trace == nil ? 0 : TraceRequest.eventCount,
       communicator: communicator)
@@ -80,7 +80,7 @@ final class Trainer {
         plan.network, rowCounts: evaluated.map(\.rows.rowCount),
         blockSize: plan.configuration.evaluationBlock, workers: workers,
         parameters: replica.average ?? replica.parameters,
-        top: plan.configuration.evaluationTop,
+        top: plan.configuration.evaluationTop, backend: plan.configuration.backend,
         communicator: communicator)
   }
 

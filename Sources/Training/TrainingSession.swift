@@ -1,6 +1,7 @@
 import Checkpoints
 public import Communication
 import Configuration
+public import Execution
 import Models
 import Runs
 import Tensors
@@ -25,12 +26,15 @@ public struct TrainingRequest: Sendable {
   public var isDryRun: Bool
   /// What is to be written of the first steps; nil for nothing.
   public var trace: TraceRequest?
+  /// The backend that computes; nil for that of the configured device.
+  public var backend: (any Backend)?
 
   /// Creates a request.
   public init(
     configurationPath: String, overrides: [String] = [], output: String? = nil,
     runsFolder: String = "runs", kind: String, isFresh: Bool = false,
-    initialCheckpoint: String? = nil, isDryRun: Bool = false, trace: TraceRequest? = nil
+    initialCheckpoint: String? = nil, isDryRun: Bool = false, trace: TraceRequest? = nil,
+    backend: (any Backend)? = nil
   ) {
     self.configurationPath = configurationPath
     self.overrides = overrides
@@ -41,6 +45,7 @@ public struct TrainingRequest: Sendable {
     self.initialCheckpoint = initialCheckpoint
     self.isDryRun = isDryRun
     self.trace = trace
+    self.backend = backend
   }
 }
 
@@ -95,12 +100,15 @@ public final class TrainingSession {
   ) throws(CommunicationError) {
     self.communicator = communicator
     let (configuration, resolved) = try communicator.together {
-      try readConfiguration(request.configurationPath, overrides: request.overrides)
+      var (configuration, resolved) = try readConfiguration(
+        request.configurationPath, overrides: request.overrides)
+      if let backend = request.backend { configuration.backend = backend }
+      return (configuration, resolved)
     }
     try communicator.together { try request.trace?.validate() }
     try communicator.requireSame(Environment.current.description, named: "CPU or library")
     try communicator.requireSame(resolved.yaml, named: "configuration")
-    try communicator.together { try configuration.precision.requireSupport() }
+    try communicator.together { try configuration.requirePrecision() }
     let sharing = try RowSharing(communicator, limit: configuration.sharedMemoryLimit)
     let splits = try sharing.open { open in try Splits.open(configuration, by: open) }
     for (split, fingerprint) in splits.fingerprints {

@@ -58,7 +58,8 @@ struct DatasetNameOptions: ParsableArguments {
     let evaluator = try Evaluator(
       model.network, rowCounts: [rows.rowCount], blockSize: model.configuration.evaluationBlock,
       workers: communicator.placement.ownCoreCount, parameters: model.parameters,
-      hasTargets: needsTargets, top: top, communicator: communicator)
+      hasTargets: needsTargets, top: top, backend: model.configuration.backend,
+      communicator: communicator)
     return (model, rows, evaluator)
   }
 }

@@ -3,6 +3,7 @@
 // are for people.
 
 import AllocationCount
+import CPUBackend
 import Communication
 import Execution
 import Graphs
@@ -155,7 +156,7 @@ func check() throws -> Int32 {
     let plan = try Plan(
       network.graph, batch: item.batch, values: [network.loss],
       gradients: zip(network.trainableParameters, network.gradients).map { ($0.name, $1) },
-      layout: layout, arena: Arena())
+      layout: layout, workspace: CPU().makeWorkspace())
     total += allocations(of: "\(item.name), plan") {
       plan.run(parameters: parameters.pointer, gradient: gradient.pointer)
     }
@@ -168,7 +169,8 @@ func check() throws -> Int32 {
     for (passes, optimizer) in [("", plain), (" of three passes", several)] {
       let steps = try BenchSteps(
         network, targets: item.targets, optimizer: optimizer, batchSize: item.batch,
-        microbatches: item.microbatches, seed: 1, communicator: SoloCommunicator())
+        microbatches: item.microbatches, seed: 1, backend: CPU(),
+        communicator: SoloCommunicator())
       total += try allocations(of: "\(item.name), step\(passes)") { try steps.step() }
     }
   }

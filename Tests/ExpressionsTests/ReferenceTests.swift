@@ -1,3 +1,4 @@
+import CPUBackend
 import Execution
 import Expressions
 import Foundation
@@ -106,7 +107,7 @@ struct ReferenceTests {
       })
     let plan = try Plan(
       graph, batch: Reference.batch, values: readable, gradients: [], layout: layout,
-      arena: Arena())
+      workspace: CPU().makeWorkspace())
     let parameters = FloatBuffer(count: layout.count)
     for range in layout.ranges {
       for (index, number) in zip(range.indices, values[range.name]?.values ?? []) {

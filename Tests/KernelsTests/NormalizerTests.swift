@@ -51,21 +51,25 @@ struct NormalizerTests {
         let (result, sums) = (
           Vector(count: count, offset: offset), Vector(count: groups, offset: 3)
         )
-        normalizer.variances(images.pointer, into: sums.pointer)
+        let memory = (0..<5).map { Vector(count: groups, offset: $0) }
+        let statistics = Normalizer.Statistics(
+          means: memory[0].pointer, variances: memory[1].pointer, inverses: memory[2].pointer,
+          share: memory[3].pointer, sums: memory[4].pointer)
+        normalizer.variances(images.pointer, means: memory[0].pointer, into: sums.pointer)
         #expect(distance(sums.values, variance) < limit)
-        normalizer.measure(images.pointer)
+        normalizer.measure(images.pointer, into: statistics)
         normalizer.normalize(
-          images.pointer, scale: a.pointer, shift: b.pointer, into: result.pointer)
+          images.pointer, statistics, scale: a.pointer, shift: b.pointer, into: result.pointer)
         #expect(distance(result.values, y) < limit)
         var found = [result.bits]
-        normalizer.scaleGradient(given.pointer, images.pointer, into: sums.pointer)
+        normalizer.scaleGradient(given.pointer, images.pointer, statistics, into: sums.pointer)
         #expect(distance(sums.values, s) < limit)
         let shifts = Vector(t.map { Float($0) })
         normalizer.inputGradient(
-          given.pointer, images.pointer, scale: a.pointer, scaleGradient: sums.pointer,
+          given.pointer, images.pointer, statistics, scale: a.pointer, scaleGradient: sums.pointer,
           shiftGradient: shifts.pointer, into: result.pointer)
         if middle > 1 { #expect(distance(result.values, d) < limit) }
-        #expect(result.isIntact && sums.isIntact)
+        #expect(result.isIntact && sums.isIntact && memory.allSatisfy(\.isIntact))
         found += [sums.bits, result.bits]
         bits.append(found.flatMap { $0 })
       }

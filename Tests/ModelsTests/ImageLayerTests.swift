@@ -1,4 +1,5 @@
 // Layers of images and losses against PyTorch, made by Tests/Reference/layers.py.
+import CPUBackend
 import Configuration
 import Execution
 import Foundation
@@ -319,7 +320,8 @@ struct ImageLayerTests {
     let layout = network.layout
     let plan = try Plan(
       network.graph, batch: reference.losses.count, values: [network.loss],
-      gradients: network.summed.map { ($0.name, $0.node) }, layout: layout, arena: Arena())
+      gradients: network.summed.map { ($0.name, $0.node) }, layout: layout,
+      workspace: CPU().makeWorkspace())
     let (parameters, gradient) = (
       FloatBuffer(count: layout.count), FloatBuffer(count: layout.count)
     )

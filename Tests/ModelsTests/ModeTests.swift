@@ -1,4 +1,5 @@
 // Layers that compute something else in training than in evaluation.
+import CPUBackend
 import Execution
 import Graphs
 import Models
@@ -68,7 +69,7 @@ struct ModeTests {
     let plan = try Plan(
       network.graph, batch: rows, values: [network.loss],
       gradients: zip(network.parameters, network.gradients).map { ($0.name, $1) }, layout: layout,
-      arena: Arena())
+      workspace: CPU().makeWorkspace())
     let (parameters, gradient) = (
       FloatBuffer(count: layout.count), FloatBuffer(count: layout.count)
     )

@@ -1,5 +1,6 @@
 // The answer of a few training steps, in the order of the tree and in MPI's own.
 
+import CPUBackend
 import Communication
 import Foundation
 import Models
@@ -20,7 +21,8 @@ func printAnswer(_ communicator: any Communicator, _ options: CheckOptions) thro
     optimizer: OptimizerSettings(
       .sgd(momentum: 0.9, nesterov: false, weightDecay: 0), learningRate: 0.05), batchSize: 120,
     microbatches: 12, isSharded: isExact,
-    sharedMemoryLimit: options[1].flatMap { Int($0) }, seed: 3, communicator: communicator)
+    sharedMemoryLimit: options[1].flatMap { Int($0) }, seed: 3, backend: CPU(),
+    communicator: communicator)
   for _ in 0..<10 {
     if isExact { try steps.step() } else { try steps.stepInFreeOrder() }
   }

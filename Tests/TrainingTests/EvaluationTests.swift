@@ -1,5 +1,6 @@
 // What an evaluation says of classes and responses, against numbers worked out by hand.
 
+import CPUBackend
 import Communication
 import Foundation
 import Models
@@ -48,7 +49,7 @@ private final class GivenRows: RowSource {
       targets: loss.takesLabels ? .labels : .responses(responses.count / rowCount))
     let evaluator = try Evaluator(
       network, rowCounts: [rowCount], blockSize: block, workers: workers,
-      parameters: FloatBuffer(count: network.layout.count), top: top,
+      parameters: FloatBuffer(count: network.layout.count), top: top, backend: CPU(),
       communicator: SoloCommunicator())
     let report = try evaluator.report(on: self)
     #expect(try evaluator.evaluate(self) == report.evaluation)

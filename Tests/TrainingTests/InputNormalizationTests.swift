@@ -1,5 +1,6 @@
 // Mean and deviation of the samples: what is measured, and that it goes wherever the parameters go.
 
+import CPUBackend
 import Checkpoints
 import Communication
 import Datasets
@@ -132,7 +133,7 @@ struct InputNormalizationTests {
     let rows = try model.open(RunFolder.bundled("digits-test"), needsTargets: true)
     let evaluator = try Evaluator(
       model.network, rowCounts: [297], blockSize: 256, parameters: model.parameters,
-      communicator: SoloCommunicator())
+      backend: CPU(), communicator: SoloCommunicator())
     let expected = try #require(session.evaluations.last)
     #expect(expected.split == "test")
     #expect(try evaluator.evaluate(rows) == expected.evaluation)

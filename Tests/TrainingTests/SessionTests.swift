@@ -1,5 +1,6 @@
 // Whole runs in this process: what a run does when, and that stopping it changes nothing.
 
+import CPUBackend
 import Checkpoints
 import Communication
 import Datasets
@@ -71,7 +72,7 @@ struct SessionTests {
     var correct = 0
     let evaluator = try Evaluator(
       model.network, rowCounts: [30], blockSize: 30, parameters: model.parameters,
-      hasTargets: false, communicator: SoloCommunicator())
+      hasTargets: false, backend: CPU(), communicator: SoloCommunicator())
     var outputs: [Float] = []
     try evaluator.predict(rows) { outputs += $0 }
     var labels = [Int32](repeating: 0, count: 30)
@@ -274,7 +275,7 @@ struct SessionTests {
     let rows = try model.open(RunFolder.bundled("iris-test"), needsTargets: true)
     let evaluation = try Evaluator(
       model.network, rowCounts: [30], blockSize: 256, parameters: model.parameters,
-      communicator: SoloCommunicator()
+      backend: CPU(), communicator: SoloCommunicator()
     ).evaluate(rows)
     #expect(evaluation == session.evaluations.first?.evaluation)
   }

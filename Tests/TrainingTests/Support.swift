@@ -3,6 +3,7 @@
 import Checkpoints
 import Communication
 import Datasets
+import Execution
 import Foundation
 import Models
 import Tensors
@@ -34,7 +35,7 @@ struct RunFolder {
   func train(
     _ configuration: String, _ overrides: [String] = [], to output: String = "run",
     isFresh: Bool = false, initialCheckpoint: String? = nil, isDryRun: Bool = false,
-    stopAfter: Int? = nil, trace: TraceRequest? = nil,
+    stopAfter: Int? = nil, trace: TraceRequest? = nil, backend: (any Backend)? = nil,
     report: @escaping (TrainingEvent) -> Void = { _ in }
   ) throws -> (session: TrainingSession, ending: TrainingSession.Ending) {
     let steps = Counter()
@@ -42,7 +43,7 @@ struct RunFolder {
       TrainingRequest(
         configurationPath: configuration, overrides: overrides, output: path(output),
         kind: "test", isFresh: isFresh, initialCheckpoint: initialCheckpoint, isDryRun: isDryRun,
-        trace: trace),
+        trace: trace, backend: backend),
       communicator: SoloCommunicator(),
       // Asked once a step, before the step is counted.
       stopIsRequested: { stopAfter.map { steps.next() >= $0 } ?? false },

@@ -168,3 +168,11 @@ struct TanhGradientRule: ActivationGradientRule {
     try graph.scale(output, by: -2)
   }
 }
+
+extension Graph.Operation {
+  /// Whether element i of the value depends only on elements i of equally large operands.
+  package var isElementwise: Bool {
+    let rule = rule
+    return rule is any UnaryRule || rule is any BinaryRule || rule is any ActivationGradientRule
+  }
+}

@@ -1,0 +1,38 @@
+public import Execution
+import Graphs
+import Kernels
+
+/// The CPU: matrix products and convolutions of oneDNN, everything else by vector kernels of ours.
+public struct CPU: Backend {
+  /// Names the CPU.
+  public init() {}
+
+  /// Whether this CPU and the library have products of such operands.
+  public func supports(_ precision: OperandPrecision) -> Bool {
+    precision == .float || HalfMatmul.isSupported
+  }
+
+  /// The preferences for a precision.
+  public func preferences(for precision: OperandPrecision) -> BackendPreferences {
+    var preferences = BackendPreferences()
+    preferences.putsChannelsLast = true
+    // Gradients of these need only their outputs.
+    preferences.fusedActivations = [.relu, .sigmoid, .tanh]
+    preferences.largestIndexedWindow = ImageWindow.choiceLimit
+    preferences.indexAlignment = ImageWindow.choiceAlignment
+    preferences.chains = BackendPreferences.Chains(
+      blockLength: ElementPass.blockLength, longestRow: ElementPass.longestRow)
+    preferences.computesLossesWithGradients = true
+    if precision == .bfloat16 {
+      // Smaller products take about a microsecond, and the library is slow at those of one column.
+      preferences.roundedProducts = BackendPreferences.RoundedProducts(
+        leastMultiplyAdds: 1 << 16, leastColumns: 2)
+    }
+    return preferences
+  }
+
+  /// Makes an arena, with room for rounded operands if there will be such.
+  public func makeWorkspace(_ precision: OperandPrecision) -> any Workspace {
+    CPUWorkspace(preferences(for: precision))
+  }
+}

@@ -1,0 +1,107 @@
+import Execution
+import Graphs
+import Numerics
+import Tensors
+
+/// A schedule as a list of bound kernels, with the memory that is its own.
+///
+/// One thread at a time.
+final class CPUProgram: Program {
+  private let steps: UnsafeMutableBufferPointer<BoundStep>
+  private let arena: Arena
+  private let constants: FloatBuffer
+  private let statistics: FloatBuffer
+  private let labels: UnsafeMutablePointer<Int32>
+  private let indices: UnsafeMutablePointer<UInt8>
+
+  init(_ schedule: Schedule, steps: [BoundStep], arena: Arena) {
+    self.steps = .allocate(capacity: steps.count)
+    _ = self.steps.initialize(from: steps)
+    self.arena = arena
+    constants = FloatBuffer(count: schedule.memory[.constants, default: 0])
+    for constant in schedule.constants {
+      let start = constants.pointer + constant.location.offset
+      for index in 0..<constant.count {
+        start[index] = Float(constant.numbers[constant.numbers.count == 1 ? 0 : index])
+      }
+    }
+    statistics = FloatBuffer(count: schedule.memory[.statistics, default: 0])
+    let labelCount = schedule.memory[.labels, default: 0]
+    labels = .allocate(capacity: labelCount)
+    labels.initialize(repeating: 0, count: labelCount)
+    let indexCount = schedule.memory[.argmaxIndices, default: 0]
+    indices = .allocate(capacity: indexCount)
+    indices.initialize(repeating: 0, count: indexCount)
+  }
+
+  deinit {
+    steps.deinitialize()
+    steps.deallocate()
+    labels.deallocate()
+    indices.deallocate()
+  }
+
+  func input(at location: Location) -> UnsafeMutableRawPointer {
+    location.region == .labels
+      ? UnsafeMutableRawPointer(labels + location.offset)
+      : UnsafeMutableRawPointer(floats(at: location))
+  }
+
+  func run(
+    _ range: Range<Int>, parameters: UnsafeMutablePointer<Float>,
+    gradient: UnsafeMutablePointer<Float>, draws: Draws, milestones: [Int],
+    reached: (Int) -> Void
+  ) {
+    let bases = Bases(
+      arena: arena.base, parameters: parameters, gradient: gradient, constants: constants.pointer,
+      statistics: statistics.pointer, labels: labels, indices: indices, draws: draws)
+    var next = range.lowerBound
+    // A milestone at the end of the steps before has been reached there.
+    let first = range.lowerBound == 0 ? 0 : range.lowerBound + 1
+    for milestone in milestones where milestone >= first && milestone <= range.upperBound {
+      while next < milestone {
+        steps[next].call(bases)
+        next &+= 1
+      }
+      reached(milestone)
+    }
+    while next < range.upperBound {
+      steps[next].call(bases)
+      next &+= 1
+    }
+  }
+
+  func value(at location: Location) -> UnsafePointer<Float> {
+    UnsafePointer(floats(at: location))
+  }
+
+  func copyOut(_ values: [Value], into vector: UnsafeMutablePointer<Float>) {
+    var place = vector
+    for value in values {
+      let count = value.shape.fixedCount
+      place.update(from: floats(at: value.location), count: count)
+      place += count
+    }
+  }
+
+  func copyIn(_ values: [Value], from vector: UnsafePointer<Float>) {
+    var place = vector
+    for value in values {
+      let count = value.shape.fixedCount
+      floats(at: value.location).update(from: place, count: count)
+      place += count
+    }
+  }
+
+  /// A place in memory that is not the caller's.
+  @inline(__always)
+  private func floats(at location: Location) -> UnsafeMutablePointer<Float> {
+    switch location.region {
+    case .arena: arena.base + location.offset
+    case .constants: constants.pointer + location.offset
+    case .statistics: statistics.pointer + location.offset
+    case .parameters, .gradient, .labels, .argmaxIndices, .roundedParameters, .roundedOperands:
+      preconditionFailure("\(location) holds no floats of the program")
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import Execution
+import Kernels
+
+/// The memory of one thread of control on the CPU.
+///
+/// A workspace belongs to the thread that uses it as far as OpenMP's settings go (see `prepareThread`).
+final class CPUWorkspace: Workspace {
+  let preferences: BackendPreferences
+  private let arena = Arena()
+  private let rounding = BFloat16Operands()
+
+  init(_ preferences: BackendPreferences) { self.preferences = preferences }
+
+  var byteCount: Int { arena.byteCount + rounding.byteCount }
+
+  func compile(_ schedule: Schedule) throws(PlanError) -> any Program {
+    prepareThread()
+    arena.reserve(count: schedule.memory[.arena, default: 0])
+    rounding.reserve(
+      parameterCount: schedule.memory[.roundedParameters, default: 0],
+      operandCount: schedule.memory[.roundedOperands, default: 0] / 2)
+    for range in schedule.roundedParameters { try rounding.need(range) }
+    let lowering = Lowering(rowCount: schedule.rowCount, rounding: rounding)
+    var steps: [BoundStep] = []
+    for step in schedule.steps { steps.append(BoundStep(call: try lowering.call(for: step))) }
+    return CPUProgram(schedule, steps: steps, arena: arena)
+  }
+
+  func prepare(parameters: UnsafePointer<Float>) { rounding.round(parameters) }
+}

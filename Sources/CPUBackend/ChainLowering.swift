@@ -1,0 +1,31 @@
+// From a chain of elementwise operations to the pass that computes it.
+import Execution
+import Graphs
+import Kernels
+import Tensors
+import VectorKernels
+
+extension Lowering {
+  /// The pass that computes a chain.
+  func chain(_ chain: Chain) -> Call {
+    let places = chain.places.map { place -> BlockedPass.Place in
+      switch place {
+      case .whole(let value): return .whole(value.location)
+      case .repeated(let value, let slot):
+        return .repeated(value.location, count: shape(value).count, slot: slot)
+      case .slot(let slot): return .slot(slot)
+      }
+    }
+    let steps = chain.links.map { link in
+      guard let element = ElementKernel(link.operation, batch: rowCount) else {
+        preconditionFailure("\(link.operation.label) in a chain")
+      }
+      return ElementStep(
+        element.code, number: element.number, a: link.operands[0],
+        b: link.operands[link.operands.count - 1], c: link.result)
+    }
+    let pass = BlockedPass(
+      steps, places: places, count: chain.count, block: chain.blockLength, scratch: chain.scratch)
+    return { pass.run($0) }
+  }
+}
