@@ -61,4 +61,60 @@ struct ReadmeTests {
     #expect(!blocks("swift").isEmpty)
     for block in blocks("swift") { #expect(example.contains(block)) }
   }
+
+  @Test("its picture of the modules is that of the manifest, and imports go down")
+  func modules() throws {
+    let picture = readme.split(separator: "\n").filter {
+      $0.wholeMatch(of: /\d   [A-Z a-z].*/) != nil
+    }
+    // From the top; of a line, the parts between marks from the left.
+    var positions: [String: (level: Int, part: Int)] = [:]
+    for line in picture {
+      // What follows many spaces is a remark.
+      let names = line.dropFirst(4).components(separatedBy: "    ")[0]
+      for (part, group) in names.components(separatedBy: " ┊ ").enumerated() {
+        for name in group.components(separatedBy: " · ") {
+          positions[name.trimmingCharacters(in: .whitespaces)] = (Int(line.prefix(1)) ?? -1, part)
+        }
+      }
+    }
+    let manifest = String(
+      decoding: try Data(contentsOf: repository.appendingPathComponent("Package.swift")),
+      as: UTF8.self)
+    let sources = try FileManager.default.contentsOfDirectory(
+      atPath: repository.appendingPathComponent("Sources").path)
+    #expect(Set(positions.keys) == Set(sources))
+    for name in sources {
+      let position = try #require(positions[name], "\(name) is not in the picture")
+      let target = try #require(
+        manifest.firstRange(
+          of: try Regex("(odule|systemLibrary|xecutableTarget)\\(\\s*(name: )?\"\(name)\"")),
+        "\(name) is not in the manifest")
+      // The level that the last comment before it says.
+      let level = try #require(
+        manifest[..<target.lowerBound].matches(of: /\/\/ Level (\d)/).last?.output.1)
+      #expect(Int(level) == position.level, "\(name)")
+      for imported in try imports(of: name) where positions[imported] != nil {
+        let other = try #require(positions[imported])
+        #expect(
+          (other.level, -other.part) < (position.level, -position.part),
+          "\(name) imports \(imported)")
+      }
+    }
+  }
+
+  /// The modules that the sources of a module import.
+  private func imports(of module: String) throws -> Set<String> {
+    let folder = repository.appendingPathComponent("Sources/\(module)").resolvingSymlinksInPath()
+    var found: Set<String> = []
+    for file in try FileManager.default.subpathsOfDirectory(atPath: folder.path)
+    where file.hasSuffix(".swift") {
+      let text = String(
+        decoding: try Data(contentsOf: folder.appendingPathComponent(file)), as: UTF8.self)
+      for match in text.matches(of: /(?m)^\s*(?:public |package |@\w+ )*import (\w+)/) {
+        found.insert(String(match.output.1))
+      }
+    }
+    return found
+  }
 }
