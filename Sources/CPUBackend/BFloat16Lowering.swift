@@ -5,7 +5,7 @@ import Kernels
 import Tensors
 
 extension Lowering {
-  /// Where a product finds an operand rounded.
+  /// The place where a product finds an operand rounded.
   private enum RoundedOperand {
     /// Among the parameters, from that element on.
     case parameter(Int)

@@ -1,7 +1,7 @@
 import Execution
 import Numerics
 
-/// What a step does when it is run.
+/// The work of a step in one run.
 typealias Call = (Bases) -> Void
 
 /// A step that is ready to run; an array of these holds closures as they are, an array of closures wraps each.
@@ -18,7 +18,7 @@ struct Bases {
   let statistics: UnsafeMutablePointer<Float>
   let labels: UnsafeMutablePointer<Int32>
   let indices: UnsafeMutablePointer<UInt8>
-  /// What random numbers depend on in this run.
+  /// The origin of random numbers in this run.
   let draws: Draws
 
   @inline(__always)

@@ -5,7 +5,7 @@ import VectorKernels
 
 /// A chain of elementwise operations, ready to run.
 final class BlockedPass {
-  /// Where an operand or a result is.
+  /// The place of an operand or a result.
   enum Place {
     /// A value with as many elements as the result.
     case whole(Location)

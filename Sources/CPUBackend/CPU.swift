@@ -7,7 +7,7 @@ public struct CPU: Backend {
   /// Names the CPU.
   public init() {}
 
-  /// Whether this CPU and the library have products of such operands.
+  /// Returns true if this CPU and the library have products of such operands.
   public func supports(_ precision: OperandPrecision) -> Bool {
     precision == .float || HalfMatmul.isSupported
   }

@@ -5,7 +5,7 @@ import Kernels
 import Tensors
 import VectorKernels
 
-/// What is done with each element.
+/// The kernel that is applied to each element.
 struct ElementKernel {
   let code: ElementCode
   /// The factor of a scale, the exponent of a power, or the limit of a cap.

@@ -6,7 +6,7 @@ public import Numerics
 /// A backend decides how steps are computed, and nothing else: which steps there are, in which order and where
 /// in memory is in the ``Schedule``.
 public protocol Backend: Sendable {
-  /// Whether products can take operands of a precision here.
+  /// Returns true if products can take operands of a precision here.
   func supports(_ precision: OperandPrecision) -> Bool
 
   /// The preferences that schedules for a precision are made by.

@@ -8,7 +8,7 @@ public enum OperandPrecision: Hashable, Sendable {
   case bfloat16
 }
 
-/// All that a scheduler asks about a backend.
+/// The answers to all that a scheduler asks about a backend.
 public struct BackendPreferences: Hashable, Sendable {
   /// The chains of elementwise operations that are computed in one step.
   ///
@@ -44,7 +44,7 @@ public struct BackendPreferences: Hashable, Sendable {
     }
   }
 
-  /// Whether images have their channels last wherever windows slide over them.
+  /// True if images have their channels last wherever windows slide over them.
   public var putsChannelsLast: Bool
   /// The activations that a product or convolution applies to its sums, after a bias; nil where it takes not
   /// even a bias.
@@ -55,7 +55,7 @@ public struct BackendPreferences: Hashable, Sendable {
   public var indexAlignment: Int
   /// The chains of elementwise operations; nil where each operation is a step.
   public var chains: Chains?
-  /// Whether a cross-entropy and its gradient are one step.
+  /// True if a cross-entropy and its gradient are one step.
   public var computesLossesWithGradients: Bool
   /// The products of operands in bfloat16; nil where operands stay as they are.
   public var roundedProducts: RoundedProducts?

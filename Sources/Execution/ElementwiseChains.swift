@@ -8,7 +8,7 @@ struct ElementwiseChain {
   let nodes: [Graph.Node]
   /// Those, without the last one, whose values are needed later on.
   let kept: Set<Graph.Node>
-  /// What they take from elsewhere, each once.
+  /// The operands from elsewhere, each once.
   let operands: [Graph.Node]
   /// The elements after which an operand begins again, where there are such: the same for all of them.
   let period: Int
@@ -17,7 +17,7 @@ struct ElementwiseChain {
   var last: Graph.Node { nodes[nodes.count - 1] }
 }
 
-/// How elements of an operand go with those of a result.
+/// The correspondence of an operand's elements to those of a result.
 enum OperandExtent: Hashable {
   /// Each with its own.
   case whole

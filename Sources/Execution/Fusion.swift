@@ -1,8 +1,8 @@
-// Which nodes one step computes together.
+// Finds the nodes that one step computes together.
 import Graphs
 import Tensors
 
-/// What is computed together in a graph.
+/// The groups of nodes that are computed together.
 struct Fusion {
   /// Products with what follows them, by the last node.
   let products: [Graph.Node: FusedProduct]
@@ -115,7 +115,7 @@ struct PoolingWithIndices {
   let cotangent: Graph.Node
   /// The node of the cotangent of the images; with a relu before them, of what the relu is applied to.
   let gradient: Graph.Node
-  /// Whether there is such a relu.
+  /// True if there is such a relu.
   let throughRelu: Bool
 }
 
@@ -182,7 +182,7 @@ func lossesWithGradient(
   return pairs
 }
 
-/// Which nodes use which.
+/// The users of each node.
 struct Uses {
   private var users: [Graph.Node: [Graph.Node]] = [:]
   private let outputs: Set<Graph.Node>
@@ -204,7 +204,7 @@ struct Uses {
 }
 
 extension Graph {
-  /// Whether a node is a parameter with one element per element of the last axis of another.
+  /// Returns true if a node is a parameter with one element per element of the last axis of another.
   fileprivate func isParameterRow(_ node: Node, of other: Node) -> Bool {
     let (row, width) = (shape(of: node), shape(of: other).extents.last)
     guard row.extents.last == width, row.extents.dropLast().allSatisfy({ $0 == 1 }) else {

@@ -26,7 +26,7 @@ extension Graph {
 /// A value in the legal graph, with its axes in their own order, with channels last, or both.
 private struct Legalizer {
   private let source: Graph
-  /// Whether images have their channels last where windows slide over them.
+  /// True if images have their channels last where windows slide over them.
   private let turnsImages: Bool
   private var result = Graph()
   private var plain: [Graph.Node?] = []
@@ -132,7 +132,7 @@ private struct Legalizer {
     return try result.reshape(result.add(.transpose, [matrices]), to: shape)
   }
 
-  /// Where an axis of images goes.
+  /// Returns the new index of an axis of images.
   private static func turned(axis: Int, axisCount: Int) -> Int {
     axis == 0 ? 0 : axis == 1 ? axisCount - 1 : axis - 1
   }

@@ -1,4 +1,4 @@
-/// Where values lie in an arena, so that values which are never alive together share memory.
+/// The places of values in an arena, where values that are never alive together share memory.
 ///
 /// Greedy by size: the largest value first, each at the lowest offset where it meets no value that
 /// is alive at the same time. Source of the heuristic: Pisarchyk and Lee, *Efficient Memory Management

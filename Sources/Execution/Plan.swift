@@ -7,7 +7,7 @@ public import Tensors
 /// Everything is decided when the plan is made. A run allocates nothing, looks nothing up and creates nothing. A
 /// plan belongs to one thread at a time.
 public final class Plan {
-  /// What runs when, and where in memory.
+  /// The order, the memory and the milestones.
   public let schedule: Schedule
   /// The number of rows that the plan computes together.
   public let batch: Int
@@ -147,7 +147,7 @@ public final class Plan {
       milestones: milestones, reached: reached)
   }
 
-  /// Whether all values that can be read have been computed when a segment has been run.
+  /// Returns true if all values that can be read have been computed when a segment has been run.
   public func valuesAreThere(after segment: Int) -> Bool {
     schedule.steps(ofSegment: segment).upperBound >= schedule.forwardStepCount
   }

@@ -1,4 +1,4 @@
-// How the value of a node depends on the rows of its operands: the same answer for every number of rows.
+// Derives the dependence of a node on the rows of its operands: the same for every number of rows.
 import Graphs
 
 extension Graph {
@@ -17,12 +17,12 @@ extension Graph {
 }
 
 extension SymbolicShape {
-  /// Whether rows lie along the first axis, and along no other.
+  /// True if rows lie along the first axis, and along no other.
   var hasRows: Bool { extents.first == .batch && batchAxisCount == 1 }
 }
 
 extension Graph.Operation {
-  /// Whether a value without rows, of operands with rows, is a sum of one term per row.
+  /// True if a value without rows, of operands with rows, is a sum of one term per row.
   fileprivate var sumsRows: Bool {
     switch self {
     case .matmul, .sum, .squaredNorm, .convolutionWeightGradient, .embeddingGradient,
@@ -42,9 +42,9 @@ extension Graph.Operation {
     }
   }
 
-  /// Whether row i of the value depends on row i of operands, where all of them have rows first or not at all.
+  /// Returns true if row i of the value depends on row i of operands, where all of them have rows first or not at all.
   fileprivate func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
-    /// Whether operands that are lined up at the last axis meet row by row.
+    /// True if operands that are lined up at the last axis meet row by row.
     var areLinedUp: Bool {
       operands.allSatisfy { $0.isFixed || $0.axisCount == result.axisCount }
     }

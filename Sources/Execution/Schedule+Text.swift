@@ -32,7 +32,7 @@ extension Schedule: CustomStringConvertible {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// What holds when so many steps are done.
+  /// The lines about what is there when so many steps are done.
   private func milestones(before stepCount: Int) -> [String] {
     var lines: [String] = []
     for write in gradientWrites where write.step + 1 == stepCount {
@@ -61,7 +61,7 @@ extension Schedule.Constant {
 }
 
 extension Step {
-  /// Where operands and results are; what the label does not say of the rest.
+  /// The places of operands and results, and of slots.
   fileprivate var text: String {
     func list(_ values: [Value]) -> String { values.map { "\($0)" }.joined(separator: ", ") }
     var text = "\(operands.isEmpty ? "" : list(operands) + " ")→ \(list(results))"

@@ -2,17 +2,17 @@
 public import Graphs
 public import Tensors
 
-/// What runs when, and where in memory; a value that says nothing of how.
+/// The order of steps and the places of values in memory; nothing of how steps are computed.
 ///
 /// A backend needs nothing else to run it. It prints as text: the memory, then the steps.
 public struct Schedule: Hashable, Sendable {
   /// Known numbers.
   public struct Constant: Hashable, Sendable {
-    /// Where they go.
+    /// The first element that they fill.
     public let location: Location
     /// The numbers; one for all if there is but one.
     public let numbers: [Double]
-    /// How many elements they fill.
+    /// The number of elements that they fill.
     public let count: Int
   }
 
@@ -28,7 +28,7 @@ public struct Schedule: Hashable, Sendable {
   public struct SegmentEnd: Hashable, Sendable {
     /// The number of steps before it.
     public let stepCount: Int
-    /// What is summed.
+    /// The values that are summed.
     public let sums: [Value]
   }
 
@@ -65,7 +65,7 @@ public struct Schedule: Hashable, Sendable {
   ///   - gradients: Nodes that a run writes into the flat gradient, each for a named parameter of its shape.
   ///     Ranges of the layout without such a node are not written.
   ///   - layout: Where parameters and gradients lie; holds every parameter of the graph.
-  ///   - preferences: What the backend would like.
+  ///   - preferences: The wishes of the backend.
   /// - Throws: ``PlanError/parameter(_:found:expected:)``, ``PlanError/graph(_:)``.
   /// - Complexity: O(n²) in the nodes that are needed.
   public init(

@@ -89,13 +89,13 @@ struct Scheduler {
     steps.append(step)
   }
 
-  /// Lets the value of a node be summed over microbatches before anything reads it.
+  /// Schedules a sum of a node's value over microbatches, before anything reads it.
   mutating func addSum(_ value: Value, of node: Graph.Node) {
     pendingSums.append(value)
     pendingNodes.insert(root(of: node))
   }
 
-  /// Lets a value be summed over microbatches before the next step.
+  /// Schedules a sum of a value over microbatches, before the next step.
   mutating func addSum(_ value: Value) {
     pendingSums.append(value)
     endSegment()
@@ -183,7 +183,7 @@ struct Scheduler {
     locations[root(of: node)].map { Value($0, graph.shape(of: node)) }
   }
 
-  /// Whether a step computes the node.
+  /// Returns true if a step computes the node.
   func isComputed(_ node: Graph.Node) -> Bool {
     (!graph[node].inputs.isEmpty || graph[node].operation.isDrawn) && root(of: node) == node
       && !fusion.absorbed.contains(node)
@@ -251,8 +251,7 @@ struct Scheduler {
     constants.append(Schedule.Constant(location: location, numbers: numbers, count: count))
   }
 
-  /// Lets nodes that are gradients, and nothing that is read after a run, be computed straight into
-  /// the flat gradient.
+  /// Places nodes that are gradients, and nothing that is read after a run, in the flat gradient.
   private mutating func placeGradients() throws(PlanError) {
     let read = Set(values.map { root(of: $0) })
     for (parameter, node) in gradients {
@@ -280,7 +279,7 @@ struct Scheduler {
   }
 }
 
-/// What has one mean and deviation.
+/// A value with the axes that its statistics are taken over.
 private struct NormalizedValue: Hashable {
   let value: Graph.Node
   let shape: Shape
@@ -299,7 +298,7 @@ extension Shape {
 }
 
 extension Graph.Operation {
-  /// Whether a leaf's value is made by a run, and not there before it.
+  /// True if a leaf's value is made by a run, and not there before it.
   var isDrawn: Bool {
     if case .dropoutMask = self { true } else { false }
   }

@@ -7,7 +7,7 @@ public struct Step: Hashable, Sendable {
   public struct Product: Hashable, Sendable {
     /// The product.
     public let operation: Graph.Operation
-    /// Whether the third operand is added to every row.
+    /// True if the third operand, a bias, is added to every row.
     public let hasBias: Bool
     /// The activation that is applied last; nil for none.
     public let activation: Graph.Operation?
@@ -15,7 +15,7 @@ public struct Step: Hashable, Sendable {
     public let precision: OperandPrecision
   }
 
-  /// What a step computes, with its operands and results in order.
+  /// The work of a step, with its operands and results in order.
   public enum Action: Hashable, Sendable {
     /// An operation of a graph: its operands, then the statistics if it is one of a normalization. The
     /// variance has a second result, statistics that are forgotten.
@@ -37,19 +37,19 @@ public struct Step: Hashable, Sendable {
     case copy
   }
 
-  /// What the step computes, for people.
+  /// The description of the work, for people.
   public let label: String
-  /// What the step computes.
+  /// The work.
   public let action: Action
-  /// What it reads.
+  /// The values that it reads.
   public let operands: [Value]
-  /// What it writes.
+  /// The values that it writes.
   public let results: [Value]
-  /// How its results depend on rows.
+  /// The dependence of its results on rows.
   public let rows: RowDependence
 }
 
-/// How the results of a step depend on the rows of its operands.
+/// The dependence of a step's results on the rows of its operands.
 public enum RowDependence: String, Hashable, Sendable {
   /// Row i of each result depends on row i of the operands that have rows, and on operands without.
   case rowByRow = "row by row"
@@ -61,7 +61,7 @@ public enum RowDependence: String, Hashable, Sendable {
 
 /// Elementwise operations that one step computes, block after block.
 public struct Chain: Hashable, Sendable {
-  /// Where an operand or a result is.
+  /// The place of an operand or a result.
   public enum Place: Hashable, Sendable {
     /// A value with as many elements as the result.
     case whole(Value)
@@ -83,7 +83,7 @@ public struct Chain: Hashable, Sendable {
 
   /// The operations, in order.
   public let links: [Link]
-  /// Where operands and results are.
+  /// The places of operands and results.
   public let places: [Place]
   /// The elements of the results.
   public let count: Int
@@ -107,7 +107,7 @@ public enum StatisticsPart: String, Hashable, Sendable {
   case deviations
 }
 
-/// How the statistics of a normalized value lie, each part at the start of a cache line.
+/// The layout of the statistics of a normalized value, each part at the start of a cache line.
 public struct StatisticsLayout: Hashable, Sendable {
   /// The number of means.
   public let groupCount: Int

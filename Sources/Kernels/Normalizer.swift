@@ -7,7 +7,7 @@ import Numerics
 /// The order of all sums follows from the shape alone: where `inner` is 1, that of ``Reduction``; else 32
 /// rows in order, 32 such sums in order, and those in order.
 public struct Normalizer: Sendable {
-  /// Where the statistics of one value lie.
+  /// The places of the statistics of one value.
   public struct Statistics {
     /// The means, one per group.
     let means: UnsafeMutablePointer<Float>

@@ -29,7 +29,7 @@ final class MicrobatchWorker {
 
   /// Compiles a plan for each number of rows in `sizes`, over one workspace.
   ///
-  /// Where a stopwatch is given, it is told where the time goes.
+  /// Counts time by phases if a stopwatch is given.
   ///
   /// - Throws: `PlanError`.
   init(

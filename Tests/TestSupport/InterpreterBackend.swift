@@ -14,7 +14,7 @@ public struct InterpreterBackend: Backend {
     self.preferences = preferences
   }
 
-  /// Whether operands are left as they are.
+  /// Returns true for operands that are left as they are.
   public func supports(_ precision: OperandPrecision) -> Bool { precision == .float }
 
   /// The preferences given.
