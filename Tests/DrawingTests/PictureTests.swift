@@ -342,7 +342,8 @@ struct PictureTests {
     let status = String(
       decoding: try run("cat", ["/proc/self/status"], package: "coreutils", input: []),
       as: UTF8.self)
-    let lines = status.split(separator: "\n").filter { ["SigBlk", "SigIgn"].contains($0.prefix(6)) }
+    let lines = status.split(separator: "\n")
+      .filter { $0.hasPrefix("SigBlk") || $0.hasPrefix("SigIgn") }
     #expect(lines.count == 2)
     for line in lines {
       let bits = UInt64(line.suffix(16), radix: 16) ?? .max
