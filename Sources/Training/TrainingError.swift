@@ -56,7 +56,8 @@ extension TrainingError: CustomStringConvertible {
         + "and optimiser state "
         + (rankCount.map { $0 == 1 ? "on this host" : "on the \($0) ranks of a host" }
           ?? "in a process")
-        + (dataByteCount > 50_000_000 ? " beside \(gigabytes(Double(dataByteCount))) of data, " : ", ")
+        + (dataByteCount > 50_000_000
+          ? " beside \(gigabytes(Double(dataByteCount))) of data, " : ", ")
         + "expected less than its memory of \(gigabytes(Double(memory)))"
     case .outputTooLarge(let layer, let rows, let byteCount, let memory):
       "layer '\(layer)': found \(gigabytes(byteCount)) for its output of \(rows) rows at once, expected "
