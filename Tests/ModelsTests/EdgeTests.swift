@@ -1,3 +1,4 @@
+import CPUBackend
 import Execution
 import Foundation
 import Graphs
@@ -114,7 +115,8 @@ struct EdgeTests {
     let samples = try #require(graph.leaf(named: Network.samplesName))
     let slope = try graph.gradient(of: node, withRespectTo: [samples])[0]
     let plan = try Plan(
-      graph, batch: rows.count, values: [node, slope], layout: FlatLayout([]), arena: Arena())
+      graph, batch: rows.count, values: [node, slope], layout: FlatLayout([]),
+      workspace: CPU().makeWorkspace())
     var inputs: [String: Tensor] = [:]
     for (name, column) in [(Network.samplesName, 0), (Network.targetsName, 1)] {
       inputs[name] = Tensor(shape: [rows.count, 1], values: rows.map { Double($0[column]) })
