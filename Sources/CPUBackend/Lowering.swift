@@ -37,8 +37,8 @@ struct Lowering {
     case .data, .labels, .parameter, .constant, .fill, .reshape:
       preconditionFailure("\(step.label) needs no step")
     case .scale, .exp, .expm1, .log, .log1p, .softplus, .square, .sigmoid, .tanh, .relu, .sqrt,
-      .abs, .sign, .erf, .power, .cap,
-      .add, .subtract, .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient,
+      .abs, .sign, .erf, .power, .cap, .add, .subtract, .multiply, .divide, .maximum, .reluGradient,
+      .sigmoidGradient,
       .tanhGradient:
       preconditionFailure("\(step.label) has an element kernel")
     case .matmul, .convolution, .convolutionInputGradient, .convolutionWeightGradient:

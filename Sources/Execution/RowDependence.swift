@@ -30,9 +30,8 @@ extension Graph.Operation {
       true
     case .data, .labels, .parameter, .constant, .fill, .dropoutMask, .scale, .exp, .log, .square,
       .expm1, .log1p, .softplus, .cap, .sigmoid, .tanh, .relu, .sqrt, .abs, .sign, .erf, .power,
-      .add,
-      .subtract, .multiply,
-      .divide, .maximum, .reluGradient, .sigmoidGradient, .tanhGradient, .total, .mean, .reshape,
+      .add, .subtract, .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient, .tanhGradient,
+      .total, .mean, .reshape,
       .broadcast, .transpose, .permute, .slice, .pad, .concatenate, .gather, .embedding,
       .convolution, .convolutionInputGradient, .maxPool, .maxPoolGradient, .maxPoolSelection,
       .averagePool, .averagePoolGradient, .normalize, .normalizeInputGradient, .moments, .variance,
@@ -51,8 +50,8 @@ extension Graph.Operation {
     switch self {
     case .scale(let factor): return factor.batchPower == 0
     case .exp, .expm1, .log, .log1p, .softplus, .cap, .square, .sigmoid, .tanh, .relu, .sqrt, .abs,
-      .sign, .erf, .power, .add,
-      .subtract, .multiply, .divide, .maximum, .reluGradient, .sigmoidGradient, .tanhGradient,
+      .sign, .erf, .power, .add, .subtract, .multiply, .divide, .maximum, .reluGradient,
+      .sigmoidGradient, .tanhGradient,
       .broadcast:
       return areLinedUp
     case .matmul(let transposeLHS, _): return !transposeLHS && operands[1].isFixed

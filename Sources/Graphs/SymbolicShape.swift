@@ -42,7 +42,11 @@ public struct SymbolicShape: Hashable, Sendable {
 
   /// The product of the fixed extents, `Int.max` if it is larger.
   public var fixedCount: Int {
-    Shape(extents.map { if case .fixed(let count) = $0 { count } else { 1 } }).count
+    extents.reduce(1) { product, extent in
+      guard case .fixed(let count) = extent else { return product }
+      let (next, isBeyondCount) = product.multipliedReportingOverflow(by: count)
+      return isBeyondCount ? .max : next
+    }
   }
 
   /// How many axes are as long as the batch.

@@ -84,9 +84,8 @@ public struct RandomGraph: Sendable, CustomStringConvertible {
 
   private mutating func drawOperation(_ hasProducts: Bool, _ width: Int) throws {
     let unary: [Graph.Operation] = [
-      .exp, .expm1, .log, .log1p, .softplus, .cap(0.05), .square, .sigmoid, .tanh, .relu, .softmax,
-      .logSoftmax,
-      .sqrt, .abs, .power(3), .power(-1.5), .logSumExp, .transpose,
+      .exp, .expm1, .log, .log1p, .softplus, .cap(0.0625), .square, .sigmoid, .tanh, .relu,
+      .softmax, .logSoftmax, .sqrt, .abs, .power(3), .power(-1.5), .logSumExp, .transpose,
       .scale(Factor(-0.5)), .scale(Factor(2, batchPower: -1)),
     ]
     let binary: [Graph.Operation] = [
@@ -135,6 +134,8 @@ public struct RandomGraph: Sendable, CustomStringConvertible {
     let operands = try graph.evaluate(inputs, with: self.inputs, batch: batch)
     switch operation {
     case .relu, .abs: guard operands[0].values.allSatisfy({ abs($0) > 0.02 }) else { return false }
+    case .cap(let limit):
+      guard operands[0].values.allSatisfy({ abs($0 - limit) > 0.02 }) else { return false }
     case .log, .sqrt, .power:
       guard operands[0].values.allSatisfy({ $0 > 0.1 }) else { return false }
     case .divide: guard operands[1].values.allSatisfy({ abs($0) > 0.3 }) else { return false }
