@@ -247,7 +247,7 @@ extension DatasetWriter {
     path: String, arrays: [Array]
   ) throws(DatasetError) -> Skeleton {
     var skeleton = Skeleton()
-    try reading(path) { () throws(HDF5Error) in
+    do throws(HDF5Error) {
       let memory = try AnonymousFile()
       let file = try HDF5File(creatingIn: memory)
       for array in arrays {
@@ -268,6 +268,10 @@ extension DatasetWriter {
         start = hole.offset + hole.byteCount
       }
       skeleton.pieces.append((start, try memory.bytes(start..<skeleton.byteCount)))
+    } catch {
+      // The name of the file in memory means nothing to anybody.
+      let reason = "\(error)".split(separator: ": ", maxSplits: 1).last ?? ""
+      throw .unwritable(path: path, action: "lay it out in memory", reason: String(reason))
     }
     return skeleton
   }

@@ -28,7 +28,23 @@ public struct TraceRequest: Hashable, Sendable {
         path, expected: "the path of a file in a folder that is there",
         code: isFolder(path) ? EISDIR : ENOENT)
     }
+    // A name given by mistake, such as that of the data, must not cost what is there.
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 else {
+      return
+    }
+    var start = [UInt8](repeating: 0, count: TraceRequest.start.utf8.count)
+    let file = try Descriptor(path, .read)
+    let count = try start.withUnsafeMutableBytes { (bytes) throws(FileError) in
+      try file.read(into: bytes)
+    }
+    guard start[..<count].elementsEqual(TraceRequest.start.utf8) else {
+      throw FileError(path, expected: "a new file, or an older trace to replace", code: EEXIST)
+    }
   }
+
+  /// The first characters of every trace.
+  static let start = "{\"displayTimeUnit\":\"ns\",\"traceEvents\":["
 }
 
 /// Writes what the workers of all ranks did, as far as they noted it, as JSON in the Trace Event Format.
@@ -90,7 +106,7 @@ func writeTrace(
   try communicator.together {
     guard communicator.isRoot else { return }
     let events = parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ",\n")
-    let text = "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n\(events)\n]}\n"
+    let text = "\(TraceRequest.start)\n\(events)\n]}\n"
     try replaceFile(at: path, with: Array(text.utf8))
   }
 }

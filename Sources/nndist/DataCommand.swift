@@ -58,6 +58,8 @@ struct DataCommand: ParsableCommand {
       @Flag(help: "Replaces the file if it exists.") var replace = false
 
       func validate() throws {
+        try requireApart(
+          output, option: "--output", from: [("the samples", samples), ("the labels", labels)])
         if let scale, !(scale.isFinite && scale != 0) {
           throw ValidationError("--scale: found \(scale), expected a finite number that is not 0")
         }

@@ -133,6 +133,7 @@ struct GraphCommand: ParsableCommand {
     guard (1...100).contains(rows ?? 1) else {
       throw ValidationError("--rows: found \(rows ?? 0), expected 1 to 100")
     }
+    try requireApart(output, option: "--output", from: [("the source", source)])
     guard output != nil || (form != .png && form != .pdf) || isatty(STDOUT_FILENO) == 0 else {
       throw ValidationError("--as \(form.rawValue) on a terminal, expected --output FILE")
     }

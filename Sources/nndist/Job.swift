@@ -23,7 +23,7 @@ enum Job {
     _ command: any ParsableCommand, limits: WaitLimits = WaitLimits(),
     _ work: (any Communicator) throws -> Int32
   ) throws -> Never {
-    exit(status(command, limits, work))
+    end(status(command, limits, work))
   }
 
   /// The communicator lives in this function: it is gone when the process exits.
@@ -62,17 +62,17 @@ enum Job {
   ) -> Never {
     if launcher.canCommunicate {
       let status = status(command, WaitLimits()) { _ in 0 }
-      guard status == 0 else { exit(status) }
+      guard status == 0 else { end(status) }
     }
-    guard launcher.isFirstProcess else { exit(0) }
+    guard launcher.isFirstProcess else { end(0) }
     do {
       let status = try work()
       flushOutput()
-      exit(status)
+      end(status)
     } catch {
       flushOutput()
       printError("\(error)")
-      exit((error as? any ExitStatusProviding)?.exitStatus ?? 70)
+      end((error as? any ExitStatusProviding)?.exitStatus ?? 70)
     }
   }
 
@@ -87,13 +87,19 @@ enum Job {
   static func exitBeforeStart(_ status: Int32, saying message: String? = nil) -> Never {
     guard status != 0, !launcher.isFirstProcess else {
       if let message { printError(message) }
-      exit(status)
+      end(status)
     }
     for _ in 0..<100 where !StopSignals.stopIsRequested { usleep(20_000) }
     if let message, let rank = launcher.numberToSpeak, !StopSignals.stopIsRequested {
       printError("\(rank): \(message)")
     }
-    exit(status)
+    end(status)
+  }
+
+  /// Ends the process without the last rites of libraries: libhdf5 crashes in its own where a file could not be closed.
+  private static func end(_ status: Int32) -> Never {
+    Output.flush()
+    _exit(status)
   }
 
   /// Flushes what was printed; a full disk behind it ends in the status of input and output.
@@ -101,7 +107,7 @@ enum Job {
     Output.flush()
     guard let reason = Output.failure else { return }
     printError("standard output: \(reason)")
-    exit(ExitStatus.input)
+    end(ExitStatus.input)
   }
 }
 
@@ -171,9 +177,28 @@ enum Output {
 func printError(_ message: String) { printErrorLine("nndist: \(message)") }
 
 /// Prints one line to standard error as it is, after all that was printed before.
+///
+/// Names in files and arguments may hold anything: what would move the cursor is written out, and what is very
+/// long is cut.
 func printErrorLine(_ line: String) {
   Output.flush()
-  let line = Array("\(line)\n".utf8)
+  let line = Array("\(printable(line))\n".utf8)
   // Where even this cannot be said, the status says it.
   _ = write(STDERR_FILENO, line, line.count)
+}
+
+/// Returns a text of a reasonable length that only prints.
+private func printable(_ text: String) -> String {
+  let limit = 4000
+  var result = ""
+  for scalar in text.unicodeScalars.prefix(limit) {
+    switch scalar {
+    // An error in an expression shows the place below it.
+    case "\n": result.unicodeScalars.append(scalar)
+    case _ where scalar.properties.generalCategory == .control:
+      result += "\\u{\(String(scalar.value, radix: 16))}"
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return text.unicodeScalars.count > limit ? result + "…" : result
 }

@@ -25,10 +25,8 @@ struct PredictCommand: ParsableCommand {
   @Flag(help: "Replaces the file if it exists.") var replace = false
 
   func validate() throws {
-    for (path, what) in [(data, "the data file"), (checkpoint, "the checkpoint")]
-    where isSameFile(path, output) {
-      throw ValidationError("--output: found \(what), \(path), expected another file")
-    }
+    try requireApart(
+      output, option: "--output", from: [("the data file", data), ("the checkpoint", checkpoint)])
   }
 
   func run() throws {
@@ -53,13 +51,6 @@ struct PredictCommand: ParsableCommand {
       return 0
     }
   }
-}
-
-/// Whether two paths lead to one file.
-private func isSameFile(_ path: String, _ other: String) -> Bool {
-  var (one, two) = (stat(), stat())
-  guard stat(path, &one) == 0, stat(other, &two) == 0 else { return false }
-  return one.st_dev == two.st_dev && one.st_ino == two.st_ino
 }
 
 /// Writes predictions as they come.
