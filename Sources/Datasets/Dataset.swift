@@ -343,6 +343,35 @@ extension Dataset {
       expected: "a class within 0..<\(classCount)")
   }
 
+  /// Throws for the first response outside a range: of all rows in memory, of the first 1,000 of a file.
+  ///
+  /// - Parameters:
+  ///   - range: The numbers that make sense.
+  ///   - loss: The loss that takes them, for the message.
+  /// - Throws: ``DatasetError/badLabel(path:dataset:row:found:expected:)``, and if rows cannot be read.
+  /// - Complexity: O(elements of those rows).
+  public func validateResponses(
+    in range: ClosedRange<Float>, of loss: String
+  ) throws(DatasetError) {
+    guard case .responses(let width) = targets, width > 0 else { return }
+    let (count, blockLength) = (isInMemory ? rowCount : min(rowCount, 1000), 256)
+    var values = [Float](repeating: 0, count: blockLength * width)
+    for start in stride(from: 0, to: count, by: blockLength) {
+      let rows = Array(start..<min(start + blockLength, count))
+      try rows.withUnsafeBufferPointer { (rows) throws(DatasetError) in
+        try values.withUnsafeMutableBufferPointer { (values) throws(DatasetError) in
+          guard let target = values.baseAddress else { return }
+          try readResponses(rows: rows, into: target)
+        }
+      }
+      guard let place = values[..<(rows.count * width)].firstIndex(where: { !range.contains($0) })
+      else { continue }
+      throw .badLabel(
+        path: path, dataset: arrays[1].name, row: start + place / width, found: "\(values[place])",
+        expected: "numbers from \(range.lowerBound) to \(range.upperBound), as \(loss) takes them")
+    }
+  }
+
   /// The number of classes that labels or names are of, 0 without labels.
   public var classCount: Int {
     guard case .labels(let names) = targets else { return 0 }

@@ -12,7 +12,10 @@ struct MissingValues: Sendable {
 
   /// Looks at the attributes of an array; nil where none of them marks anything.
   init?(_ header: ArrayHeader) {
-    func numbers(_ name: String) -> [Double]? { header.attribute(name)?.doubleValues }
+    // A mark is often stored with more digits than the numbers it is compared with.
+    func numbers(_ name: String) -> [Double]? {
+      header.attribute(name)?.doubleValues.map { $0.map(header.type.rounded) }
+    }
     for name in ["_FillValue", "missing_value"] {
       // What is not a number is refused wherever it stands.
       values += (numbers(name) ?? []).filter { !$0.isNaN }.map { ($0, name) }
@@ -46,6 +49,17 @@ struct MissingValues: Sendable {
     else { return }
     throw .missingValue(
       path: path, dataset: dataset, row: row, found: plain(found), attribute: attribute)
+  }
+}
+
+extension HDF5ScalarType {
+  /// Returns a number as an array of this type holds it.
+  fileprivate func rounded(_ number: Double) -> Double {
+    switch (kind, byteCount) {
+    case (.float, 4): Double(Float(number))
+    case (.float, 2): Double(Float16(number))
+    default: number
+    }
   }
 }
 

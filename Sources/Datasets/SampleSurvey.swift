@@ -74,6 +74,23 @@ struct SampleSurvey {
     (self.minimum, self.maximum, self.isWhole) = (minimum, maximum, isWhole)
     self.spreads = spreads.sorted { ($0.deviation, $0.index) < ($1.deviation, $1.index) }
   }
+
+  /// The entries of the smallest and of the largest deviation; nil if there are none.
+  ///
+  /// Those that hardly vary mean nothing. Of many, as the elements of an image are, a twentieth at either end is
+  /// left out: at the border of images deviations run out smoothly.
+  var extremes: (least: Spread, largest: Spread)? {
+    guard let last = spreads.last else { return nil }
+    let varying = spreads.filter { $0.deviation > 1e-6 * last.deviation }
+    let left = varying.count > 64 ? varying.count / 20 : 0
+    return varying.isEmpty ? nil : (varying[left], varying[varying.count - 1 - left])
+  }
+
+  /// The root of the mean variance of the entries.
+  var deviation: Double {
+    let squares = spreads.reduce(0) { $0 + $1.deviation * $1.deviation }
+    return (squares / Double(max(spreads.count, 1))).squareRoot()
+  }
 }
 
 /// The first three digits of a positive number.
@@ -109,8 +126,7 @@ extension Dataset {
     let survey = try SampleSurvey(self)
     let name = arrays[0].name
     var notices: [Notice] = []
-    let isLikelyImage = arrays[0].type.kind == .integer || sampleShape.count >= 64
-    if !hasGivenScale, !arrays[0].hasFactors, isLikelyImage, survey.isWhole,
+    if !hasGivenScale, !arrays[0].hasFactors, isLikelyImage(survey), survey.isWhole,
       survey.maximum - survey.minimum > Dataset.rangeLimit
     {
       let largest = Double(max(abs(survey.minimum), abs(survey.maximum)))
@@ -122,7 +138,7 @@ extension Dataset {
             + "\(plain(Double(survey.maximum))) and no scale; set data.scale to \(1 / unit) "
             + "(1/\(plain(unit))), or data.normalize to channel"))
     }
-    if let least = survey.spreads.first, let largest = survey.spreads.last,
+    if let (least, largest) = survey.extremes,
       largest.deviation > Dataset.spreadLimit * least.deviation,
       largest.range > Dataset.spreadLimit * least.range
     {
@@ -136,6 +152,29 @@ extension Dataset {
             + "data.normalize to channel"))
     }
     return notices
+  }
+
+  /// Compares the deviations of samples with those of another file.
+  ///
+  /// - Returns: Both; nil where they differ by less than a factor of 20, as a forgotten scale does not.
+  /// - Throws: ``DatasetError`` if rows cannot be read.
+  /// - Complexity: That of reading up to 1,000 rows of both.
+  public func differenceOfDeviation(
+    from other: Dataset
+  ) throws(DatasetError) -> (here: String, there: String)? {
+    let (here, there) = (try SampleSurvey(self).deviation, try SampleSurvey(other).deviation)
+    guard min(here, there) > 0, max(here, there) > 20 * min(here, there) else { return nil }
+    return (short(here), short(there))
+  }
+
+  /// Whether whole numbers are more likely brightnesses than counts, codes or classes of things.
+  private func isLikelyImage(_ survey: SampleSurvey) -> Bool {
+    let type = arrays[0].type
+    let isInteger = type.kind == .integer
+    if isInteger, !type.isSigned, type.byteCount == 1 { return survey.maximum >= 128 }
+    if sampleShape.axisCount > 1 { return isInteger || sampleShape.count >= 64 }
+    // An image in one row has many elements, and bytes of it reach far up.
+    return sampleShape.count >= 64 && survey.minimum >= 0 && (128...255).contains(survey.maximum)
   }
 
   /// What differs in how the samples of this file and of another one become values, if they are stored alike.

@@ -274,6 +274,26 @@ public final class Folder {
     guard try isInPlace() else { throw FileError.displaced(path) }
   }
 
+  /// Refuses to go on with an open file whose name in this folder no longer leads to it, or that was cut.
+  ///
+  /// - Parameters:
+  ///   - file: Opened by ``open(_:_:)``.
+  ///   - name: Its name.
+  ///   - byteCount: The bytes that it holds.
+  /// - Throws: ``FileError`` that names the file.
+  public func require(
+    _ file: Descriptor, at name: String, byteCount: Int
+  ) throws(FileError) {
+    var (named, opened) = (stat(), stat())
+    guard fstatat(number, name, &named, AT_SYMLINK_NOFOLLOW) == 0, file.fill(&opened),
+      named.st_dev == opened.st_dev, named.st_ino == opened.st_ino,
+      opened.st_size >= byteCount
+    else {
+      throw FileError(
+        path(of: name), expected: "the file that this run writes, as long as it was", code: ESTALE)
+    }
+  }
+
   private func path(of name: String) -> String { "\(path)/\(name)" }
 }
 

@@ -7,6 +7,8 @@ public import Files
 /// Records are gathered in memory and written at most once a second, and when asked to. It has one
 /// owner and is not shared between threads; what is not written when it goes is lost.
 public final class MetricsWriter {
+  private let folder: Folder
+  private let name: String
   private let file: Descriptor
   private var pending: [UInt8] = []
   /// The bytes of the file up to the last whole record.
@@ -30,6 +32,8 @@ public final class MetricsWriter {
     interval: Duration = .seconds(1)
   ) throws(RunError) {
     self.interval = interval
+    self.folder = folder
+    self.name = name
     lastFlush = .now
     do throws(FileError) {
       let opened = try folder.open(name, .append)
@@ -78,6 +82,8 @@ public final class MetricsWriter {
     lastFlush = .now
     guard !pending.isEmpty else { return }
     do throws(FileError) {
+      // Records in a file that nobody will find are lost.
+      try folder.require(file, at: name, byteCount: byteCount)
       try pending.withUnsafeBufferPointer { (bytes) throws(FileError) in
         try file.write(UnsafeRawBufferPointer(bytes))
       }

@@ -19,10 +19,7 @@ extension Splits {
     var found = ([train] + others.map(\.1)).flatMap(\.dataset.notices)
     if data.normalization == .off, network.wholeNumbers.isEmpty {
       // What begins with a normalisation needs no other one; those of a row keep features apart.
-      let first = Set(
-        network.layers.enumerated().filter { index, layer in
-          layer.inputs.contains(Network.samplesName) || index == 0
-        }.map(\.element.kind))
+      let first = network.firstKinds
       found += try train.dataset.surveyNotices().filter { notice in
         !first.isSubset(
           of: notice.kind == .spread
@@ -32,13 +29,25 @@ extension Splits {
     }
     var kinds: Set<Dataset.Notice.Kind> = []
     var lines = found.filter { kinds.insert($0.kind).inserted }.map(\.text)
-    for (_, rows) in others {
-      guard let difference = rows.dataset.differenceOfScale(from: train.dataset) else { continue }
-      lines.append(
-        "\(rows.dataset.path): samples have \(difference.here), those of \(train.dataset.path) "
-          + "\(difference.there); data.scale and data.bias hold for all files")
+    for (_, rows) in others where rows.dataset !== train.dataset {
+      if let difference = rows.dataset.differenceOfScale(from: train.dataset) {
+        lines.append(
+          "\(rows.dataset.path): samples have \(difference.here), those of \(train.dataset.path) "
+            + "\(difference.there); data.scale and data.bias hold for all files")
+      } else if let difference = try rows.dataset.differenceOfDeviation(from: train.dataset) {
+        lines.append(
+          "\(rows.dataset.path): samples deviate by \(difference.here), those of \(train.dataset.path) by "
+            + "\(difference.there); bring both to one scale, by 'scale' and 'bias' of the file that differs"
+        )
+      }
     }
     for (split, rows) in others {
+      if rows.dataset !== train.dataset, rows.dataset.fingerprint == train.dataset.fingerprint {
+        lines.append(
+          "\(split) data are the training data, so results on them show memory; give data.\(split) another file"
+        )
+        continue
+      }
       guard let overlap = try SharedRows(of: rows, with: train).text(split) else { continue }
       lines.append(
         "\(overlap) are rows of the training data too (told from 5 rows and 1 % on), so results on them "
@@ -56,6 +65,8 @@ struct SharedRows {
   let lookedAt: Int
   /// Whether all rows of both sources were.
   let isComplete: Bool
+  /// The share of rows in the other source that are there before already: what may coincide by chance.
+  let repeatedShare: Double
 
   /// The most rows of the one source, and the most elements of either, that are looked at.
   private static let (rowLimit, elementLimit, elementLimitOfFiles) = (1000, 1 << 24, 1 << 20)
@@ -76,15 +87,24 @@ struct SharedRows {
     let (own, others) = (places(source, SharedRows.rowLimit), places(other, Int.max))
     let hashes = try source.hashes(of: own)
     var counts = Dictionary(hashes.map { ($0, 0) }) { first, _ in first }
-    for hash in try other.hashes(of: others) { counts[hash]? += 1 }
-    count = hashes.count { (1..<SharedRows.commonCount).contains(counts[$0] ?? 0) }
+    var ownCounts: [UInt64: Int] = [:]
+    for hash in hashes { ownCounts[hash, default: 0] += 1 }
+    let otherHashes = try other.hashes(of: others)
+    for hash in otherHashes { counts[hash]? += 1 }
+    count = hashes.count {
+      (1..<SharedRows.commonCount).contains(counts[$0] ?? 0)
+        && (ownCounts[$0] ?? 0) < SharedRows.commonCount
+    }
+    repeatedShare = 1 - Double(Set(otherHashes).count) / Double(max(otherHashes.count, 1))
     lookedAt = own.count
     isComplete = own.count == source.rowCount && others.count == other.rowCount
   }
 
   /// Tells how many rows of a split are shared; nil where these are no more than may happen.
   func text(_ split: String) -> String? {
-    guard count > 4, 100 * count >= lookedAt else { return nil }
+    guard count > 4, 100 * count >= lookedAt,
+      Double(count) > 3 * repeatedShare * Double(lookedAt)
+    else { return nil }
     return isComplete
       ? "\(count) of the \(lookedAt) rows of \(split) data"
       : "at least \(count) of \(lookedAt) rows looked at in \(split) data"
@@ -136,4 +156,21 @@ private func hash(_ values: UnsafePointer<Float>, count: Int) -> UInt64 {
     index += 1
   }
   return mixed(mixed(mixed(hashes.0, hashes.1), hashes.2), hashes.3)
+}
+
+extension Network {
+  /// The kinds of the layers that numbers of samples come to first, past those that only move them.
+  fileprivate var firstKinds: Set<String> {
+    var moved: Set = [Network.samplesName]
+    var kinds: Set<String> = []
+    for (index, layer) in layers.enumerated()
+    where index == 0 || layer.inputs.contains(where: moved.contains) {
+      if ["flatten", "reshape", "permute"].contains(layer.kind) {
+        moved.insert(layer.name)
+      } else {
+        kinds.insert(layer.kind)
+      }
+    }
+    return kinds
+  }
 }

@@ -30,12 +30,12 @@ extension Network {
       + "itself; leave the layer out"
   }
 
-  /// Outputs beyond the classes of the data are never right.
+  /// Outputs beyond the classes of the data are never right; a twentieth of them may be classes that are rare.
   private func spareOutputNotice(_ splits: Splits) -> String? {
     guard splits.targets == .labels, lossKind.takesLabels else { return nil }
     let rows = [splits.train, splits.validation, splits.test]
     let count = rows.compactMap { ($0 as? DatasetRows)?.dataset.classCount }.max() ?? 0
-    guard count > 0, outputCount > count else { return nil }
+    guard count > 0, outputCount - count > outputCount / 20 else { return nil }
     return
       "model: \(outputCount) outputs, but the data have \(count) classes, 0 to \(count - 1); make the last "
       + "layer of \(count) units"

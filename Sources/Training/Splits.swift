@@ -68,6 +68,12 @@ public struct Splits {
       guard found == targets else {
         throw TrainingError.splitsDiffer(path, found.description, data.train, targets.description)
       }
+      if case .labels(let here?) = dataset.targets, case .labels(let there?) = train.targets,
+        here != there
+      {
+        throw TrainingError.splitsDiffer(
+          path, "classes \(here)", data.train, "\(there)")
+      }
       for (what, here, there) in [
         ("samples", dataset.sampleUnits, train.sampleUnits),
         ("targets", dataset.targetUnits, train.targetUnits),
@@ -113,6 +119,9 @@ public struct Splits {
     for dataset in datasets {
       if targets == .labels { try dataset.validateLabels(classCount: network.outputCount) }
       try dataset.validateNumbers(for: network)
+      if network.lossKind.responsesAreLogits {
+        try dataset.validateResponses(in: 0...1, of: network.lossKind.word)
+      }
     }
   }
 }

@@ -115,7 +115,9 @@ struct BenchStepCommand: ParsableCommand {
 
   func run() throws {
     try Job.onAllRanks(self) { communicator in
-      let (network, configuration) = try communicator.together { try build() }
+      let (network, configuration, resolved) = try communicator.together { try build() }
+      try communicator.requireSame(Environment.current.description, named: "CPU or library")
+      try communicator.requireSame(resolved.yaml, named: "configuration")
       let bench = try StepBench.measure(
         network, targets: targets, configuration: configuration,
         comparesFreeOrder: comparesFreeOrder, measuresFloor: !omitsFloor, isProfiled: isProfiled,
@@ -164,10 +166,10 @@ struct BenchStepCommand: ParsableCommand {
 
   private var targets: Network.Targets { responses.map { .responses($0) } ?? .labels }
 
-  private func build() throws -> (Network, RunConfiguration) {
+  private func build() throws -> (Network, RunConfiguration, ResolvedConfiguration) {
     // The benchmark needs no files, so a configuration without them will do.
     let data = ["data.train=none", "data.test=null", "data.validation=null"]
-    let (configuration, _) = try readConfiguration(path, overrides: overrides + data)
+    let (configuration, resolved) = try readConfiguration(path, overrides: overrides + data)
     let shape = Shape(try sampleExtents(samples))
     let network = try configuration.network(sampleShape: shape, targets: targets)
     try network.requireMemory(for: configuration.optimizer, rankCount: 1)
@@ -176,7 +178,7 @@ struct BenchStepCommand: ParsableCommand {
         loss: configuration.loss.word, found: "\(network.outputCount) outputs",
         expected: "\(classes) classes")
     }
-    return (network, configuration)
+    return (network, configuration, resolved)
   }
 
   private func binding(_ placement: Placement) -> String {

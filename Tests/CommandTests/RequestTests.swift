@@ -64,6 +64,21 @@ struct RequestTests {
     #expect(missing.error.filter { $0 == "\n" }.count == 1)
   }
 
+  @Test("configurations of one name that differ are named by what measures steps too")
+  func configurations() throws {
+    let place = try Workplace()
+    let options = "--samples 4 --classes 3 --no-floor --rounds 1 --steps 1"
+    let script = """
+      mkdir -p other; sed 's/affine: 8/affine: 9/' iris.yaml >other/iris.yaml
+      if [[ $OMPI_COMM_WORLD_RANK == 1 ]]; then cd other; fi
+      exec \(try builtProgram("nndist").path) bench step iris.yaml \(options)
+      """
+    let result = try TestSupport.launch(
+      "/bin/bash", arguments: ["-c", script], ranks: 2, directory: place.url)
+    #expect(result.status == 78, "\(result)")
+    #expect(result.error.hasPrefix("nndist: configuration differs in line "), "\(result)")
+  }
+
   @Test("a command line that one rank cannot read ends the job with its message and status")
   func unreadable() throws {
     let place = try Workplace()

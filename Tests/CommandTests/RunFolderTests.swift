@@ -54,6 +54,21 @@ struct RunFolderTests {
     try place.succeed("train", "iris.yaml", "--output", "moved")
   }
 
+  @Test(
+    "without the records of the run, or with fewer, ends it",
+    arguments: ["rm run/metrics.jsonl", ": >run/metrics.jsonl"])
+  func records(change: String) throws {
+    let place = try Workplace()
+    let result = try shell(
+      RunFolderTests.endless + "until [ -s run/metrics.jsonl ]; do :; done; \(change); wait $p",
+      in: place)
+    #expect(result.status == 74, "\(result)")
+    let log = String(decoding: try contents(of: place.folder.file("log")), as: UTF8.self)
+    #expect(
+      log.contains("run/metrics.jsonl: Stale file handle, expected the file that this run writes"),
+      "\(log)")
+  }
+
   @Test("of a run in use lets nobody else in, by any path and without its lock file")
   func inUse() throws {
     let place = try Workplace()

@@ -130,6 +130,17 @@ struct ConventionTests {
         + "expected rows without missing values")
   }
 
+  @Test("marks of missing values are compared as the array stores them")
+  func roundedMarks() throws {
+    let samples = TestArray(
+      "samples", .float32, [2, 2], [1, 2, -999.9, 4], ["missing_value": .double(-999.9)])
+    #expect(
+      try message([samples, labels]).contains("its attribute 'missing_value' says is missing"))
+    let valid = TestArray(
+      "samples", .float32, [2, 2], [0, 0.1, 0, 0], ["valid_max": .double(0.1)])
+    #expect(try Dataset.open(folder.write([valid])).rowCount == 2)
+  }
+
   @Test("values outside of the valid range are refused")
   func validRange() throws {
     for (attributes, found, name) in [
@@ -416,10 +427,14 @@ struct SurveyTests {
     #expect(try notices(TestArray(counting: "samples", .uint8, [40, 9], modulus: 17)) == [])
     #expect(try notices(TestArray(counting: "samples", .float32, [40, 9], modulus: 251)) == [])
     #expect(
-      try notices(TestArray("samples", .int16, [2, 2], [0, -1000, 7, 0])) == [
+      try notices(TestArray("samples", .int16, [2, 1, 2], [0, -1000, 7, 0])) == [
         "train.h5: 'samples' holds whole numbers from -1000 to 7 and no scale; set data.scale to 0.001 "
           + "(1/1000), or data.normalize to channel"
       ])
+    // Counts, codes of categories and columns of different kinds are whole numbers too.
+    #expect(try notices(TestArray(counting: "samples", .int32, [40, 100], modulus: 50)) == [])
+    #expect(try notices(TestArray("samples", .int64, [2, 2], [0, 1, 400, 0])) == [])
+    #expect(try notices(TestArray(counting: "samples", .uint8, [40, 9], modulus: 50)) == [])
   }
 
   @Test("tells of features whose deviations differ by more than 1,000")

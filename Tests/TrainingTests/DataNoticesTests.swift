@@ -127,10 +127,54 @@ struct DataNoticesTests {
     #expect(try found(shared: 5, of: 600) == [])
     #expect(
       try notices("train: train.h5, test: train.h5, validation: train.h5") == [
-        "40 of the 40 rows" + end.replacingOccurrences(of: " of test", with: " of validation"),
-        "40 of the 40 rows" + end,
+        "validation data are the training data, so results on them show memory; give data.validation "
+          + "another file",
+        "test data are the training data, so results on them show memory; give data.test another file",
       ])
     #expect(try notices("train: train.h5, validation: 0.5") == [])
+  }
+
+  @Test("rows that coincide by chance are no sign of that")
+  func chance() throws {
+    // Of 81 rows that there can be, 40 are drawn here and 40 there.
+    func value(_ index: Int, _ seed: Int) -> Double {
+      Double((index * 7919 + seed * 104_729) * 2_654_435_761 % 4_294_967_291 / 1000 % 3)
+    }
+    try write("train.h5", shape: [400, 4]) { value($0, 1) }
+    try write("test.h5", shape: [100, 4]) { value($0, 2) }
+    #expect(try notices("train: train.h5, test: test.h5") == [])
+  }
+
+  @Test("samples of another range than those of training are told of")
+  func otherRange() throws {
+    try write("a.h5") { Double($0 * 7919 % 251) / 250 }
+    try write("b.h5") { Double($0 * 31 % 239) }
+    let found = try notices("train: a.h5, test: b.h5")
+    try #require(found.count == 1)
+    #expect(found[0].hasPrefix("b.h5: samples deviate by "))
+    #expect(
+      found[0].hasSuffix(
+        "; bring both to one scale, by 'scale' and 'bias' of the file that differs"))
+  }
+
+  @Test("files whose labels mean other classes are refused")
+  func classes() throws {
+    for (name, classes) in [("a.h5", ["cat", "dog"]), ("b.h5", ["dog", "cat"])] {
+      let writer = try DatasetWriter(
+        path: folder.path(name),
+        arrays: [
+          .init(name: "samples", type: .float32, shape: [40, 4]),
+          .init(
+            name: "labels", type: .int32, shape: [40], attributes: ["class_names": .texts(classes)]),
+        ])
+      try writer.append((0..<160).map { Float($0 * 7919 % 251) / 251 }, to: "samples")
+      try writer.append((0..<40).map { Int32($0 % 2) }, to: "labels")
+      try writer.finish()
+    }
+    #expect(
+      message { _ = try notices("train: a.h5, test: b.h5") }
+        == "\(folder.path("b.h5")): found classes [\"dog\", \"cat\"], expected [\"cat\", \"dog\"] as in "
+        + "\(folder.path("a.h5"))")
   }
 
   @Test("rows that training data have often, such as empty images, are no sign of that")

@@ -1,3 +1,4 @@
+import Datasets
 import Graphs
 import Models
 import TestSupport
@@ -65,9 +66,21 @@ struct ModelCheckTests {
     -> [String]
   {
     let folder = try RunFolder()
+    if data == "chances" {
+      let writer = try DatasetWriter(
+        path: folder.path("chances.h5"),
+        arrays: [
+          .init(name: "samples", type: .float32, shape: [40, 3]),
+          .init(name: "responses", type: .float32, shape: [40, 1]),
+        ])
+      try writer.append((0..<120).map { Float($0 * 7919 % 251) / 251 }, to: "samples")
+      try writer.append((0..<40).map { Float($0 % 2) }, to: "responses")
+      try writer.finish()
+    }
+    let file = data == "chances" ? folder.path("chances.h5") : RunFolder.bundled(data)
     let path = try folder.write(
       """
-      data: { train: \(RunFolder.bundled(data)) }
+      data: { train: \(file) }
       model: \(model)
       batch_size: 20
       microbatches: 1
@@ -94,8 +107,12 @@ struct ModelCheckTests {
         loss: "{ softmax_cross_entropy: { label_smoothing: 0.1 } }")
         == [notice("softmax1", "softmax_cross_entropy", "softmax")])
     #expect(
-      try notices("[affine: 1, sigmoid]", "diabetes", loss: "binary_cross_entropy")
+      try notices("[affine: 1, sigmoid]", "chances", loss: "binary_cross_entropy")
         == [notice("sigmoid1", "binary_cross_entropy", "sigmoid")])
+    // Responses that are no probabilities are refused.
+    #expect(throws: (any Error).self) {
+      try notices("[affine: 1]", "diabetes", loss: "binary_cross_entropy")
+    }
     #expect(try notices("[affine: 8, softmax, affine: 3]") == [])
     #expect(
       try notices("[affine: 8, sigmoid, affine: 1, sigmoid]", "diabetes", loss: "huber") == [])
