@@ -16,12 +16,12 @@ public struct Agreement: Hashable, Sendable {
   /// What that is relative to.
   let size: Double
 
-  /// Compares two numbers on a scale.
+  /// Compares two numbers on a scale, of 10⁻⁵ at least: below 10⁻¹⁴ what cancels exactly is rounding alone.
   package init(_ name: String, _ first: Double, _ second: Double, size: Double) {
     self.name = name
     self.first = first
     self.second = second
-    self.size = max(size, 1e-12)
+    self.size = max(size, 1e-5)
     let error = abs(first - second) / self.size
     relativeError = error.isNaN ? .infinity : error
   }

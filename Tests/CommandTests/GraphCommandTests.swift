@@ -20,6 +20,20 @@ struct GraphCommandTests {
     #expect(!(result.output + result.error).contains("-nan"))
   }
 
+  @Test(
+    "derivatives that cancel exactly agree",
+    arguments: [
+      ["sigmoid(θ*x) + sigmoid(-θ*x)"], ["exp(θ)*exp(-θ)*x"],
+      ["sum(softmax(square(θ.*x)))", "--shape", "x=batch,3", "--shape", "θ=3"],
+    ])
+  func cancelling(arguments: [String]) throws {
+    for seed in [0, 7, 30] + Array(1...5) {
+      let result = try run(
+        "nndist", arguments: ["check"] + arguments + ["--seed", "\(seed)"])
+      #expect(result.status == 0, "seed \(seed): \(result)")
+    }
+  }
+
   @Test("an error is three lines with a caret, and status 64")
   func caret() throws {
     let result = try run("nndist", "graph", "W*x + b)")
