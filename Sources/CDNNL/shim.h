@@ -1,5 +1,6 @@
 #include <dnnl.h>
 #include <oneapi/dnnl/dnnl_debug.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 /// From the OpenMP runtime that oneDNN is built with; the count it sets belongs to the calling thread.
@@ -90,19 +91,16 @@ static inline dnnl_status_t cdnnl_describe_convolution(
       window->stride, window->dilation, window->before, window->after, attributes);
 }
 
-static inline dnnl_status_t cdnnl_describe_input_gradient(
-    dnnl_primitive_desc_t *description, dnnl_engine_t engine, cdnnl_const_layout_t x,
-    cdnnl_const_layout_t w, cdnnl_const_layout_t y, const cdnnl_window *window,
-    const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t attributes) {
-  return dnnl_convolution_backward_data_primitive_desc_create(
-      description, engine, dnnl_convolution_direct, x, w, y, window->stride, window->dilation,
-      window->before, window->after, forward, attributes);
-}
-
-static inline dnnl_status_t cdnnl_describe_weight_gradient(
-    dnnl_primitive_desc_t *description, dnnl_engine_t engine, cdnnl_const_layout_t x,
-    cdnnl_const_layout_t w, cdnnl_const_layout_t y, const cdnnl_window *window,
-    const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t attributes) {
+/// Describes the gradient with respect to x, or else to w.
+static inline dnnl_status_t cdnnl_describe_gradient(
+    dnnl_primitive_desc_t *description, dnnl_engine_t engine, bool is_of_input,
+    cdnnl_const_layout_t x, cdnnl_const_layout_t w, cdnnl_const_layout_t y,
+    const cdnnl_window *window, const_dnnl_primitive_desc_t forward,
+    const_dnnl_primitive_attr_t attributes) {
+  if (is_of_input)
+    return dnnl_convolution_backward_data_primitive_desc_create(
+        description, engine, dnnl_convolution_direct, x, w, y, window->stride, window->dilation,
+        window->before, window->after, forward, attributes);
   return dnnl_convolution_backward_weights_primitive_desc_create(
       description, engine, dnnl_convolution_direct, x, w, NULL, y, window->stride,
       window->dilation, window->before, window->after, forward, attributes);
@@ -166,26 +164,20 @@ static inline dnnl_status_t cdnnl_describe_convolution(
   return dnnl_primitive_desc_create(description, &operation, attributes, engine, NULL);
 }
 
-static inline dnnl_status_t cdnnl_describe_input_gradient(
-    dnnl_primitive_desc_t *description, dnnl_engine_t engine, cdnnl_const_layout_t x,
-    cdnnl_const_layout_t w, cdnnl_const_layout_t y, const cdnnl_window *window,
-    const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t attributes) {
+/// Describes the gradient with respect to x, or else to w.
+static inline dnnl_status_t cdnnl_describe_gradient(
+    dnnl_primitive_desc_t *description, dnnl_engine_t engine, bool is_of_input,
+    cdnnl_const_layout_t x, cdnnl_const_layout_t w, cdnnl_const_layout_t y,
+    const cdnnl_window *window, const_dnnl_primitive_desc_t forward,
+    const_dnnl_primitive_attr_t attributes) {
   dnnl_convolution_desc_t operation;
-  dnnl_status_t status = dnnl_dilated_convolution_backward_data_desc_init(
-      &operation, dnnl_convolution_direct, x, w, y, window->stride, window->dilation,
-      window->before, window->after);
-  if (status != dnnl_success) return status;
-  return dnnl_primitive_desc_create(description, &operation, attributes, engine, forward);
-}
-
-static inline dnnl_status_t cdnnl_describe_weight_gradient(
-    dnnl_primitive_desc_t *description, dnnl_engine_t engine, cdnnl_const_layout_t x,
-    cdnnl_const_layout_t w, cdnnl_const_layout_t y, const cdnnl_window *window,
-    const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t attributes) {
-  dnnl_convolution_desc_t operation;
-  dnnl_status_t status = dnnl_dilated_convolution_backward_weights_desc_init(
-      &operation, dnnl_convolution_direct, x, w, NULL, y, window->stride, window->dilation,
-      window->before, window->after);
+  dnnl_status_t status =
+      is_of_input ? dnnl_dilated_convolution_backward_data_desc_init(
+                        &operation, dnnl_convolution_direct, x, w, y, window->stride,
+                        window->dilation, window->before, window->after)
+                  : dnnl_dilated_convolution_backward_weights_desc_init(
+                        &operation, dnnl_convolution_direct, x, w, NULL, y, window->stride,
+                        window->dilation, window->before, window->after);
   if (status != dnnl_success) return status;
   return dnnl_primitive_desc_create(description, &operation, attributes, engine, forward);
 }

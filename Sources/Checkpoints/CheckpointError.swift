@@ -31,7 +31,7 @@ extension CheckpointError: CustomStringConvertible {
 }
 
 extension CheckpointError {
-  /// Whether the process or the machine ran out of something, which says nothing about the file.
+  /// Indicates whether the process or the machine ran out of something, which says nothing about the file.
   var isShortage: Bool {
     if case .file(let error) = self {
       [EMFILE, ENFILE, ENOMEM].contains(error.code)

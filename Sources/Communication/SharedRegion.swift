@@ -7,7 +7,7 @@ import Glibc
 /// It ends with the last process that maps it, however that ends. Nothing is synchronised: whoever fills
 /// it tells the others when that is done.
 public final class SharedRegion: @unchecked Sendable {
-  /// Where a region lies.
+  /// The place of a region.
   public enum Place: Hashable, Sendable {
     /// In memory alone, found through `/proc`.
     case memory
@@ -15,7 +15,7 @@ public final class SharedRegion: @unchecked Sendable {
     case folder(String)
   }
 
-  /// What another process needs to map a region.
+  /// The data that another process needs to map a region.
   public struct Introduction: Hashable, Sendable, Codable {
     let path: String
     let byteCount: Int
@@ -56,7 +56,7 @@ public final class SharedRegion: @unchecked Sendable {
   /// Makes the memory read-only here: what writes to it from now on ends this process.
   public func protect() { mprotect(bytes.baseAddress, bytes.count, PROT_READ) }
 
-  /// Lets no other process find the region from now on; those that map it keep it.
+  /// Hides the region from other processes from now on; those that map it keep it.
   public func hide() { file = nil }
 }
 

@@ -99,7 +99,7 @@ struct LocalRanks: Sendable {
     var state: Peer.State
   }
 
-  /// What there is at one moment.
+  /// The ranks at one moment.
   struct View {
     var processes: [Int: Process] = [:]
     /// The processes that the launcher runs here, ranks or not yet.

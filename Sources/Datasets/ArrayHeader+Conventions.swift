@@ -3,7 +3,7 @@
 
 internal import HDF5
 
-/// How samples with three axes are stored.
+/// The order of axes of stored samples that have three.
 public enum SampleLayout: String, Hashable, Sendable, CaseIterable {
   /// Channel, height, width.
   case chw
@@ -109,7 +109,7 @@ extension ArrayHeader {
     return (isImage ? .hwc : .chw, Dataset.Notice(kind: .layout, text: text))
   }
 
-  /// What attributes of other writers say of the layout of images.
+  /// The layout of images that attributes of other writers name.
   private func foreignLayouts() throws(DatasetError) -> [(String, HDF5Attribute, SampleLayout)] {
     var claims: [(String, HDF5Attribute, SampleLayout)] = []
     for attribute in ArrayHeader.layoutNames {
@@ -157,7 +157,7 @@ extension ArrayHeader {
     )
   }
 
-  /// Whether an attribute says what scale or bias is.
+  /// Indicates whether an attribute says what scale or bias is.
   var hasFactors: Bool {
     ArrayHeader.factorNames.contains {
       attribute($0.scale)?.doubleValues != nil || attribute($0.bias)?.doubleValues != nil

@@ -2,7 +2,7 @@
 
 internal import Glibc
 
-/// What tells a file from others, and from what it was before it was written to.
+/// The identity of a file, which tells it from others and from its state before it was written to.
 public struct FileIdentity: Hashable, Sendable, Codable {
   let device: UInt64
   let inode: UInt64

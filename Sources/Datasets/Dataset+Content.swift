@@ -1,7 +1,7 @@
 // What one process has read of a file, for the others of its host.
 
 extension Dataset {
-  /// What was read of a file, for other processes of the host.
+  /// The content that was read of a file, for other processes of the host.
   public struct Content: Sendable {
     /// The file that was read.
     public let identity: FileIdentity
@@ -12,7 +12,7 @@ extension Dataset {
     /// All labels or responses; nil where they stay in the file or there are none.
     public let targets: RowMemory?
 
-    /// What another process has read.
+    /// The content that another process has read.
     public init(
       identity: FileIdentity, fingerprint: String, samples: RowMemory?, targets: RowMemory?
     ) {
@@ -23,7 +23,7 @@ extension Dataset {
     }
   }
 
-  /// What was read of the file.
+  /// The content that was read of the file.
   public var content: Content {
     Content(
       identity: identity, fingerprint: fingerprint, samples: samples.memory,

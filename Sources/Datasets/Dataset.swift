@@ -23,11 +23,11 @@ public final class Dataset: Sendable {
     public var targetKind: TargetKind?
     /// The group that is searched after the root, such as `train`; without it `train`, then `test`.
     public var group: String?
-    /// How samples of three axes are stored, instead of what attributes and extents say.
+    /// The layout of samples of three axes, in place of what attributes and extents say.
     public var layout: SampleLayout?
     /// The factors of samples, one or one per channel, instead of what attributes say.
     public var scale: [Double]?
-    /// What is added to scaled samples, one or one per channel, instead of what attributes say.
+    /// The bias of scaled samples, one or one per channel, in place of what attributes say.
     public var bias: [Double]?
     /// The bytes of samples, as they are stored, up to which they are kept in memory.
     public var inMemoryLimit: Int
@@ -51,9 +51,9 @@ public final class Dataset: Sendable {
 
   /// Something about a file that its owner may not have meant.
   public struct Notice: Hashable, Sendable {
-    /// What it is about.
+    /// The subject.
     public enum Kind: Hashable, Sendable {
-      /// How images are stored was found out from their extents.
+      /// A layout of images that was guessed from their extents.
       case layout
       /// An array that changes what rows mean to its writer is not looked at.
       case unread
@@ -63,7 +63,7 @@ public final class Dataset: Sendable {
       case spread
     }
 
-    /// What it is about.
+    /// The subject.
     public let kind: Kind
     /// The file, what is there, and what to do, on one line.
     public let text: String
@@ -97,7 +97,7 @@ public final class Dataset: Sendable {
   /// It is a function of the file's content alone.
   public let fingerprint: String
 
-  /// What was found out about the file by guessing, or left aside.
+  /// The notices of what was guessed about the file, or left aside.
   public let notices: [Notice]
   /// The units of the samples, if the file names them.
   public var sampleUnits: String? { arrays[0].attribute("units")?.stringValue }

@@ -57,7 +57,7 @@ public struct DatasetDescription: Hashable, Sendable, Encodable {
   public let classes: [Class]?
   /// SHA-256 over the content.
   public let fingerprint: String
-  /// What its owner may not have meant, one line each.
+  /// The notices of what its owner may not have meant, one line each.
   public let notices: [String]
 }
 

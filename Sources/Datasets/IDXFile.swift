@@ -108,7 +108,7 @@ public final class IDXFile {
 
   deinit { gzclose(stream) }
 
-  /// Whether an open file is a pipe without a name; with a name it may have nobody at its other end.
+  /// Returns whether an open file is a pipe without a name; with a name it may have nobody at its other end.
   private static func isPipe(_ descriptor: Int32) -> Bool {
     var target = [CChar](repeating: 0, count: 5)
     let count = readlink("/proc/self/fd/\(descriptor)", &target, target.count)

@@ -24,7 +24,7 @@ final class RowStore: @unchecked Sendable {
   private(set) var memory: RowMemory?
   /// The file, to notice that it is written to, or nil once all rows are in memory.
   private var file: DataFile?
-  /// Where rows start in the file, where they can be read past libhdf5.
+  /// The offset of the rows in the file, if they can be read past libhdf5.
   private let directOffset: Int?
 
   /// Bytes read at once while loading and hashing.

@@ -19,7 +19,7 @@ struct SampleSurvey {
   let minimum: Float
   /// The largest value.
   let maximum: Float
-  /// Whether all values are whole numbers.
+  /// Indicates whether all values are whole numbers.
   let isWhole: Bool
   /// The entries that are not constant, from the smallest deviation to the largest.
   let spreads: [Spread]
@@ -154,20 +154,28 @@ extension Dataset {
     return notices
   }
 
-  /// Compares the deviations of samples with those of another file.
+  /// Measures how far the values of samples lie from the means of their entries, over all entries.
   ///
+  /// - Returns: The root of the mean variance.
+  /// - Throws: ``DatasetError`` if rows cannot be read.
+  /// - Complexity: That of reading up to 1,000 rows.
+  public func deviation() throws(DatasetError) -> Double { try SampleSurvey(self).deviation }
+
+  /// Compares the deviation of samples with that of another file.
+  ///
+  /// - Parameter there: The ``deviation()`` of the other file.
   /// - Returns: Both; nil where they differ by less than a factor of 20, as a forgotten scale does not.
   /// - Throws: ``DatasetError`` if rows cannot be read.
-  /// - Complexity: That of reading up to 1,000 rows of both.
+  /// - Complexity: That of reading up to 1,000 rows.
   public func differenceOfDeviation(
-    from other: Dataset
+    from there: Double
   ) throws(DatasetError) -> (here: String, there: String)? {
-    let (here, there) = (try SampleSurvey(self).deviation, try SampleSurvey(other).deviation)
+    let here = try deviation()
     guard min(here, there) > 0, max(here, there) > 20 * min(here, there) else { return nil }
     return (short(here), short(there))
   }
 
-  /// Whether whole numbers are more likely brightnesses than counts, codes or classes of things.
+  /// Returns whether whole numbers are more likely brightnesses than counts, codes or classes of things.
   private func isLikelyImage(_ survey: SampleSurvey) -> Bool {
     let type = arrays[0].type
     let isInteger = type.kind == .integer
@@ -177,7 +185,7 @@ extension Dataset {
     return sampleShape.count >= 64 && survey.minimum >= 0 && (128...255).contains(survey.maximum)
   }
 
-  /// What differs in how the samples of this file and of another one become values, if they are stored alike.
+  /// Compares scale and bias of the samples of this file with those of another one that stores them alike.
   ///
   /// - Returns: Scale and bias here and there; nil where they are the same, or types differ.
   public func differenceOfScale(from other: Dataset) -> (here: String, there: String)? {

@@ -49,7 +49,7 @@ package func run(
   return output.content()
 }
 
-/// Lets a child begin with no signal blocked or ignored, whatever is so here.
+/// Starts a child with no signal blocked or ignored, whatever is so here.
 private func setPlainSignals(_ attributes: inout posix_spawnattr_t) {
   var none = sigset_t()
   var all = sigset_t()

@@ -176,10 +176,7 @@ public final class Descriptor {
     return isLocked
   }
 
-  /// Fills in the status of the file and returns whether the system told it.
-  func fill(_ status: inout stat) -> Bool { fstat(number, &status) == 0 }
-
-  private func status() throws(FileError) -> stat {
+  func status() throws(FileError) -> stat {
     var status = stat()
     guard fstat(number, &status) == 0 else { throw FileError(path, expected: "to tell its size") }
     return status

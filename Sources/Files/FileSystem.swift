@@ -37,7 +37,7 @@ public func replaceFile(
   }
 }
 
-/// Whether a path leads to something that holds no bytes of its own.
+/// Returns whether a path leads to something that holds no bytes of its own.
 private func isSpecial(_ path: String) -> Bool {
   var status = stat()
   return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG && !isFolder(status)

@@ -13,7 +13,7 @@ public final class Folder {
   private let identity: Identity
   private var isLocked = false
 
-  /// What tells two folders apart, whatever they are called.
+  /// The identity of a folder, whatever it is called.
   private struct Identity: Equatable {
     let device: dev_t
     let node: ino_t
@@ -194,7 +194,7 @@ public final class Folder {
     }
   }
 
-  /// Whether there is anything of that name, be it a link that leads nowhere.
+  /// Returns whether there is anything of that name, be it a link that leads nowhere.
   ///
   /// - Throws: ``FileError`` if the system does not tell.
   public func contains(_ name: String) throws(FileError) -> Bool {
@@ -251,7 +251,7 @@ public final class Folder {
     return isLocked || errno != EWOULDBLOCK
   }
 
-  /// Whether the path leads to this folder: it does not once the folder was removed, moved or replaced.
+  /// Returns whether the path leads to this folder: it does not once the folder was removed, moved or replaced.
   ///
   /// - Throws: ``FileError`` if the system does not tell.
   public func isInPlace() throws(FileError) -> Bool {
@@ -284,10 +284,10 @@ public final class Folder {
   public func require(
     _ file: Descriptor, at name: String, byteCount: Int
   ) throws(FileError) {
-    var (named, opened) = (stat(), stat())
-    guard fstatat(number, name, &named, AT_SYMLINK_NOFOLLOW) == 0, file.fill(&opened),
-      named.st_dev == opened.st_dev, named.st_ino == opened.st_ino,
-      opened.st_size >= byteCount
+    var named = stat()
+    let opened = try file.status()
+    guard fstatat(number, name, &named, AT_SYMLINK_NOFOLLOW) == 0,
+      Identity(named) == Identity(opened), opened.st_size >= byteCount
     else {
       throw FileError(
         path(of: name), expected: "the file that this run writes, as long as it was", code: ESTALE)

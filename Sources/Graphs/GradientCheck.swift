@@ -38,7 +38,7 @@ public struct GradientCheck: Hashable, Sendable {
     public let relativeError: Double
     /// How far apart the two may be because central differences have errors of their own.
     public let errorBound: Double
-    /// Whether the function has a kink near, such as relu at 0, where no derivative exists, or is too noisy
+    /// Indicates whether the function has a kink near, such as relu at 0, where no derivative exists, or is too noisy
     /// for central differences.
     public let isAtKink: Bool
 

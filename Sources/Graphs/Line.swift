@@ -54,15 +54,15 @@ struct Line {
     }
   }
 
-  /// What one step length gives.
+  /// The result of one step length.
   private struct Quotient {
     /// The difference quotient of half the step.
     let central: Double
-    /// How far that of the whole step is from it: truncation and rounding.
+    /// The distance of that of the whole step from it: truncation and rounding.
     let disagreement: Double
     /// A bound on the rounding errors of the sums.
     let rounding: Double
-    /// Whether something has another side of a kink somewhere on the way.
+    /// Indicates whether something has another side of a kink somewhere on the way.
     let crossesKink: Bool
 
     var isFinite: Bool { central.isFinite && disagreement.isFinite && rounding.isFinite }
@@ -162,7 +162,7 @@ struct Line {
 }
 
 extension Graph.Operation {
-  /// Whether the operation has slopes that jump somewhere, or jumps itself.
+  /// Indicates whether the operation has slopes that jump somewhere, or jumps itself.
   fileprivate var hasKinks: Bool {
     switch self {
     case .relu, .abs, .sign, .cap, .maximum, .reluGradient, .maxPool, .maxPoolGradient,
@@ -182,7 +182,7 @@ extension Graph.Operation {
 }
 
 extension Graph {
-  /// Whether an element of a node's operands is on another side of the node's kinks than before.
+  /// Returns whether an element of a node's operands is on another side of the node's kinks than before.
   fileprivate func isKinkCrossed(
     at node: Node, from before: [Tensor?], to after: [Tensor?]
   ) -> Bool {

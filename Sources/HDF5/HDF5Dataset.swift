@@ -27,7 +27,7 @@ public final class HDF5Dataset: @unchecked Sendable {
   public let file: HDF5File
   private let dataset: Identifier
   private let space: Identifier
-  /// Whether the file is known to hold all that the extents claim; whoever uses it holds the lock.
+  /// Indicates whether the file is known to hold all that the extents claim; whoever uses it holds the lock.
   var isKnownStored = false
 
   /// Takes over an id of libhdf5; the caller holds the lock.

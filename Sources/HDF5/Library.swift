@@ -30,7 +30,7 @@ enum Library {
     return Lock(mutex: mutex)
   }()
 
-  /// Whether libhdf5 loads no plug-ins, from the first call on.
+  /// Indicates whether libhdf5 loads no plug-ins, from the first call on.
   ///
   /// For a filter that it does not know it would load every library in HDF5_PLUGIN_PATH and in a folder
   /// of the system, on the word of a file.

@@ -177,13 +177,9 @@ struct PrimitiveDescription: ~Copyable {
     var window = window
     var handle: dnnl_primitive_desc_t?
     try check(
-      isInputGradient
-        ? cdnnl_describe_input_gradient(
-          &handle, context.engine, x.handle, w.handle, y.handle, &window, forward.handle,
-          attributes.handle)
-        : cdnnl_describe_weight_gradient(
-          &handle, context.engine, x.handle, w.handle, y.handle, &window, forward.handle,
-          attributes.handle),
+      cdnnl_describe_gradient(
+        &handle, context.engine, isInputGradient, x.handle, w.handle, y.handle, &window,
+        forward.handle, attributes.handle),
       "dnnl_convolution_backward_primitive_desc_create", forward.subject)
     self.handle = try required(
       handle, "dnnl_convolution_backward_primitive_desc_create", forward.subject)

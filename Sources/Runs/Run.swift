@@ -257,7 +257,7 @@ extension Run {
     return lock
   }
 
-  /// Whether the bytes of a lock file are a holder's line, as much of it as a loss of power left.
+  /// Returns whether the bytes of a lock file are a holder's line, as much of it as a loss of power left.
   private static func isOurs(_ holder: [UInt8]) -> Bool {
     let begin = Array("process ".utf8)
     return holder.starts(with: begin) || begin.starts(with: holder)

@@ -29,18 +29,23 @@ extension Splits {
     }
     var kinds: Set<Dataset.Notice.Kind> = []
     var lines = found.filter { kinds.insert($0.kind).inserted }.map(\.text)
-    for (_, rows) in others where rows.dataset !== train.dataset {
-      if let difference = rows.dataset.differenceOfScale(from: train.dataset) {
-        lines.append(
-          "\(rows.dataset.path): samples have \(difference.here), those of \(train.dataset.path) "
-            + "\(difference.there); data.scale and data.bias hold for all files")
-      } else if let difference = try rows.dataset.differenceOfDeviation(from: train.dataset) {
-        lines.append(
-          "\(rows.dataset.path): samples deviate by \(difference.here), those of \(train.dataset.path) by "
-            + "\(difference.there); bring both to one scale, by 'scale' and 'bias' of the file that differs"
-        )
+    let otherFiles = others.map(\.1.dataset).filter { $0 !== train.dataset }
+    if !otherFiles.isEmpty {
+      let deviation = try train.dataset.deviation()
+      for dataset in otherFiles {
+        if let difference = dataset.differenceOfScale(from: train.dataset) {
+          lines.append(
+            "\(dataset.path): samples have \(difference.here), those of \(train.dataset.path) "
+              + "\(difference.there); data.scale and data.bias hold for all files")
+        } else if let difference = try dataset.differenceOfDeviation(from: deviation) {
+          lines.append(
+            "\(dataset.path): samples deviate by \(difference.here), those of \(train.dataset.path) by "
+              + "\(difference.there); bring both to one scale, by 'scale' and 'bias' of the file that "
+              + "differs")
+        }
       }
     }
+    var known: RowHashes?
     for (split, rows) in others {
       if rows.dataset !== train.dataset, rows.dataset.fingerprint == train.dataset.fingerprint {
         lines.append(
@@ -48,12 +53,42 @@ extension Splits {
         )
         continue
       }
-      guard let overlap = try SharedRows(of: rows, with: train).text(split) else { continue }
+      let training = try known ?? RowHashes(train)
+      known = training
+      let shared = SharedRows(
+        of: try RowHashes(rows, atMost: SharedRows.rowLimit), with: training)
+      guard let overlap = shared.text(split) else { continue }
       lines.append(
         "\(overlap) are rows of the training data too (told from 5 rows and 1 % on), so results on them "
           + "show memory; leave them out of one of the files")
     }
     return lines
+  }
+}
+
+/// Hashes of the samples of a source, of all rows or of evenly spaced ones.
+struct RowHashes {
+  let hashes: [UInt64]
+  /// Indicates whether all rows take part.
+  let isComplete: Bool
+  /// The share of rows that are there before already: rows that coincide by chance.
+  let repeatedShare: Double
+
+  /// The most elements that are looked at, in memory and in a file.
+  private static let (elementLimit, elementLimitOfFiles) = (1 << 24, 1 << 20)
+
+  /// Hashes rows.
+  ///
+  /// - Throws: `DatasetError` if rows cannot be read.
+  /// - Complexity: That of reading 16 million elements of rows in memory, one million of rows in a file.
+  init(_ rows: DatasetRows, atMost limit: Int = .max) throws {
+    let elements =
+      rows.dataset.isInMemory ? RowHashes.elementLimit : RowHashes.elementLimitOfFiles
+    let most = max(1, min(limit, elements / rows.dataset.sampleShape.count))
+    let count = min(most, rows.rowCount)
+    hashes = try rows.hashes(of: evenlySpaced(count, of: rows.rowCount))
+    isComplete = count == rows.rowCount
+    repeatedShare = 1 - Double(Set(hashes).count) / Double(max(count, 1))
   }
 }
 
@@ -63,41 +98,29 @@ struct SharedRows {
   let count: Int
   /// The rows that were looked at.
   let lookedAt: Int
-  /// Whether all rows of both sources were.
+  /// Indicates whether all rows of both sources were.
   let isComplete: Bool
-  /// The share of rows in the other source that are there before already: what may coincide by chance.
+  /// The share of rows that the other source repeats.
   let repeatedShare: Double
 
-  /// The most rows of the one source, and the most elements of either, that are looked at.
-  private static let (rowLimit, elementLimit, elementLimitOfFiles) = (1000, 1 << 24, 1 << 20)
-  /// A row that the other source has more often is common, such as an empty image, and is not counted.
+  /// The most rows of the one source that are looked at.
+  static let rowLimit = 1000
+  /// A row that either source has more often is common, such as an empty image, and is not counted.
   private static let commonCount = 4
 
-  /// Looks for rows of `source` in `other`, by hashes of their samples.
-  ///
-  /// - Throws: `DatasetError` if rows cannot be read.
-  /// - Complexity: That of reading 16 million elements of rows in memory, one million of rows in files.
-  init(of source: DatasetRows, with other: DatasetRows) throws {
-    func places(_ rows: DatasetRows, _ limit: Int) -> [Int] {
-      let elements =
-        rows.dataset.isInMemory ? SharedRows.elementLimit : SharedRows.elementLimitOfFiles
-      let count = max(1, min(limit, elements / rows.dataset.sampleShape.count))
-      return evenlySpaced(min(count, rows.rowCount), of: rows.rowCount)
-    }
-    let (own, others) = (places(source, SharedRows.rowLimit), places(other, Int.max))
-    let hashes = try source.hashes(of: own)
-    var counts = Dictionary(hashes.map { ($0, 0) }) { first, _ in first }
+  /// Looks for the rows of `source` in `other`.
+  init(of source: RowHashes, with other: RowHashes) {
     var ownCounts: [UInt64: Int] = [:]
-    for hash in hashes { ownCounts[hash, default: 0] += 1 }
-    let otherHashes = try other.hashes(of: others)
-    for hash in otherHashes { counts[hash]? += 1 }
-    count = hashes.count {
+    for hash in source.hashes { ownCounts[hash, default: 0] += 1 }
+    var counts = ownCounts.mapValues { _ in 0 }
+    for hash in other.hashes { counts[hash]? += 1 }
+    count = source.hashes.count {
       (1..<SharedRows.commonCount).contains(counts[$0] ?? 0)
         && (ownCounts[$0] ?? 0) < SharedRows.commonCount
     }
-    repeatedShare = 1 - Double(Set(otherHashes).count) / Double(max(otherHashes.count, 1))
-    lookedAt = own.count
-    isComplete = own.count == source.rowCount && others.count == other.rowCount
+    lookedAt = source.hashes.count
+    isComplete = source.isComplete && other.isComplete
+    repeatedShare = other.repeatedShare
   }
 
   /// Tells how many rows of a split are shared; nil where these are no more than may happen.

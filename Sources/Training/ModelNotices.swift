@@ -3,7 +3,7 @@ import Datasets
 import Models
 
 extension Network {
-  /// What in the model looks like a mistake next to its loss and its data, with what to do, one line each.
+  /// Names what in the model looks like a mistake next to its loss and its data, with what to do, one line each.
   ///
   /// - Parameter splits: The rows.
   /// - Returns: The notices, none for a model that is as usual.

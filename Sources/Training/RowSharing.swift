@@ -14,7 +14,7 @@ public final class RowSharing {
   /// The copies that this host holds.
   public let copyCount: Int
   private let communicator: any Communicator
-  /// Where memory may lie that all members can map, by preference.
+  /// The places of memory that all members can map, by preference.
   private let places: [SharedRegion.Place]
 
   /// Memory alone, or files without a name: in memory too, and where there is more room.
@@ -51,7 +51,7 @@ public final class RowSharing {
     copyCount = Set(communicator.placement.ranksOnHost.map { readers[$0] }).count
   }
 
-  /// Whether all of some ranks can map memory of the first one of them.
+  /// Returns whether all of some ranks can map memory of the first one of them.
   ///
   /// Collective.
   private static func canShare(
@@ -136,7 +136,7 @@ public final class RowSharing {
   }
 }
 
-/// What the rank that reads tells those that share its rows.
+/// The message of the rank that reads to those that share its rows.
 private struct Report: Codable {
   var files: [File] = []
   var failure: ReaderFailure?
@@ -154,7 +154,7 @@ private struct Report: Codable {
       targets = (content.targets?.owner as? SharedRegion)?.introduction
     }
 
-    /// What was read, mapped here.
+    /// The content that was read, mapped here.
     func content() throws -> Dataset.Content {
       func mapped(_ introduction: SharedRegion.Introduction?) throws -> RowMemory? {
         try introduction.map {

@@ -25,11 +25,11 @@ public struct RunConfiguration: Sendable {
     public var samplesName: String?
     /// The name of the dataset of labels or responses.
     public var targetsName: String?
-    /// How samples of three axes are stored; nil for what the file says.
+    /// The layout of samples of three axes; nil for what the file says.
     public var layout: SampleLayout?
     /// The factors of samples, one or one per channel; nil for what the file says.
     public var scale: [Double]?
-    /// What is added to scaled samples, one or one per channel; nil for what the file says.
+    /// The bias of scaled samples, one or one per channel; nil for what the file says.
     public var bias: [Double]?
   }
 
@@ -67,7 +67,7 @@ public struct RunConfiguration: Sendable {
     case bf16
   }
 
-  /// What computes.
+  /// The device that computes.
   public enum Device: String, CaseIterable, Sendable {
     /// The CPU.
     case cpu
@@ -126,7 +126,7 @@ public struct RunConfiguration: Sendable {
   public var precision: Precision
   /// How sums of gradients are sent between hosts.
   public var gradientFormat: GradientFormat
-  /// What computes.
+  /// The device that computes.
   public var device: Device
   /// The backend that computes: that of the device, if nothing else is set.
   public var backend: any Backend

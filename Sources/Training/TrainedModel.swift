@@ -17,7 +17,7 @@ public struct TrainedModel {
   public let isAverage: Bool
   /// The steps it was trained for.
   public let step: Int
-  /// What the record says of the model, as it stands there.
+  /// The record of the model, as it stands there.
   private let description: String
 
   /// Reads a checkpoint, which holds all that is needed to rebuild the model.

@@ -112,7 +112,7 @@ enum Job {
 }
 
 extension Launcher {
-  /// Whether there are other processes that can be talked to.
+  /// Indicates whether there are other processes that can be talked to.
   fileprivate var canCommunicate: Bool {
     if case .openMPI(let job) = self { job.processCount != 1 } else { false }
   }
@@ -192,12 +192,11 @@ private func printable(_ text: String) -> String {
   let limit = 4000
   var result = ""
   for scalar in text.unicodeScalars.prefix(limit) {
-    switch scalar {
-    // An error in an expression shows the place below it.
-    case "\n": result.unicodeScalars.append(scalar)
-    case _ where scalar.properties.generalCategory == .control:
+    // An error in an expression shows the place on lines below it.
+    if scalar.properties.generalCategory == .control, scalar != "\n" {
       result += "\\u{\(String(scalar.value, radix: 16))}"
-    default: result.unicodeScalars.append(scalar)
+    } else {
+      result.unicodeScalars.append(scalar)
     }
   }
   return text.unicodeScalars.count > limit ? result + "…" : result

@@ -44,7 +44,7 @@ struct Request {
     return words
   }
 
-  /// What each of some command lines has that not all have; all of each if that tells nothing.
+  /// Returns what each of some command lines has that not all have; all of each if that tells nothing.
   static func differences(of lines: [[String]]) -> [String] {
     var shared = lines.first ?? []
     for line in lines.dropFirst() {

@@ -16,7 +16,7 @@ enum StopSignals {
     SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGTSTP, SIGTTIN, SIGTTOU,
   ]
 
-  /// How soon after the first request a SIGINT is that same one, sent to the process and to its group, as
+  /// The time after the first request within which a SIGINT is that same one, sent to the process and to its group, as
   /// `timeout --signal=INT` does.
   private static let sameRequest: Duration = .milliseconds(20)
 
@@ -61,7 +61,7 @@ enum StopSignals {
     pthread_sigmask(SIG_SETMASK, &requests, nil)
   }
 
-  /// Whether a request has come.
+  /// Indicates whether a request has come.
   static var stopIsRequested: Bool { isRequested.load(ordering: .relaxed) }
 
   /// Notes requests for ever, while all other signals act on the calling thread.
@@ -90,7 +90,7 @@ enum StopSignals {
   }
 }
 
-/// What the thread that stands by is told.
+/// The requests that the thread stands by for.
 private final class Requests {
   let numbers: sigset_t
   init(numbers: sigset_t) { self.numbers = numbers }

@@ -31,7 +31,7 @@ struct TrainCommand: ParsableCommand {
   @Flag(name: .customLong("dry-run"), help: "Prepares everything, trains nothing, writes nothing.")
   var isDryRun = false
 
-  /// Whether a command line asks for steps, after one of which a run can stop in good order.
+  /// Returns whether a command line asks for steps, after one of which a run can stop in good order.
   static func stopsOnRequest(_ arguments: [String]) -> Bool {
     guard let first = arguments.first else { return true }
     return (first == "train" || first.hasPrefix("-")) && !arguments.contains("--dry-run")

@@ -4,7 +4,7 @@ import Graphs
 import Tensors
 import TestSupport
 
-/// What a plan computed, read back.
+/// The results of a plan, read back.
 struct PlanResult {
   var values: [Tensor]
   var gradients: [Tensor]
@@ -21,7 +21,7 @@ final class PreparedPlan {
   private let values: [Graph.Node]
   private let gradients: [(parameter: String, node: Graph.Node)]
 
-  /// What fills the gradient before a run, to see what is written.
+  /// The number that fills the gradient before a run, to see what is written.
   static let canary: Float = 0x1.5p100
 
   init(

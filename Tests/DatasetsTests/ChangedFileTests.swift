@@ -6,12 +6,12 @@ import HDF5
 import TestSupport
 import Testing
 
-/// What happens to a file.
+/// An event in the life of a file.
 private enum Change: String, CaseIterable {
   case overwritten, extended, cutShort, emptied, touched
   case replaced, removed, renamed, madeReadOnly
 
-  /// Whether the bytes that were opened are no more.
+  /// Indicates whether the bytes that were opened are no more.
   var isNoticed: Bool { [.overwritten, .extended, .cutShort, .emptied, .touched].contains(self) }
 
   func happen(to path: String) throws {

@@ -135,7 +135,7 @@ struct EdgeTests {
     )
   }
 
-  /// Whether a number is right to 6 units in the last place.
+  /// Returns whether a number is right to 6 units in the last place.
   private func isNear(_ found: Float, _ exact: Double, floor: Double = 0) -> Bool {
     let ulp = max(Double(Float(exact).ulp), floor * Double(Float.ulpOfOne))
     return abs(Double(found) - exact) <= 6 * ulp

@@ -27,7 +27,7 @@ final class TemporaryFolder {
       atPath: "\(path)/\(name)", withDestinationPath: target)
   }
 
-  /// What is in a folder of it.
+  /// The names in a folder of it.
   func names(_ name: String) throws -> [String] { try Folder("\(path)/\(name)").names() }
 
   func text(of name: String) throws -> String {

@@ -170,7 +170,7 @@ struct TanhGradientRule: ActivationGradientRule {
 }
 
 extension Graph.Operation {
-  /// Whether element i of the value depends only on elements i of equally large operands.
+  /// Indicates whether element i of the value depends only on elements i of equally large operands.
   package var isElementwise: Bool {
     let rule = rule
     return rule is any UnaryRule || rule is any BinaryRule || rule is any ActivationGradientRule

@@ -17,7 +17,7 @@ struct Patches {
   private let kernelCount: Int
   /// For each element of the window and each position, where in a channel of an image it lies; −1 in padding.
   private var places: [Int]
-  /// Where in a channel of a result each position lies.
+  /// The index of each position in a channel of a result.
   private var targets: [Int]
 
   /// Lays out the patches of a convolution.
