@@ -65,7 +65,7 @@ let package = Package(
 
     // Level 1: plain values, what to compute, and one thin wrapper per C library.
     module("Tensors"),
-    module("Numerics"),
+    module("Numerics", ["CVectors"]),
     module("Digests", ["CCrypto"]),
     module("Files"),
     module("Configuration", [yams]),
@@ -89,7 +89,10 @@ let package = Package(
 
     // Level 3: backends, models, files.
     module(
-      "CPUBackend", ["Execution", "Kernels", "VectorKernels", "Graphs", "Tensors", "Numerics"]),
+      "CPUBackend",
+      [
+        "Execution", "Kernels", "VectorKernels", "OneDNN", "Graphs", "Tensors", "Numerics", "Files",
+      ]),
     module("Expressions", ["Graphs", "Tensors", "Numerics", "Configuration"]),
     module("Models", ["Graphs", "Tensors", "Numerics", "Configuration"]),
     module("Datasets", ["HDF5", "Tensors", "Numerics", "Digests", "CZlib"]),
@@ -101,7 +104,7 @@ let package = Package(
     module(
       "Training",
       [
-        "Models", "Execution", "CPUBackend", "Datasets", "Checkpoints", "Runs", "Graphs", "Kernels",
+        "Models", "Execution", "CPUBackend", "Datasets", "Checkpoints", "Runs", "Graphs",
         "Tensors", "Numerics", "Digests", "Configuration", "Communication", "Files",
       ]),
 
@@ -110,8 +113,8 @@ let package = Package(
       name: "nndist",
       dependencies: [
         "Training", "Expressions", "Models", "Execution", "Datasets", "Checkpoints", "Runs",
-        "Graphs", "Kernels", "Tensors", "Numerics", "Digests", "Configuration", "Communication",
-        "Files", "OneDNN", "HDF5", "Drawing",
+        "Graphs", "Tensors", "Numerics", "Digests", "Configuration", "Communication",
+        "Files", "HDF5", "Drawing",
         argumentParser,
       ],
       swiftSettings: borders),

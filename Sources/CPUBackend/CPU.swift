@@ -31,6 +31,12 @@ public struct CPU: Backend {
     return preferences
   }
 
+  /// The vector kernels.
+  public var arithmetic: any FlatArithmetic { CPUArithmetic() }
+
+  /// Gives the thread one thread of oneDNN and an alternate signal stack.
+  public func prepareThread() { Kernels.prepareThread() }
+
   /// Makes an arena, with room for rounded operands if there will be such.
   public func makeWorkspace(_ precision: OperandPrecision) -> any Workspace {
     CPUWorkspace(preferences(for: precision))

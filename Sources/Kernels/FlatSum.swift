@@ -1,6 +1,7 @@
 // Sums of flat vectors, and over their elements.
 
 import Numerics
+import Tensors
 
 /// Kernels over flat vectors of gradients and parameters.
 ///
@@ -8,23 +9,13 @@ import Numerics
 /// blocks, so that ranks may share the blocks out without changing a bit.
 public enum FlatSum {
   /// The elements of a block.
-  public static let blockLength = 4096
+  public static let blockLength = FlatLayout.blockLength
 
   /// Adds `b` to `a`: the left child of a node of the sum plus the right.
   public static func add(
     _ a: UnsafeMutablePointer<Float>, _ b: UnsafePointer<Float>, count: Int
   ) {
     forEachLanes(a, b, into: a, count: count) { $0 + $1 }
-  }
-
-  /// Returns the sum of the squares of a whole flat vector: of blocks, in the tree of neighbours.
-  ///
-  /// - Complexity: one pass; allocates nothing.
-  public static func sumOfSquares(_ a: UnsafePointer<Float>, count: Int) -> Double {
-    guard count > blockLength else { return sumOfSquares(ofBlock: a, count: count) }
-    let blocks = (count &+ blockLength &- 1) / blockLength
-    let left = powerOfTwo(below: blocks) &* blockLength
-    return sumOfSquares(a, count: left) + sumOfSquares(a + left, count: count &- left)
   }
 
   /// Returns the sum of the squares of one block, in `Double`.
@@ -46,14 +37,6 @@ public enum FlatSum {
     }
     if i < count { sum.add(load(a + i, first: count &- i)) }
     return sum.value
-  }
-
-  /// Returns the sum of one value per block in the tree of neighbours: left plus right, an odd one
-  /// passed on.
-  public static func tree(_ values: UnsafePointer<Double>, count: Int) -> Double {
-    guard count > 1 else { return count == 1 ? values[0] : 0 }
-    let left = powerOfTwo(below: count)
-    return tree(values, count: left) + tree(values + left, count: count &- left)
   }
 
   /// Whether no element is infinite or not a number.

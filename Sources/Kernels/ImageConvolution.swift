@@ -65,7 +65,7 @@ public final class ImageConvolution {
   }
 
   /// A window over one or two axes as one over two.
-  static func axes(
+  package static func axes(
     _ window: Window, x: [Int], y: [Int]
   ) -> [ConvolutionPrimitive.Geometry.Axis] {
     var axes = window.axes.indices.map { axis in
@@ -107,7 +107,7 @@ public final class ImageConvolution {
 
 extension ImageConvolution.Kind {
   /// The same, as the library's wrapper calls it.
-  var primitiveKind: ConvolutionPrimitive.Kind {
+  package var primitiveKind: ConvolutionPrimitive.Kind {
     switch self {
     case .forward(let hasBias): .forward(bias: hasBias)
     case .inputGradient: .inputGradient

@@ -1,6 +1,6 @@
 // Steps whose length follows the norms of each parameter, and the average of parameters.
 
-import Numerics
+public import Numerics
 
 extension Update {
   /// Takes one step of LARS.
@@ -13,17 +13,14 @@ extension Update {
   ///   - gradient: The sum of gradients.
   ///   - momentum: The momentum `v`, changed in place.
   ///   - count: The number of elements.
-  ///   - learningRate: The learning rate `η` of these parameters, trust ratio included.
   ///   - momentumFactor: The momentum factor `μ`.
-  ///   - weightDecay: The factor of the parameters in the gradient.
-  ///   - l1: The factor of their signs in the gradient.
-  ///   - gradientScale: One over the summed weight.
+  ///   - factors: The numbers of the step.
   public static func lars(
     parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
-    momentum: UnsafeMutablePointer<Float>, count: Int, learningRate: Double,
-    momentumFactor: Double, weightDecay: Double, l1: Double, gradientScale: Double
+    momentum: UnsafeMutablePointer<Float>, count: Int, momentumFactor: Double,
+    _ factors: UpdateFactors
   ) {
-    let rate = Lanes(repeating: Float(learningRate))
+    let rate = Lanes(repeating: Float(factors.learningRate))
     let mu = Lanes(repeating: Float(momentumFactor))
     @inline(__always) func run(_ penalties: some Penalties) {
       @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
@@ -35,8 +32,8 @@ extension Update {
       }
       forEachIndex(count, update, update)
     }
-    let decay = Decay(scale: gradientScale, decay: weightDecay)
-    if l1 == 0 { run(decay) } else { run(DecayAndSign(decay, l1: l1)) }
+    let decay = Decay(scale: factors.gradientScale, decay: factors.weightDecay)
+    if factors.l1 == 0 { run(decay) } else { run(DecayAndSign(decay, l1: factors.l1)) }
   }
 
   /// Advances the moments of LAMB over a piece, and returns the sums of squares of its direction
@@ -53,15 +50,15 @@ extension Update {
   ///   - first: The first moment `m`, changed in place.
   ///   - second: The second moment `v`, changed in place.
   ///   - count: The number of elements.
-  ///   - direction: The numbers of the step.
-  ///   - l1: The factor of the parameters' signs in the gradient.
-  ///   - gradientScale: One over the summed weight.
+  ///   - moments: The averages in this step `t`.
+  ///   - factors: The numbers of the step; the learning rate has no part.
   /// - Returns: The sums of squares of the direction and of the parameters.
   public static func lambMoments(
     parameters: UnsafePointer<Float>, gradient: UnsafePointer<Float>,
     first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>, count: Int,
-    direction: LAMBDirection, l1: Double, gradientScale: Double
+    moments: AdamMoments, _ factors: UpdateFactors
   ) -> (direction: Double, parameters: Double) {
+    let direction = LAMBDirection(moments, decay: factors.weightDecay)
     @inline(__always) func sums(_ penalties: some Penalties) -> (SquareSum, SquareSum) {
       @inline(__always) func update<Some: Access>(
         _ i: Int, _ access: Some, _ sums: inout (ofDirection: SquareSum, ofParameters: SquareSum)
@@ -79,12 +76,13 @@ extension Update {
       forEachIndex(count, &sums, update, update)
       return sums
     }
-    let decay = Decay(scale: gradientScale, decay: 0)
-    let (ofDirection, ofParameters) = l1 == 0 ? sums(decay) : sums(DecayAndSign(decay, l1: l1))
+    let decay = Decay(scale: factors.gradientScale, decay: 0)
+    let (ofDirection, ofParameters) =
+      factors.l1 == 0 ? sums(decay) : sums(DecayAndSign(decay, l1: factors.l1))
     return (ofDirection.value, ofParameters.value)
   }
 
-  /// Moves parameters along the direction that ``lambMoments(parameters:gradient:first:second:count:direction:l1:gradientScale:)``
+  /// Moves parameters along the direction that ``lambMoments(parameters:gradient:first:second:count:moments:_:)``
   /// has measured: `p ← p − η·r`.
   ///
   /// - Parameters:
@@ -92,13 +90,14 @@ extension Update {
   ///   - first: The first moment.
   ///   - second: The second moment.
   ///   - count: The number of elements.
-  ///   - direction: The numbers of the step.
-  ///   - learningRate: The learning rate `η` of these parameters, trust ratio included.
+  ///   - moments: The averages in this step `t`.
+  ///   - factors: The numbers of the step.
   public static func lamb(
     parameters: UnsafeMutablePointer<Float>, first: UnsafePointer<Float>,
-    second: UnsafePointer<Float>, count: Int, direction: LAMBDirection, learningRate: Double
+    second: UnsafePointer<Float>, count: Int, moments: AdamMoments, _ factors: UpdateFactors
   ) {
-    let rate = Lanes(repeating: Float(learningRate))
+    let direction = LAMBDirection(moments, decay: factors.weightDecay)
+    let rate = Lanes(repeating: Float(factors.learningRate))
     @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
       let p = access.read(parameters + i)
       let r = direction.lanes(access.read(first + i), access.read(second + i), p)
@@ -139,23 +138,15 @@ extension Update {
 }
 
 /// The direction of LAMB in one step, as a function of moments and parameters.
-public struct LAMBDirection: Sendable {
+private struct LAMBDirection {
   let moments: Moments
   private let correction1: Lanes
   private let decay: Lanes
 
-  /// Prepares the direction of a step.
-  ///
-  /// - Parameters:
-  ///   - step: The number `t` of the step, from 1.
-  ///   - beta1: The factor `β₁` of the first moment.
-  ///   - beta2: The factor `β₂` of the second moment.
-  ///   - epsilon: What keeps the divisor from zero.
-  ///   - weightDecay: The factor of the parameters in the direction.
-  public init(step: Int, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double) {
-    moments = Moments(step: step, beta1: beta1, beta2: beta2, epsilon: epsilon)
-    correction1 = Lanes(repeating: Float(1 / moments.correction1))
-    decay = Lanes(repeating: Float(weightDecay))
+  init(_ moments: AdamMoments, decay: Double) {
+    self.moments = Moments(moments)
+    correction1 = Lanes(repeating: Float(1 / self.moments.correction1))
+    self.decay = Lanes(repeating: Float(decay))
   }
 
   @inline(__always) func lanes(_ m: Lanes, _ v: Lanes, _ p: Lanes) -> Lanes {

@@ -1,6 +1,6 @@
 // One step of an optimiser over a range of flat vectors.
 
-import Numerics
+public import Numerics
 
 /// Updates of parameters, in one pass over all vectors.
 ///
@@ -21,25 +21,21 @@ public enum Update {
   ///   - gradient: The sum of gradients.
   ///   - momentum: The momentum `v`, changed in place; without it `momentumFactor` has no part.
   ///   - count: The number of elements.
-  ///   - learningRate: The learning rate `η`.
   ///   - momentumFactor: The momentum factor `μ`.
-  ///   - nesterov: Whether the step looks ahead.
-  ///   - weightDecay: The factor of the parameters in the gradient.
-  ///   - l1: The factor of their signs in the gradient.
-  ///   - gradientScale: One over the summed weight.
+  ///   - nesterov: True if the step looks ahead.
+  ///   - factors: The numbers of the step.
   public static func sgd(
     parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
-    momentum: UnsafeMutablePointer<Float>?, count: Int, learningRate: Double,
-    momentumFactor: Double, nesterov: Bool, weightDecay: Double, l1: Double = 0,
-    gradientScale: Double
+    momentum: UnsafeMutablePointer<Float>?, count: Int, momentumFactor: Double, nesterov: Bool,
+    _ factors: UpdateFactors
   ) {
     @inline(__always) func run(_ penalties: some Penalties) {
       sgd(
-        parameters, gradient, momentum, count: count, learningRate: learningRate,
+        parameters, gradient, momentum, count: count, learningRate: factors.learningRate,
         momentumFactor: momentumFactor, nesterov: nesterov, penalties)
     }
-    let decay = Decay(scale: gradientScale, decay: weightDecay)
-    if l1 == 0 { run(decay) } else { run(DecayAndSign(decay, l1: l1)) }
+    let decay = Decay(scale: factors.gradientScale, decay: factors.weightDecay)
+    if factors.l1 == 0 { run(decay) } else { run(DecayAndSign(decay, l1: factors.l1)) }
   }
 
   @inline(__always)
@@ -83,24 +79,18 @@ public enum Update {
   ///   - first: The first moment `m`, changed in place.
   ///   - second: The second moment `v`, changed in place.
   ///   - count: The number of elements.
-  ///   - step: The number `t` of this step, from 1.
-  ///   - learningRate: The learning rate `η`.
-  ///   - beta1: The factor `β₁` of the first moment.
-  ///   - beta2: The factor `β₂` of the second moment.
-  ///   - epsilon: What keeps the divisor from zero.
-  ///   - weightDecay: The factor of the parameters.
-  ///   - decoupled: Whether the decay leaves the gradient alone.
-  ///   - l1: The factor of the parameters' signs in the gradient.
-  ///   - gradientScale: One over the summed weight.
+  ///   - moments: The averages in this step `t`.
+  ///   - decoupled: True if the decay leaves the gradient alone.
+  ///   - factors: The numbers of the step.
   public static func adam(
     parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
-    first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>, count: Int, step: Int,
-    learningRate: Double, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double,
-    decoupled: Bool, l1: Double = 0, gradientScale: Double
+    first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>, count: Int,
+    moments: AdamMoments, decoupled: Bool, _ factors: UpdateFactors
   ) {
-    let moments = Moments(step: step, beta1: beta1, beta2: beta2, epsilon: epsilon)
-    let keep = Lanes(repeating: decoupled ? Float(1 - learningRate * weightDecay) : 1)
-    let rate = Lanes(repeating: Float(learningRate / moments.correction1))
+    let moments = Moments(moments)
+    let keep = Lanes(
+      repeating: decoupled ? Float(1 - factors.learningRate * factors.weightDecay) : 1)
+    let rate = Lanes(repeating: Float(factors.learningRate / moments.correction1))
     @inline(__always) func run(_ penalties: some Penalties) {
       @inline(__always) func update<Some: Access>(_ i: Int, _ access: Some) {
         let p = access.read(parameters + i) * keep
@@ -112,8 +102,8 @@ public enum Update {
       }
       forEachIndex(count, update, update)
     }
-    let decay = Decay(scale: gradientScale, decay: decoupled ? 0 : weightDecay)
-    if l1 == 0 { run(decay) } else { run(DecayAndSign(decay, l1: l1)) }
+    let decay = Decay(scale: factors.gradientScale, decay: decoupled ? 0 : factors.weightDecay)
+    if factors.l1 == 0 { run(decay) } else { run(DecayAndSign(decay, l1: factors.l1)) }
   }
 
   /// The power `baseⁿ` by repeated squaring, for `n ≥ 0`: the same bits everywhere.

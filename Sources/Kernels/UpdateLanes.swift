@@ -1,6 +1,7 @@
 // What the passes of optimisers are made of: sixteen elements at a time.
 
 import CVectors
+import Numerics
 
 /// What is added to the mean of the gradients: the slopes of penalties.
 protocol Penalties {
@@ -48,14 +49,15 @@ struct Moments {
   private let root2: Lanes
   private let small: Lanes
 
-  init(step: Int, beta1: Double, beta2: Double, epsilon: Double) {
+  init(_ moments: AdamMoments) {
+    let (step, beta1, beta2) = (moments.step, moments.beta1, moments.beta2)
     precondition(step >= 1, "steps of Adam are counted from 1, not \(step)")
     correction1 = 1 - Update.power(beta1, step)
     gain1 = Lanes(repeating: Float(1 - beta1))
     factor2 = Lanes(repeating: Float(beta2))
     gain2 = Lanes(repeating: Float(1 - beta2))
     root2 = Lanes(repeating: Float((1 - Update.power(beta2, step)).squareRoot()))
-    small = Lanes(repeating: Float(epsilon))
+    small = Lanes(repeating: Float(moments.epsilon))
   }
 
   /// `m + (1 − β₁)·(g − m)` and `β₂·v + (1 − β₂)·g²`.

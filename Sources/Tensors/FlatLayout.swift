@@ -22,6 +22,10 @@ public struct FlatLayout: Hashable, Sendable {
   /// The elements between possible starts of ranges: one cache line of `Float`.
   public static let alignment = 16
 
+  /// The elements of a block: sums over elements go by blocks that lie fixed in the whole vector and by a
+  /// fixed tree over the blocks, so that ranks may share the blocks out without changing a bit.
+  public static let blockLength = 4096
+
   /// The named arrays, in the order given.
   public let ranges: [Range]
   /// The length of a flat vector of this layout, padding included; a multiple of ``alignment``.

@@ -46,7 +46,7 @@ public final class Evaluator {
       if count >= blockSize { sizes.insert(blockSize) }
       if count % blockSize > 0 { sizes.insert(count % blockSize) }
     }
-    pool = WorkerPool(count: workers)
+    pool = WorkerPool(count: workers, prepare: backend.prepareThread)
     self.workers = try communicator.together {
       try network.requireMemory(ofRows: sizes.max() ?? 0)
       return try (0..<workers).map { _ in

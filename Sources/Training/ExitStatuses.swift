@@ -7,7 +7,6 @@ public import Execution
 public import Files
 public import Graphs
 public import Models
-public import OneDNN
 public import Runs
 
 extension ConfigurationError: ExitStatusProviding {
@@ -37,11 +36,6 @@ extension FileError: ExitStatusProviding {
 
 extension PlanError: ExitStatusProviding {
   /// 70: what the checks before let pass must compile.
-  public var exitStatus: Int32 { 70 }
-}
-
-extension OneDNNError: ExitStatusProviding {
-  /// 70: the library refused what it was asked for.
   public var exitStatus: Int32 { 70 }
 }
 

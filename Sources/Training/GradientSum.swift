@@ -1,5 +1,5 @@
 import Communication
-import Kernels
+import Execution
 import Tensors
 
 /// The sum of the gradients of all microbatches of a step, in the order of the tree, by ranges.
@@ -60,6 +60,7 @@ final class GradientSum {
   }
 
   private let communicator: any Communicator
+  private let arithmetic: any FlatArithmetic
   private let staging: Staging
   /// The subtrees of the group's workers, each a flat vector.
   private let pieces: [UnsafeMutablePointer<Float>]
@@ -72,7 +73,7 @@ final class GradientSum {
   private let residual: FloatBuffer
 
   /// The elements that are added before the next ones are looked at, so that they stay in the cache.
-  private static let blockLength = FlatSum.blockLength
+  private static let blockLength = FlatLayout.blockLength
 
   /// Prepares the sum.
   ///
@@ -84,16 +85,18 @@ final class GradientSum {
   ///   - workerCounts: The number of workers of each rank.
   ///   - elements: Which rank adds which elements.
   ///   - staging: Memory for what is sent and received.
+  ///   - arithmetic: The additions.
   ///   - communicator: The ranks.
   ///   - slot: The flat vector where a worker of this rank's group, named by the rank's place in the
   ///     group and its own number, leaves the sum of one of its largest subtrees.
   /// - Throws: `CommunicationError`.
   init(
     tree: SumTree, division: WorkDivision, workerCounts: [Int], elements: ElementDivision,
-    staging: Staging, communicator: any Communicator,
+    staging: Staging, arithmetic: any FlatArithmetic, communicator: any Communicator,
     slot: (_ place: Int, _ worker: Int, _ subtree: Int) -> UnsafeMutablePointer<Float>
   ) throws(CommunicationError) {
     self.communicator = communicator
+    self.arithmetic = arithmetic
     self.staging = staging
     let (rank, size) = (communicator.rank, communicator.size)
     let group = elements.group(of: rank)
@@ -219,16 +222,16 @@ final class GradientSum {
       let offset = outgoing.offset + start - outgoing.elements.lowerBound
       for (index, subtree) in subtrees.enumerated() {
         for addition in subtree.additions {
-          FlatSum.add(
+          arithmetic.add(
             pieces[addition.target] + start, pieces[addition.source] + start, count: count)
         }
         let place = offset + index * outgoing.elements.count
         switch staging.format {
         case .float:
-          Elementwise.copy(
+          arithmetic.copy(
             pieces[subtree.slot] + start, into: staging.sending.pointer + place, count: count)
         case .bf16:
-          BFloat16.encode(
+          arithmetic.encodeBFloat16(
             pieces[subtree.slot] + start, residual: residual.pointer + place,
             into: UnsafeMutableRawPointer(staging.sending.pointer)
               .assumingMemoryBound(to: UInt16.self) + place, count: count)
@@ -270,13 +273,13 @@ final class GradientSum {
         let count = min(GradientSum.blockLength, range.upperBound - start)
         if staging.format == .bf16 {
           for offset in part.offsets {
-            BFloat16.decode(
+            arithmetic.decodeBFloat16(
               UnsafeRawPointer(staging.receiving.pointer).assumingMemoryBound(to: UInt16.self)
                 + offset + start, into: staging.decoded.pointer + offset + start, count: count)
           }
         }
         for addition in whole.additions {
-          FlatSum.add(
+          arithmetic.add(
             piece(addition.target, part) + start, piece(addition.source, part) + start,
             count: count)
         }

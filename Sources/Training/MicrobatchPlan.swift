@@ -1,6 +1,6 @@
 import Execution
-import Kernels
 import Models
+import Numerics
 import Tensors
 
 /// What is summed over the rows of a microbatch besides the gradient.
@@ -110,7 +110,7 @@ final class MicrobatchPlan {
       for row in 0..<plan.batch { sums.weight += Double(weights[row]) }
     }
     if targetsAreLabels, case .labels(let labels)? = targets {
-      sums.correct = Loss.correct(
+      sums.correct = Classification.correct(
         logits: outputs, labels: labels, rows: plan.batch, classes: network.outputCount)
     }
     return sums

@@ -1,5 +1,6 @@
 // What each rule does to a range of elements.
-import Kernels
+import Execution
+import Numerics
 import Tensors
 
 extension Optimizer {
@@ -9,36 +10,36 @@ extension Optimizer {
     _ step: Step, learningRate: Double, isDecayed: Bool
   ) {
     let (start, count) = (elements.lowerBound, elements.count)
-    let (p, g, scale) = (parameters.pointer + start, gradient + start, step.gradientScale)
-    let decay = isDecayed ? rule.weightDecay : 0
-    let l1 = isDecayed ? settings.l1 : 0
+    let (p, g) = (parameters.pointer + start, gradient + start)
+    let factors = UpdateFactors(
+      learningRate: learningRate, weightDecay: isDecayed ? rule.weightDecay : 0,
+      l1: isDecayed ? settings.l1 : 0, gradientScale: step.gradientScale)
     func adam(_ beta1: Double, _ beta2: Double, _ epsilon: Double, isDecoupled: Bool) {
-      Update.adam(
+      arithmetic.adam(
         parameters: p, gradient: g, first: slots[0].pointer + start,
-        second: slots[1].pointer + start, count: count, step: step.number,
-        learningRate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon,
-        weightDecay: decay, decoupled: isDecoupled, l1: l1, gradientScale: scale)
+        second: slots[1].pointer + start, count: count,
+        moments: AdamMoments(step: step.number, beta1: beta1, beta2: beta2, epsilon: epsilon),
+        decoupled: isDecoupled, factors)
     }
     switch rule {
     case .sgd(let momentum, let nesterov, _):
-      Update.sgd(
+      arithmetic.sgd(
         parameters: p, gradient: g, momentum: slots.first.map { $0.pointer + start },
-        count: count, learningRate: learningRate, momentumFactor: momentum, nesterov: nesterov,
-        weightDecay: decay, l1: l1, gradientScale: scale)
+        count: count, momentumFactor: momentum, nesterov: nesterov, factors)
     case .adam(let beta1, let beta2, let epsilon, _):
       adam(beta1, beta2, epsilon, isDecoupled: false)
     case .adamW(let beta1, let beta2, let epsilon, _):
       adam(beta1, beta2, epsilon, isDecoupled: true)
     case .lars(let momentum, _, _):
-      Update.lars(
+      arithmetic.lars(
         parameters: p, gradient: g, momentum: slots[0].pointer + start, count: count,
-        learningRate: learningRate, momentumFactor: momentum, weightDecay: decay, l1: l1,
-        gradientScale: scale)
-    case .lamb:
-      guard let direction = direction(step, isDecayed: isDecayed) else { return }
-      Update.lamb(
+        momentumFactor: momentum, factors)
+    case .lamb(let beta1, let beta2, let epsilon, _):
+      arithmetic.lamb(
         parameters: p, first: slots[0].pointer + start, second: slots[1].pointer + start,
-        count: count, direction: direction, learningRate: learningRate)
+        count: count,
+        moments: AdamMoments(step: step.number, beta1: beta1, beta2: beta2, epsilon: epsilon),
+        factors)
     }
   }
 
@@ -48,11 +49,11 @@ extension Optimizer {
   ) {
     guard let sums else { return }
     sums.forEach(in: elements) { piece, range in
-      let ofGradient = FlatSum.sumOfSquares(
+      let ofGradient = arithmetic.sumOfSquares(
         ofBlock: gradient + range.lowerBound, count: range.count)
       sums.set(ofGradient, of: piece, quantity: 0, round: Pass.measureGradient.round)
       guard rule.isAdaptive else { return }
-      let ofParameters = FlatSum.sumOfSquares(
+      let ofParameters = arithmetic.sumOfSquares(
         ofBlock: parameters.pointer + range.lowerBound, count: range.count)
       sums.set(ofParameters, of: piece, quantity: 1, round: Pass.measureGradient.round)
     }
@@ -63,29 +64,24 @@ extension Optimizer {
     _ step: Step, _ parameters: FloatBuffer, _ gradient: UnsafePointer<Float>,
     _ elements: Range<Int>
   ) {
-    guard let sums else { return }
+    guard let sums, case .lamb(let beta1, let beta2, let epsilon, let weightDecay) = rule else {
+      return
+    }
+    let moments = AdamMoments(step: step.number, beta1: beta1, beta2: beta2, epsilon: epsilon)
     ranges.forEach(in: elements) { action, part in
-      guard case .learn(_, let isDecayed, _) = action,
-        let direction = direction(step, isDecayed: isDecayed)
-      else { return }
+      guard case .learn(_, let isDecayed, _) = action else { return }
+      let factors = UpdateFactors(
+        learningRate: 0, weightDecay: isDecayed ? weightDecay : 0,
+        l1: isDecayed ? settings.l1 : 0, gradientScale: step.gradientScale)
       sums.forEach(in: part) { piece, range in
         let start = range.lowerBound
-        let squares = Update.lambMoments(
+        let squares = arithmetic.lambMoments(
           parameters: parameters.pointer + start, gradient: gradient + start,
           first: slots[0].pointer + start, second: slots[1].pointer + start, count: range.count,
-          direction: direction, l1: isDecayed ? settings.l1 : 0,
-          gradientScale: step.gradientScale)
+          moments: moments, factors)
         sums.set(squares.direction, of: piece, quantity: 0, round: Pass.measureDirection.round)
         sums.set(squares.parameters, of: piece, quantity: 1, round: Pass.measureDirection.round)
       }
     }
-  }
-
-  /// The direction of LAMB in a step.
-  private func direction(_ step: Step, isDecayed: Bool) -> LAMBDirection? {
-    guard case .lamb(let beta1, let beta2, let epsilon, let weightDecay) = rule else { return nil }
-    return LAMBDirection(
-      step: step.number, beta1: beta1, beta2: beta2, epsilon: epsilon,
-      weightDecay: isDecayed ? weightDecay : 0)
   }
 }

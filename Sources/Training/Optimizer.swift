@@ -1,5 +1,5 @@
 import Communication
-import Kernels
+package import Execution
 public import Tensors
 
 /// A rule with its state: one flat vector per slot, of the layout of the parameters.
@@ -52,6 +52,7 @@ public final class Optimizer {
   public let slots: [FloatBuffer]
   /// The passes of a step, in order.
   let passes: [Pass]
+  let arithmetic: any FlatArithmetic
   /// Sums over elements; nil where none are needed.
   let sums: PieceSums?
   /// The arrays with a trust ratio, and whether they decay.
@@ -65,21 +66,26 @@ public final class Optimizer {
   ///   - rule: What is done with the gradient.
   ///   - learningRate: The step size before its schedule.
   ///   - count: The elements of a flat vector.
+  ///   - arithmetic: The arithmetic on them.
   /// - Throws: Never.
   package convenience init(
-    _ rule: OptimizerRule, learningRate: Double, count: Int
+    _ rule: OptimizerRule, learningRate: Double, count: Int, arithmetic: any FlatArithmetic
   ) throws {
     try self.init(
-      OptimizerSettings(rule, learningRate: learningRate), ranges: UpdateRanges(count: count))
+      OptimizerSettings(rule, learningRate: learningRate), ranges: UpdateRanges(count: count),
+      arithmetic: arithmetic)
   }
 
   /// Creates the state for flat vectors of which one hand updates all elements.
   ///
   /// - Throws: Never.
-  package convenience init(_ settings: OptimizerSettings, ranges: UpdateRanges) throws {
+  package convenience init(
+    _ settings: OptimizerSettings, ranges: UpdateRanges, arithmetic: any FlatArithmetic
+  ) throws {
     try self.init(
       settings, ranges: ranges,
-      slots: settings.rule.slotNames.map { _ in FloatBuffer(count: ranges.count) }, hands: nil)
+      slots: settings.rule.slotNames.map { _ in FloatBuffer(count: ranges.count) },
+      arithmetic: arithmetic, hands: nil)
   }
 
   /// Takes over state, one vector per slot name of the rule.
@@ -90,12 +96,14 @@ public final class Optimizer {
   ///   - settings: How parameters change.
   ///   - ranges: What happens to which elements.
   ///   - slots: The state.
+  ///   - arithmetic: The arithmetic on flat vectors.
   ///   - hands: Who shares out the elements; nil if every rank updates all of them.
   /// - Throws: `CommunicationError`.
   init(
     _ settings: OptimizerSettings, ranges: UpdateRanges, slots: [FloatBuffer],
-    hands: PieceSums.Hands?
+    arithmetic: any FlatArithmetic, hands: PieceSums.Hands?
   ) throws(CommunicationError) {
+    self.arithmetic = arithmetic
     self.settings = settings
     self.ranges = ranges
     self.slots = slots
@@ -163,7 +171,7 @@ public final class Optimizer {
     guard case .value(let limit) = settings.clipping else { return }
     ranges.forEach(in: elements) { action, range in
       guard case .learn = action else { return }
-      Update.clamp(
+      arithmetic.clamp(
         gradient: gradient + range.lowerBound, count: range.count, scale: step.scale, limit: limit)
     }
   }
@@ -189,7 +197,7 @@ public final class Optimizer {
         switch action {
         case .keep: break
         case .follow(let momentum):
-          Update.follow(
+          arithmetic.follow(
             states: parameters.pointer + range.lowerBound, sum: gradient + range.lowerBound,
             count: range.count, momentum: momentum, scale: step.rowScale)
         case .learn(let factor, let isDecayed, let array):

@@ -1,10 +1,10 @@
 import Communication
-import Kernels
+import Numerics
 import Tensors
 
 /// Sums over the elements of flat vectors, to the same bits whoever adds which part.
 ///
-/// The arrays that are summed over are cut into pieces where blocks of ``FlatSum/blockLength`` elements
+/// The arrays that are summed over are cut into pieces where blocks of ``FlatLayout/blockLength`` elements
 /// of the whole vector end: a function of the layout alone. Each piece is added by one hand, which owns
 /// whole blocks (``ElementDivision``); the sums of pieces go to all ranks and are added in one tree.
 final class PieceSums {
@@ -56,7 +56,7 @@ final class PieceSums {
       let first = pieces.count
       var start = array.lowerBound
       while start < array.upperBound {
-        let border = (start / FlatSum.blockLength + 1) * FlatSum.blockLength
+        let border = (start / FlatLayout.blockLength + 1) * FlatLayout.blockLength
         let end = min(border, array.upperBound)
         pieces.append(start..<end)
         start = end
@@ -138,13 +138,13 @@ final class PieceSums {
 
   /// The sum over one array, once all ranks know of its pieces.
   func sum(ofArray array: Int, quantity: Int, round: Int) -> Double {
-    FlatSum.tree(
+    neighborTreeSum(
       values + offset(quantity, round) + arrays[array].lowerBound, count: arrays[array].count)
   }
 
   /// The sum over all arrays.
   func sum(quantity: Int, round: Int) -> Double {
-    FlatSum.tree(values + offset(quantity, round), count: pieces.count)
+    neighborTreeSum(values + offset(quantity, round), count: pieces.count)
   }
 
   private func offset(_ quantity: Int, _ round: Int) -> Int {

@@ -1,5 +1,5 @@
 public import Communication
-import Kernels
+public import Execution
 import Tensors
 
 /// The time of one sum of gradients over all ranks, beside MPI_Allreduce of as many floats.
@@ -19,11 +19,13 @@ public struct ReductionBench: Sendable {
   ///   - count: The floats of a gradient.
   ///   - repeats: The number of times each is measured.
   ///   - sharedMemoryLimit: The most ranks of a host that share memory; nil for all.
+  ///   - backend: The backend that adds.
   ///   - communicator: The ranks.
   /// - Returns: The times, of the slowest rank.
   /// - Throws: `CommunicationError`.
   public static func measure(
-    count: Int, repeats: Int = 15, sharedMemoryLimit: Int? = nil, communicator: any Communicator
+    count: Int, repeats: Int = 15, sharedMemoryLimit: Int? = nil, backend: any Backend,
+    communicator: any Communicator
   ) throws(CommunicationError) -> ReductionBench {
     let size = communicator.size
     let group = try RankGroup(communicator, limit: sharedMemoryLimit)
@@ -32,7 +34,8 @@ public struct ReductionBench: Sendable {
       layout: layout, ranges: UpdateRanges(count: layout.count),
       settings: OptimizerSettings(
         .sgd(momentum: 0, nesterov: false, weightDecay: 0), learningRate: 0),
-      isSharded: true, group: group, communicator: communicator)
+      isSharded: true, group: group, arithmetic: backend.arithmetic,
+      communicator: communicator)
     let length = replica.layout.count
     let memory = try group.allocate(byteCount: max(length, 1) * MemoryLayout<Float>.stride)
     let vectors = memory.segments.map { $0.pointer(at: 0, to: Float.self, count: length) }
@@ -41,7 +44,8 @@ public struct ReductionBench: Sendable {
       tree: SumTree(isPresent: Array(repeating: true, count: size)),
       division: WorkDivision(groups: group.groups, microbatches: size),
       workerCounts: Array(repeating: 1, count: size), elements: replica.elements,
-      staging: GradientSum.Staging(), communicator: communicator
+      staging: GradientSum.Staging(), arithmetic: backend.arithmetic,
+      communicator: communicator
     ) { place, _, _ in vectors[place] }
     let result = replica.parameters
     let plain = FloatBuffer(count: length)
@@ -53,7 +57,7 @@ public struct ReductionBench: Sendable {
         let owned = sum.owned(bucket)
         for start in stride(from: owned.lowerBound, to: owned.upperBound, by: 4096) {
           sum.sum(start..<min(start + 4096, owned.upperBound), in: bucket) { range, values in
-            Elementwise.copy(
+            replica.arithmetic.copy(
               values + range.lowerBound, into: result.pointer + range.lowerBound,
               count: range.count)
           }

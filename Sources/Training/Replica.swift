@@ -1,6 +1,6 @@
 import Communication
 import Digests
-import Kernels
+import Execution
 public import Tensors
 
 /// Everything that training changes, as one rank sees it; the same bits on every rank.
@@ -41,6 +41,7 @@ public final class Replica {
   let isSharded: Bool
   /// Whether there is no other rank.
   var isAlone: Bool { communicator.size == 1 }
+  let arithmetic: any FlatArithmetic
   private let communicator: any Communicator
   private let memory: SharedMemory?
   /// For each bucket, what owners send to the other groups; none with one group.
@@ -59,16 +60,19 @@ public final class Replica {
   ///   - settings: How they change.
   ///   - isSharded: Whether each rank updates only what it owns.
   ///   - group: The ranks that share memory.
+  ///   - arithmetic: The arithmetic on its vectors.
   ///   - communicator: The ranks.
   /// - Throws: `CommunicationError`, also as an agreed failure where memory is short.
   init(
     layout: FlatLayout, stateCount: Int = 0, ranges: UpdateRanges, settings: OptimizerSettings,
-    isSharded: Bool, group: RankGroup, communicator: any Communicator
+    isSharded: Bool, group: RankGroup, arithmetic: any FlatArithmetic,
+    communicator: any Communicator
   ) throws(CommunicationError) {
     self.layout = layout
     parameterLayout = layout[..<(layout.ranges.count - stateCount)]
     stateLayout = layout[(layout.ranges.count - stateCount)...]
     self.group = group
+    self.arithmetic = arithmetic
     self.communicator = communicator
     // A rank by itself owns everything, without a copy.
     self.isSharded = isSharded || communicator.size == 1
@@ -77,7 +81,7 @@ public final class Replica {
       count: count, group: group, communicator: communicator)
     let elements = ElementDivision(
       groups: group.groups, count: count, bucketLength: bucketLength,
-      alignment: settings.needsNorms ? FlatSum.blockLength : FlatLayout.alignment)
+      alignment: settings.needsNorms ? FlatLayout.blockLength : FlatLayout.alignment)
     self.elements = elements
     let slotIndices = settings.rule.slotNames.indices
     let slots: [FloatBuffer]
@@ -101,7 +105,7 @@ public final class Replica {
       average = settings.average.map { _ in FloatBuffer(count: count) }
     }
     optimizer = try Optimizer(
-      settings, ranges: ranges, slots: slots,
+      settings, ranges: ranges, slots: slots, arithmetic: arithmetic,
       hands: self.isSharded
         ? PieceSums.Hands(elements: elements, group: group, communicator: communicator) : nil)
     (sharing, collecting) = try Replica.prepare(elements, communicator)
@@ -173,10 +177,10 @@ public final class Replica {
     optimizer.ranges.forEach(in: elements) { _, range in
       let start = range.lowerBound
       if step.number <= settings.start {
-        Elementwise.copy(
+        arithmetic.copy(
           parameters.pointer + start, into: average.pointer + start, count: range.count)
       } else {
-        Update.average(
+        arithmetic.average(
           average.pointer + start, parameters: parameters.pointer + start, count: range.count,
           decay: settings.decay)
       }
@@ -210,7 +214,7 @@ public final class Replica {
   func beginAverage() {
     guard let average else { return }
     for range in isSharded ? owned : [0..<average.count] {
-      Elementwise.copy(
+      arithmetic.copy(
         parameters.pointer + range.lowerBound, into: average.pointer + range.lowerBound,
         count: range.count)
     }
@@ -293,7 +297,7 @@ public final class Replica {
   var isFinite: Bool {
     let ranges = isSharded ? owned : [0..<parameters.count]
     return ([parameters] + ownedVectors).allSatisfy { vector in
-      ranges.allSatisfy { FlatSum.isFinite(vector.pointer + $0.lowerBound, count: $0.count) }
+      ranges.allSatisfy { arithmetic.isFinite(vector.pointer + $0.lowerBound, count: $0.count) }
     }
   }
 

@@ -1,8 +1,9 @@
-// Where a run goes on: found by root, told to all ranks.
 import Checkpoints
 import Communication
 import Configuration
 import Digests
+// Where a run goes on: found by root, told to all ranks.
+import Execution
 import Files
 import Foundation
 import Runs
@@ -119,10 +120,10 @@ final class OpenedRun {
       throw TrainingError.dataChanged(
         split: split, path: path ?? split, found: fingerprint, expected: begun)
     }
-    let environment = Environment.current
+    let environment = configuration.backend.environment
     let versions = [
       ("instruction set", "isa", environment.isa), ("caches", "caches", environment.caches),
-      ("oneDNN", "oneDNN", environment.oneDNNVersion),
+      (environment.library, environment.library, environment.libraryVersion),
     ]
     for (what, key, found) in versions {
       guard let expected = record.versions[key], expected != found else { continue }

@@ -1,6 +1,6 @@
 import Execution
-import Kernels
 public import Models
+import Numerics
 
 /// What an evaluation sums over rows, and how the rows of a block are added to it.
 struct RowSums {
@@ -63,14 +63,14 @@ struct RowSums {
   ) {
     if let top {
       numbers[Place.top.rawValue] += Double(
-        Loss.correct(
+        Classification.correct(
           logits: outputs, labels: labels, rows: rows, classes: outputCount, amongLargest: top))
     }
     guard pairCounts != nil else { return }
     var predictions = [Int32](repeating: 0, count: rows)
     predictions.withUnsafeMutableBufferPointer { predictions in
       guard let start = predictions.baseAddress else { return }
-      Loss.argmax(outputs, rows: rows, classes: outputCount, into: start)
+      Classification.argmax(outputs, rows: rows, classes: outputCount, into: start)
     }
     for row in 0..<rows {
       pairCounts?[Int(labels[row]) * outputCount + Int(predictions[row]), default: 0] += 1
@@ -106,10 +106,7 @@ extension LossKind {
 
 /// Turns logits into probabilities.
 public func applySigmoid(_ logits: inout [Float]) {
-  logits.withUnsafeMutableBufferPointer { logits in
-    guard let start = logits.baseAddress else { return }
-    Elementwise.sigmoid(start, into: start, count: logits.count)
-  }
+  for index in logits.indices { logits[index] = Elementary.sigmoid(logits[index]) }
 }
 
 extension Network {

@@ -356,7 +356,7 @@ extension RunConfiguration {
   /// - Throws: ``TrainingError/precisionUnsupported(isa:)``.
   func requirePrecision() throws {
     guard backend.supports(precision.operands) else {
-      throw TrainingError.precisionUnsupported(isa: Environment.current.isa)
+      throw TrainingError.precisionUnsupported(isa: backend.environment.isa)
     }
   }
 }

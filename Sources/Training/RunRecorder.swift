@@ -1,5 +1,6 @@
 import Checkpoints
 import Configuration
+import Execution
 import Runs
 import Tensors
 
@@ -178,9 +179,10 @@ final class RunRecorder {
     record.configuration = plan.resolved.yaml
     record.data = Dictionary(
       uniqueKeysWithValues: splits.fingerprints.map { ($0.split, $0.fingerprint) })
-    let environment = Environment.current
+    let environment = plan.configuration.backend.environment
     record.versions = [
-      "isa": environment.isa, "caches": environment.caches, "oneDNN": environment.oneDNNVersion,
+      "isa": environment.isa, "caches": environment.caches,
+      environment.library: environment.libraryVersion,
     ]
     record.state = replica.best?.evaluation.state ?? [:]
     if let best = replica.best { record.state["best_step"] = .integer(best.step) }

@@ -1,3 +1,4 @@
+package import CPUBackend
 public import Communication
 package import Execution
 import Glibc
@@ -88,7 +89,7 @@ public struct StepBench: Sendable {
     let peakByteCount = StepBench.peakByteCount
     let floor = try communicator.together {
       communicator.isRoot && measuresFloor
-        ? try StepFloor(network, batchSize: batchSize, seed: configuration.seed) : nil
+        ? try stepFloor(network, batchSize: batchSize, seed: configuration.seed) : nil
     }
     let stepsPerRound = stepsPerRound ?? max(3, min(200, Int(0.2 / once.seconds)))
     // All ranks take as many steps as the slowest can.
@@ -135,6 +136,21 @@ public struct StepBench: Sendable {
   }
 }
 
+/// The floor of a network, whose parameters have their initial values.
+package func stepFloor(
+  _ network: Network, batchSize: Int, seed: UInt64
+) throws(PlanError) -> StepFloor {
+  let parameters = FloatBuffer(count: network.layout.count)
+  network.writeInitialValues(into: parameters, seed: seed)
+  let arrays = zip(network.trainableParameters, network.gradients).compactMap {
+    (parameter, gradient) in
+    network.layout[parameter.name].map {
+      StepFloor.LearnedArray(parameter: parameter.node, gradient: gradient, range: $0)
+    }
+  }
+  return try StepFloor(network.graph, batchSize: batchSize, arrays: arrays, parameters: parameters)
+}
+
 extension StepBench {
   /// The largest memory that this process has used, in bytes.
   private static var peakByteCount: Int {
@@ -164,7 +180,8 @@ package final class BenchSteps {
     replica = try Replica(
       layout: network.layout, stateCount: network.states.count,
       ranges: UpdateRanges(network, optimizer), settings: optimizer, isSharded: isSharded,
-      group: RankGroup(communicator, limit: sharedMemoryLimit), communicator: communicator)
+      group: RankGroup(communicator, limit: sharedMemoryLimit), arithmetic: backend.arithmetic,
+      communicator: communicator)
     if replica.isWriter { network.writeInitialValues(into: replica.parameters, seed: seed) }
     replica.group.barrier()
     replica.beginAverage()

@@ -1,6 +1,5 @@
 // Microbatches one by one, and the buckets of elements whose sums begin during the last of them.
 import Communication
-import Kernels
 import Numerics
 import Synchronization
 import Tensors

@@ -1,7 +1,7 @@
 import Communication
 import Execution
-import Kernels
 import Models
+import Numerics
 import Tensors
 
 /// Computes one step on all ranks and workers: microbatches, the sum of their gradients, the update.
@@ -93,7 +93,8 @@ final class StepEngine {
     let division = WorkDivision(groups: group.groups, microbatches: microbatches)
     self.division = division
     pool = WorkerPool(
-      count: workerCount, mayNotSpin: communicator.placement.isOversubscribed)
+      count: workerCount, mayNotSpin: communicator.placement.isOversubscribed,
+      prepare: backend.prepareThread)
     let cuts = rowCounts.sorted().map { MicrobatchCut(rowCount: $0, count: microbatches) }
     let trees = cuts.map { SumTree($0) }
     let recordSize = StepRecord.byteCount(microbatches: division.largestShare)
@@ -139,7 +140,7 @@ final class StepEngine {
           hands, firstLeaf: leaves.lowerBound, stopwatch: stopwatch,
           slots: (0..<slotCounts[group.place][index]).map {
             memory.buffer(group.place, index, $0)
-          })
+          }, arithmetic: backend.arithmetic)
       }
     }
     self.workers = workers
@@ -147,13 +148,15 @@ final class StepEngine {
       isSegmented
       ? try TotalExchange(
         counts: workers.lazy.flatMap(\.hands).map(\.sumCounts).first { !$0.isEmpty } ?? [],
-        division: division, group: group, communicator: communicator) : nil
+        division: division, group: group, arithmetic: backend.arithmetic,
+        communicator: communicator) : nil
     let staging = GradientSum.Staging(gradientFormat)
     var programs: [StepProgram] = []
     for (cut, tree) in zip(cuts, trees) {
       let gradientSum = try GradientSum(
         tree: tree, division: division, workerCounts: workerCounts, elements: replica.elements,
-        staging: staging, communicator: communicator, slot: memory.vector)
+        staging: staging, arithmetic: backend.arithmetic, communicator: communicator,
+        slot: memory.vector)
       let parts = workers.enumerated().map { index, worker in
         let leaves = division.leaves(of: communicator.rank, worker: index, of: workerCount)
         return StepProgram.Part(
@@ -269,7 +272,7 @@ final class StepEngine {
       in: division.leaves(of: communicator.rank))
     if subtrees.isEmpty { gradient.pointer.update(repeating: 0, count: gradient.count) }
     for slot in subtrees.indices.dropFirst() {
-      FlatSum.add(
+      replica.arithmetic.add(
         gradient.pointer, workers[0].slots[slot].pointer, count: gradient.count)
     }
     try communicator.sumInFreeOrder(gradient.elements)

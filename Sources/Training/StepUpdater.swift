@@ -1,5 +1,5 @@
 import Communication
-import Kernels
+import Execution
 import Tensors
 
 /// The second half of a step, on all ranks and workers: from the gradients of microbatches to new
@@ -15,7 +15,7 @@ final class StepUpdater {
   private let sumVector: FloatBuffer
 
   /// The elements that are added and updated before the next ones, so that they stay in the cache.
-  private static let chunkLength = 8 * FlatSum.blockLength
+  private static let chunkLength = 8 * FlatLayout.blockLength
 
   init(_ replica: Replica, pool: WorkerPool, sumVector: FloatBuffer, stopwatch: Stopwatch) {
     self.replica = replica
@@ -85,7 +85,7 @@ final class StepUpdater {
         if index == 0 { stopwatch.lap(.reduction) }
         replica.optimizer.clipValues(of: gradient, step, range)
         guard gradient != sumVector.pointer else { return }
-        Elementwise.copy(
+        replica.arithmetic.copy(
           gradient + range.lowerBound, into: sumVector.pointer + range.lowerBound,
           count: range.count)
       }
@@ -116,7 +116,7 @@ final class StepUpdater {
     var step = optimizer.begin(step)
     var norm: Double?
     for pass in optimizer.passes {
-      pool.runOnRanges(of: replica.layout.count, alignment: FlatSum.blockLength) { _, range in
+      pool.runOnRanges(of: replica.layout.count, alignment: FlatLayout.blockLength) { _, range in
         replica.run(pass, step, gradient: gradient, elements: range)
       }
       norm = optimizer.conclude(pass, &step) ?? norm

@@ -1,4 +1,4 @@
-import Kernels
+import Execution
 import Tensors
 
 /// A worker of a ``StepEngine`` with its memory; one thread at a time.
@@ -13,6 +13,7 @@ final class StepWorker {
   /// What went wrong in this step, if anything did.
   var failure: (any Error)?
   private let firstLeaf: Int
+  private let arithmetic: any FlatArithmetic
 
   /// Gives a worker its memory.
   ///
@@ -21,9 +22,12 @@ final class StepWorker {
   ///   - firstLeaf: The first of them.
   ///   - stopwatch: Told where the time goes.
   ///   - slots: Where gradients go.
+  ///   - arithmetic: The additions.
   init(
-    _ hands: [MicrobatchWorker], firstLeaf: Int, stopwatch: Stopwatch?, slots: [FloatBuffer]
+    _ hands: [MicrobatchWorker], firstLeaf: Int, stopwatch: Stopwatch?, slots: [FloatBuffer],
+    arithmetic: any FlatArithmetic
   ) {
+    self.arithmetic = arithmetic
     self.stopwatch = stopwatch
     self.hands = hands
     self.firstLeaf = firstLeaf
@@ -37,7 +41,7 @@ final class StepWorker {
 
   /// Does one addition of the tree for a range of elements.
   func add(_ addition: SumTree.Addition, _ elements: Range<Int>) {
-    FlatSum.add(
+    arithmetic.add(
       slots[addition.target].pointer + elements.lowerBound,
       slots[addition.source].pointer + elements.lowerBound, count: elements.count)
   }

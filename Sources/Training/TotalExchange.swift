@@ -1,5 +1,6 @@
 import Communication
-import Kernels
+import Execution
+import Numerics
 import Tensors
 
 /// Sums short vectors over all microbatches of a step while these are being computed.
@@ -12,6 +13,7 @@ final class TotalExchange {
   let counts: [Int]
   /// The memory of the vectors, in bytes.
   let byteCount: Int
+  private let arithmetic: any FlatArithmetic
   private let communicator: any Communicator
   private let group: RankGroup
   private let division: WorkDivision
@@ -31,12 +33,14 @@ final class TotalExchange {
   ///   - ownCounts: How many numbers are summed after each segment; empty on a rank without microbatches.
   ///   - division: Which rank computes which microbatches.
   ///   - group: The ranks that share memory.
+  ///   - arithmetic: The additions.
   ///   - communicator: The ranks.
   /// - Throws: `CommunicationError`.
   init(
     counts ownCounts: [Int], division: WorkDivision, group: RankGroup,
-    communicator: any Communicator
+    arithmetic: any FlatArithmetic, communicator: any Communicator
   ) throws(CommunicationError) {
+    self.arithmetic = arithmetic
     let all = try communicator.allgather(ownCounts.withUnsafeBytes { Array($0) })
     counts =
       all.first { !$0.isEmpty }.map { bytes in
@@ -95,13 +99,13 @@ final class TotalExchange {
         group.isWholeJob
         ? self.share(of: rank, after: segment) : received.pointer + rank * share
       for (place, leaf) in division.leaves(of: rank).enumerated() {
-        Elementwise.copy(
+        arithmetic.copy(
           source + place * count, into: vectors.pointer + leaf * count, count: count)
       }
     }
     flushingDenormals {
       for addition in sum.additions {
-        FlatSum.add(
+        arithmetic.add(
           vectors.pointer + addition.target * count, vectors.pointer + addition.source * count,
           count: count)
       }

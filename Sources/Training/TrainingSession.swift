@@ -106,7 +106,8 @@ public final class TrainingSession {
       return (configuration, resolved)
     }
     try communicator.together { try request.trace?.validate() }
-    try communicator.requireSame(Environment.current.description, named: "CPU or library")
+    try communicator.requireSame(
+      configuration.backend.environment.description, named: "CPU or library")
     try communicator.requireSame(resolved.yaml, named: "configuration")
     try communicator.together { try configuration.requirePrecision() }
     let sharing = try RowSharing(communicator, limit: configuration.sharedMemoryLimit)
@@ -132,7 +133,8 @@ public final class TrainingSession {
     let replica = try Replica(
       layout: network.layout, stateCount: network.states.count,
       ranges: UpdateRanges(network, configuration.optimizer), settings: configuration.optimizer,
-      isSharded: configuration.isSharded, group: group, communicator: communicator)
+      isSharded: configuration.isSharded, group: group,
+      arithmetic: configuration.backend.arithmetic, communicator: communicator)
     self.replica = replica
 
     // Root looks for what there is to go on with; the others hear of it.

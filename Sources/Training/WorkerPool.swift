@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+import Numerics
 import Synchronization
 import Tensors
 
@@ -17,13 +17,17 @@ final class WorkerPool {
   ///
   /// - Parameters:
   ///   - count: The number of workers.
-  ///   - mayNotSpin: Whether waiting threads would take the core from those that work.
-  init(count: Int, mayNotSpin: Bool = false) {
+  ///   - mayNotSpin: True if waiting threads would take the core from those that work.
+  ///   - prepare: Readies each of these threads for its work; those that compute by a backend need it.
+  init(
+    count: Int, mayNotSpin: Bool = false, prepare: @escaping @Sendable () -> Void = {}
+  ) {
     precondition(count > 0, "\(count) workers")
     self.count = count
     gate = Gate(others: count - 1, spins: mayNotSpin ? 0 : 10_000)
     for worker in 1..<max(count, 1) {
-      let context = Unmanaged.passRetained(ThreadContext(gate: gate, worker: worker))
+      let context = Unmanaged.passRetained(
+        ThreadContext(gate: gate, worker: worker, prepare: prepare))
       var thread = pthread_t()
       let status = pthread_create(&thread, nil, workUntilTheEnd, context.toOpaque())
       precondition(status == 0, "cannot start a thread: \(String(cString: strerror(status)))")
@@ -188,8 +192,11 @@ private final class ThreadContext {
   let gate: Gate
   let worker: Int
 
-  init(gate: Gate, worker: Int) {
+  let prepare: @Sendable () -> Void
+
+  init(gate: Gate, worker: Int, prepare: @escaping @Sendable () -> Void) {
     self.gate = gate
+    self.prepare = prepare
     self.worker = worker
   }
 }
@@ -201,7 +208,7 @@ private func workUntilTheEnd(_ context: UnsafeMutableRawPointer?) -> UnsafeMutab
   var all = sigset_t()
   sigfillset(&all)
   pthread_sigmask(SIG_SETMASK, &all, nil)
-  prepareThread()
+  own.prepare()
   flushingDenormals { own.gate.work(as: own.worker) }
   return nil
 }

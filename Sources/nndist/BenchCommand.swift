@@ -1,9 +1,9 @@
 import ArgumentParser
 import Communication
 import Configuration
+import Execution
 import Foundation
 import Models
-import OneDNN
 import Runs
 import Tensors
 import Training
@@ -44,7 +44,8 @@ struct BenchReductionCommand: ParsableCommand {
     try Job.onAllRanks(self) { communicator in
       let count = Int(megabytes * 1e6 / 4)
       let bench = try ReductionBench.measure(
-        count: count, sharedMemoryLimit: sharedMemoryLimit, communicator: communicator)
+        count: count, sharedMemoryLimit: sharedMemoryLimit,
+        backend: RunConfiguration.Device.cpu.backend, communicator: communicator)
       guard communicator.isRoot else { return 0 }
       print(
         jsonObject([
@@ -116,7 +117,8 @@ struct BenchStepCommand: ParsableCommand {
   func run() throws {
     try Job.onAllRanks(self) { communicator in
       let (network, configuration, resolved) = try communicator.together { try build() }
-      try communicator.requireSame(Environment.current.description, named: "CPU or library")
+      try communicator.requireSame(
+        configuration.backend.environment.description, named: "CPU or library")
       try communicator.requireSame(resolved.yaml, named: "configuration")
       let bench = try StepBench.measure(
         network, targets: targets, configuration: configuration,
@@ -155,7 +157,7 @@ struct BenchStepCommand: ParsableCommand {
               .double((Double(configuration.batchSize) / bench.stepInARow.seconds).rounded())
             ),
             ("peak_megabytes", .double(rounded(Double(bench.peakByteCount) / 1e6))),
-            ("isa", .string(describeISA())),
+            ("isa", .string(configuration.backend.environment.isa)),
             ("binding", .string(binding(communicator.placement))),
             ("version", .string(Version.text)),
           ] + free))

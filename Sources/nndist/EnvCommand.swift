@@ -1,8 +1,8 @@
 import ArgumentParser
 import Communication
+import Execution
 import Foundation
 import HDF5
-import OneDNN
 import Runs
 import Training
 
@@ -17,11 +17,11 @@ struct EnvCommand: ParsableCommand {
     try Job.onAllRanks(self) { communicator in
       guard communicator.isRoot else { return 0 }
       let placement = communicator.placement
-      let environment = Environment.current
+      let environment = RunConfiguration.Device.cpu.backend.environment
       let bundled = try? Installation.root()
       let facts: [(key: String, value: JSONValue)] = [
         ("version", .string(Version.text)), ("isa", .string(environment.isa)),
-        ("caches", .string(environment.caches)), ("onednn", .string(OneDNN.version())),
+        ("caches", .string(environment.caches)), ("onednn", .string(environment.libraryVersion)),
         ("hdf5", .string(HDF5.libraryVersion())),
         ("mpi", .string((try? MPICommunicator.libraryVersion()) ?? "unknown")),
         ("ranks", .integer(communicator.size)), ("hosts", .integer(placement.hostCount)),

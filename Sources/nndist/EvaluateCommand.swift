@@ -1,6 +1,7 @@
 import ArgumentParser
 import Communication
 import Datasets
+import Execution
 import Foundation
 import Models
 import Runs
@@ -42,7 +43,8 @@ struct DatasetNameOptions: ParsableArguments {
     }
     if communicator.size > 1 {
       // Rows are shared out: other bits on one rank would be part of the one result.
-      try communicator.requireSame(Environment.current.description, named: "CPU or library")
+      try communicator.requireSame(
+        model.configuration.backend.environment.description, named: "CPU or library")
       try communicator.requireSame(model.digest(), named: "content of \(checkpoint)")
     }
     let sharing = try RowSharing(communicator, limit: model.configuration.sharedMemoryLimit)

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Communication
 import Datasets
+import Execution
 import Foundation
-import Kernels
 import Models
 import Numerics
 import Tensors
@@ -34,7 +34,7 @@ struct PredictCommand: ParsableCommand {
       let (model, rows, evaluator) = try names.open(
         data, for: checkpoint, needsTargets: false, communicator)
       let writer = try communicator.together {
-        communicator.isRoot ? try PredictionWriter(output, model.network, rows, replace) : nil
+        communicator.isRoot ? try PredictionWriter(output, model, rows, replace) : nil
       }
       var failure: (any Error)?
       try evaluator.predict(rows) { outputs in
@@ -58,8 +58,11 @@ private final class PredictionWriter {
   private let writer: DatasetWriter
   private let outputCount: Int
   private let lossKind: LossKind
+  private let arithmetic: any FlatArithmetic
 
-  init(_ path: String, _ network: Network, _ rows: DatasetRows, _ replacing: Bool) throws {
+  init(_ path: String, _ model: TrainedModel, _ rows: DatasetRows, _ replacing: Bool) throws {
+    let network = model.network
+    arithmetic = model.configuration.backend.arithmetic
     outputCount = network.outputCount
     lossKind = network.lossKind
     let (count, width) = (rows.rowCount, network.outputCount)
@@ -88,11 +91,11 @@ private final class PredictionWriter {
       guard let logits = outputs.baseAddress else { return }
       labels.withUnsafeMutableBufferPointer { labels in
         guard let labels = labels.baseAddress else { return }
-        Loss.argmax(logits, rows: rows, classes: outputCount, into: labels)
+        Classification.argmax(logits, rows: rows, classes: outputCount, into: labels)
       }
       probabilities.withUnsafeMutableBufferPointer { probabilities in
         guard let probabilities = probabilities.baseAddress else { return }
-        Rowwise.softmax(logits, rows: rows, columns: outputCount, into: probabilities)
+        arithmetic.softmax(logits, rows: rows, columns: outputCount, into: probabilities)
       }
     }
     try writer.append(labels.map { Int64($0) }, to: "labels")

@@ -1,4 +1,5 @@
 import Kernels
+import Numerics
 import Testing
 
 /// Against loops over single elements; Tests/TrainingTests compares whole steps with references.
@@ -58,16 +59,16 @@ struct AdaptiveUpdateTests {
     check { run in
       Update.sgd(
         parameters: run.p.pointer, gradient: run.g.pointer, momentum: nil, count: run.p.count,
-        learningRate: 0.1, momentumFactor: 0, nesterov: false, weightDecay: 0.25, l1: 0.5,
-        gradientScale: 0.25)
+        momentumFactor: 0, nesterov: false,
+        UpdateFactors(learningRate: 0.1, weightDecay: 0.25, l1: 0.5, gradientScale: 0.25))
     } _: { p, g, _, _ in
       p -= 0.1 * (0.25 * g + 0.25 * p + 0.5 * sign(p))
     }
     check { run in
       Update.sgd(
         parameters: run.p.pointer, gradient: run.g.pointer, momentum: run.m.pointer,
-        count: run.p.count, learningRate: 0.1, momentumFactor: 0.5, nesterov: true,
-        weightDecay: 0, l1: 0.5, gradientScale: 1)
+        count: run.p.count, momentumFactor: 0.5, nesterov: true,
+        UpdateFactors(learningRate: 0.1, l1: 0.5))
     } _: { p, g, m, _ in
       let slope = g + 0.5 * sign(p)
       m = 0.5 * m + slope
@@ -76,8 +77,9 @@ struct AdaptiveUpdateTests {
     check { run in
       Update.adam(
         parameters: run.p.pointer, gradient: run.g.pointer, first: run.m.pointer,
-        second: run.v.pointer, count: run.p.count, step: 1, learningRate: 0.01, beta1: 0.5,
-        beta2: 0.75, epsilon: 0.125, weightDecay: 0.5, decoupled: true, l1: 0.5, gradientScale: 1)
+        second: run.v.pointer, count: run.p.count,
+        moments: AdamMoments(step: 1, beta1: 0.5, beta2: 0.75, epsilon: 0.125), decoupled: true,
+        UpdateFactors(learningRate: 0.01, weightDecay: 0.5, l1: 0.5))
     } _: { p, g, m, v in
       p -= 0.01 * 0.5 * p
       let slope = g + 0.5 * sign(p)
@@ -92,8 +94,8 @@ struct AdaptiveUpdateTests {
     check { run in
       Update.lars(
         parameters: run.p.pointer, gradient: run.g.pointer, momentum: run.m.pointer,
-        count: run.p.count, learningRate: 0.1, momentumFactor: 0.5, weightDecay: 0.25, l1: l1,
-        gradientScale: 0.25)
+        count: run.p.count, momentumFactor: 0.5,
+        UpdateFactors(learningRate: 0.1, weightDecay: 0.25, l1: l1, gradientScale: 0.25))
     } _: { p, g, m, _ in
       m = 0.5 * m + 0.1 * (0.25 * g + 0.25 * p + Float(l1) * sign(p))
       p -= m
@@ -102,16 +104,16 @@ struct AdaptiveUpdateTests {
 
   @Test("LAMB measures the direction that it then takes", arguments: [0, 0.5])
   func lamb(l1: Double) {
-    let direction = LAMBDirection(
-      step: 2, beta1: 0.5, beta2: 0.75, epsilon: 0.125, weightDecay: 0.5)
+    let moments = AdamMoments(step: 2, beta1: 0.5, beta2: 0.75, epsilon: 0.125)
+    let factors = UpdateFactors(
+      learningRate: 0.1, weightDecay: 0.5, l1: l1, gradientScale: 0.25)
     func take(_ run: Run) -> (direction: Double, parameters: Double) {
       let squares = Update.lambMoments(
         parameters: run.p.pointer, gradient: run.g.pointer, first: run.m.pointer,
-        second: run.v.pointer, count: run.p.count, direction: direction, l1: l1,
-        gradientScale: 0.25)
+        second: run.v.pointer, count: run.p.count, moments: moments, factors)
       Update.lamb(
         parameters: run.p.pointer, first: run.m.pointer, second: run.v.pointer,
-        count: run.p.count, direction: direction, learningRate: 0.1)
+        count: run.p.count, moments: moments, factors)
       return squares
     }
     check {

@@ -1,4 +1,5 @@
 import Kernels
+import Numerics
 import Testing
 
 /// Expected values: Tests/Reference/kernels.py, three steps of PyTorch.
@@ -108,8 +109,8 @@ struct UpdateTests {
       Update.sgd(
         parameters: parameters.pointer, gradient: nextGradient().pointer,
         momentum: momentum == nil ? nil : first.pointer, count: parameters.count,
-        learningRate: 0.1, momentumFactor: momentum ?? 0, nesterov: nesterov, weightDecay: decay,
-        gradientScale: 0.25)
+        momentumFactor: momentum ?? 0, nesterov: nesterov,
+        UpdateFactors(learningRate: 0.1, weightDecay: decay, gradientScale: 0.25))
     }
 
     mutating func adam(
@@ -119,9 +120,10 @@ struct UpdateTests {
       let gradient = nextGradient()
       Update.adam(
         parameters: parameters.pointer, gradient: gradient.pointer, first: first.pointer,
-        second: second.pointer, count: parameters.count, step: step, learningRate: 0.01,
-        beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: decay, decoupled: decoupled,
-        gradientScale: 0.25)
+        second: second.pointer, count: parameters.count,
+        moments: AdamMoments(step: step, beta1: beta1, beta2: beta2, epsilon: epsilon),
+        decoupled: decoupled,
+        UpdateFactors(learningRate: 0.01, weightDecay: decay, gradientScale: 0.25))
     }
 
     /// Four times the gradient of the script, as a sum over four rows would be.

@@ -20,6 +20,17 @@ public struct InterpreterBackend: Backend {
   /// The preferences given.
   public func preferences(for precision: OperandPrecision) -> BackendPreferences { preferences }
 
+  /// Loops over single elements.
+  public var arithmetic: any FlatArithmetic { PlainArithmetic() }
+
+  /// The interpreter, which is the same everywhere.
+  public var environment: Environment {
+    Environment(isa: "interpreter", caches: "none", library: "none", libraryVersion: "0")
+  }
+
+  /// Nothing to do.
+  public func prepareThread() {}
+
   /// Makes an arena.
   public func makeWorkspace(_ precision: OperandPrecision) -> any Workspace {
     InterpreterWorkspace(preferences)

@@ -1,5 +1,6 @@
 // Norms over elements: the pieces follow from the layout, whoever adds which of them.
 
+import CPUBackend
 import Foundation
 import Tensors
 import TestSupport
@@ -36,7 +37,8 @@ struct NormTests {
       let ranges = UpdateRanges(NormTests.layout) { _, array in
         frozen.contains(array.name) ? .keep : .learn()
       }
-      let optimizer = try Optimizer(settings, ranges: ranges)
+      let optimizer = try Optimizer(
+        settings, ranges: ranges, arithmetic: CPU().arithmetic)
       let (parameters, gradient) = (filled(3), filled(17))
       let before = Array(parameters.elements)
       let found = try #require(
@@ -60,7 +62,8 @@ struct NormTests {
     let settings = OptimizerSettings(
       .lars(momentum: 0, trust: 0.5, weightDecay: 0.25), learningRate: 1)
     let ranges = UpdateRanges(NormTests.layout) { number, _ in .learn(adaptedArray: number) }
-    let optimizer = try Optimizer(settings, ranges: ranges)
+    let optimizer = try Optimizer(
+      settings, ranges: ranges, arithmetic: CPU().arithmetic)
     let (parameters, gradient) = (filled(3), filled(17))
     let before = Array(parameters.elements)
     optimizer.takeStep(parameters, gradient: gradient.pointer, scale: 1, step: 1)
@@ -82,7 +85,8 @@ struct NormTests {
     var settings = OptimizerSettings(
       .sgd(momentum: 0.9, nesterov: false, weightDecay: 0), learningRate: 1)
     settings.clipping = .norm(2)
-    let optimizer = try Optimizer(settings, ranges: UpdateRanges(count: 32))
+    let optimizer = try Optimizer(
+      settings, ranges: UpdateRanges(count: 32), arithmetic: CPU().arithmetic)
     let (parameters, gradient) = (FloatBuffer(count: 32), FloatBuffer(count: 32))
     for bad in [Float.infinity, .nan] {
       gradient.pointer[7] = bad

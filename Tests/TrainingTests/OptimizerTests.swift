@@ -1,5 +1,6 @@
 // The optimisers against six steps of PyTorch's and of NumPy's, made by Tests/Reference/optimizers.py.
 
+import CPUBackend
 import Foundation
 import Tensors
 import TestSupport
@@ -43,7 +44,9 @@ struct OptimizerTests {
     let expected = try #require(reference.parameters[name])
     let parameters = FloatBuffer(count: reference.count)
     for i in 0..<reference.count { parameters.pointer[i] = Float(i * 7 % 11 - 5) / 8 }
-    let optimizer = try Optimizer(rule, learningRate: 0.05, count: reference.count)
+    let optimizer = try Optimizer(
+      rule, learningRate: 0.05, count: reference.count,
+      arithmetic: CPU().arithmetic)
     let gradient = FloatBuffer(count: reference.count)
     for step in 1...reference.steps {
       for i in 0..<reference.count {
@@ -134,7 +137,8 @@ struct OptimizerTests {
         isDecayed: number == 0 || !leavesOut,
         adaptedArray: settings.rule.isAdaptive && (number == 0 || !leavesOut) ? number : nil)
     }
-    let optimizer = try Optimizer(settings, ranges: ranges)
+    let optimizer = try Optimizer(
+      settings, ranges: ranges, arithmetic: CPU().arithmetic)
     let parameters = FloatBuffer(count: layout.count)
     let gradient = FloatBuffer(count: layout.count)
     for (k, array) in layout.ranges.enumerated() {
@@ -169,7 +173,8 @@ struct OptimizerTests {
       .lamb(beta1: 0, beta2: 0, epsilon: 0, weightDecay: 0.1),
     ] {
       let ranges = UpdateRanges(OptimizerTests.layout) { number, _ in .learn(adaptedArray: number) }
-      let optimizer = try Optimizer(OptimizerTests.settings(rule), ranges: ranges)
+      let optimizer = try Optimizer(
+        OptimizerTests.settings(rule), ranges: ranges, arithmetic: CPU().arithmetic)
       let parameters = FloatBuffer(count: ranges.count)
       let gradient = FloatBuffer(count: ranges.count)
       gradient.pointer[0] = 1

@@ -1,5 +1,6 @@
 // The yardstick of a step, and the step's time by parts.
 
+import CPUBackend
 import Communication
 import Models
 import Tensors
@@ -11,9 +12,9 @@ import Training
 struct StepFloorTests {
   @Test("holds each product forward, and backward but for the gradient of the samples")
   func calls() throws {
-    let affine = try StepFloor(network("[affine: 8, tanh, affine: 3]", [4]), batchSize: 7, seed: 1)
+    let affine = try stepFloor(network("[affine: 8, tanh, affine: 3]", [4]), batchSize: 7, seed: 1)
     #expect(affine.callCount == 2 + 2 + 1)
-    let images = try StepFloor(
+    let images = try stepFloor(
       network("[conv2d: {channels: 4, kernel: 3}, relu, max_pool2d: 2, affine: 3]", [1, 8, 8]),
       batchSize: 5, seed: 1)
     #expect(images.callCount == 2 + 2 + 1)

@@ -1,5 +1,6 @@
 // What a step does to which elements.
 
+import CPUBackend
 import Tensors
 import Testing
 import Training
@@ -74,7 +75,8 @@ struct UpdateRangesTests {
         let gradient = FloatBuffer(count: count)
         for i in 0..<count { parameters.pointer[i] = 1 + Float(i % 16) }
         let optimizer = try Optimizer(
-          OptimizerSettings(rule, learningRate: learningRate), ranges: ranges)
+          OptimizerSettings(rule, learningRate: learningRate), ranges: ranges,
+          arithmetic: CPU().arithmetic)
         for step in 1...3 {
           for i in 0..<count { gradient.pointer[i] = Float((i + step) % 16) - 7 }
           optimizer.takeStep(parameters, gradient: gradient.pointer, scale: 0.5, step: step)

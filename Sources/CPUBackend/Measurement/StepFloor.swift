@@ -1,20 +1,36 @@
-// What a step cannot do without, run bare on memory like a step's: the yardstick of `nndist bench step`.
+// The products and convolutions of a step, run bare on memory like a step's: the yardstick of `nndist bench step`.
 
-import Graphs
+package import Execution
+package import Graphs
 import Kernels
-package import Models
-import Tensors
+import Numerics
+import OneDNN
+package import Tensors
 
 /// The matrix products and convolutions of one step with one microbatch, in the order of the step, and one
 /// momentum pass.
 ///
 /// They are those of the graph: forward, weight gradients, and all input gradients but that of the first
-/// layer. Each is the fastest of the ways that the library has (``BareCall``). Results are operands of
+/// layer. Each is the fastest of the ways that the library has (``LibraryCall``). Results are operands of
 /// what follows, and parameters, gradient and momentum are flat vectors, so that what is in the caches is what
 /// is in them during a step; that what lies between the products is left out is the point.
 package final class StepFloor {
+  /// A parameter that learns.
+  package struct LearnedArray {
+    package let parameter: Graph.Node
+    package let gradient: Graph.Node
+    package let range: FlatLayout.Range
+
+    /// Describes a parameter and where it lies.
+    package init(parameter: Graph.Node, gradient: Graph.Node, range: FlatLayout.Range) {
+      self.parameter = parameter
+      self.gradient = gradient
+      self.range = range
+    }
+  }
+
   private struct Call {
-    let bare: BareCall
+    let bare: LibraryCall
     let lhs: UnsafeMutablePointer<Float>
     let rhs: UnsafeMutablePointer<Float>
     let result: UnsafeMutablePointer<Float>
@@ -33,19 +49,27 @@ package final class StepFloor {
   /// Prepares all calls and chooses the fastest way of each, by a few passes in each way.
   ///
   /// - Parameters:
-  ///   - network: What is trained.
+  ///   - graph: The training graph.
   ///   - batchSize: The rows of a step.
-  ///   - seed: What the initial parameters depend on.
-  /// - Throws: `OneDNNError` if the library refuses a shape.
-  package init(_ network: Network, batchSize: Int, seed: UInt64) throws {
-    let count = network.layout.count
-    parameters = FloatBuffer(count: count)
-    gradient = FloatBuffer(count: count)
-    momentum = FloatBuffer(count: count)
-    network.writeInitialValues(into: parameters, seed: seed)
-    let works = network.graph.bareWorks(batchSize: batchSize)
-    let bares = try works.map { try BareCall($0.work) }
-    let places = place(works, bares, of: network, batchSize: batchSize)
+  ///   - arrays: The parameters that learn, the nodes of their gradients, and where both lie in flat vectors.
+  ///   - parameters: The flat parameters, which stay as they are.
+  /// - Throws: ``PlanError/kernel(node:reason:)`` if the library refuses a shape.
+  package init(
+    _ graph: Graph, batchSize: Int, arrays: [LearnedArray], parameters: FloatBuffer
+  ) throws(PlanError) {
+    self.parameters = parameters
+    gradient = FloatBuffer(count: parameters.count)
+    momentum = FloatBuffer(count: parameters.count)
+    let works = graph.bareWorks(batchSize: batchSize)
+    var bares: [LibraryCall] = []
+    for work in works {
+      do {
+        bares.append(try LibraryCall(work.work))
+      } catch {
+        throw PlanError.kernel(node: "node \(work.result.index)", reason: error.description)
+      }
+    }
+    let places = place(works, bares, of: arrays, in: graph, batchSize: batchSize)
     for (work, bare) in zip(works, bares) {
       guard let lhs = places[work.lhs], let rhs = places[work.rhs], let result = places[work.result]
       else { preconditionFailure("node \(work.result.index) was given no memory") }
@@ -59,7 +83,7 @@ package final class StepFloor {
 
   /// The time of each of some passes through all of it.
   package func measure(passes: Int) -> [Duration] {
-    prepareThread()
+    OneDNN.prepareThread()
     return flushingDenormals {
       (0..<passes).map { _ in
         clock.measure {
@@ -74,13 +98,13 @@ package final class StepFloor {
   private func update() {
     Update.sgd(
       parameters: parameters.pointer, gradient: gradient.pointer, momentum: momentum.pointer,
-      count: parameters.count, learningRate: 0, momentumFactor: 0.9, nesterov: false,
-      weightDecay: 0, gradientScale: 1)
+      count: parameters.count, momentumFactor: 0.9, nesterov: false,
+      UpdateFactors(learningRate: 0))
   }
 
   /// The ways take turns, pass by pass, and each call keeps the one that was fastest in the median.
   private func chooseWays() {
-    prepareThread()
+    OneDNN.prepareThread()
     let wayCount = calls.map(\.bare.wayCount).max() ?? 1
     var times = calls.map { _ in Array(repeating: [Duration](), count: wayCount) }
     let start = clock.now
@@ -108,7 +132,8 @@ package final class StepFloor {
   /// Gives the operands and results of all calls memory: parameters and their gradients in the flat vectors
   /// unless the library's layout takes more room.
   private func place(
-    _ works: [BareWork], _ bares: [BareCall], of network: Network, batchSize: Int
+    _ works: [BareWork], _ bares: [LibraryCall], of arrays: [LearnedArray], in graph: Graph,
+    batchSize: Int
   ) -> [Graph.Node: UnsafeMutablePointer<Float>] {
     var counts: [Graph.Node: Int] = [:]
     for (work, bare) in zip(works, bares) {
@@ -119,11 +144,11 @@ package final class StepFloor {
       }
     }
     var places: [Graph.Node: UnsafeMutablePointer<Float>] = [:]
-    for (parameter, node) in zip(network.trainableParameters, network.gradients) {
-      guard let range = network.layout[parameter.name] else { continue }
-      let result = network.graph.memory(of: node, batchSize: batchSize)
-      if counts[parameter.node] ?? .max <= range.count {
-        places[parameter.node] = parameters.pointer + range.offset
+    for array in arrays {
+      let range = array.range
+      let result = graph.memory(of: array.gradient, batchSize: batchSize)
+      if counts[array.parameter] ?? .max <= range.count {
+        places[array.parameter] = parameters.pointer + range.offset
       }
       if counts[result] ?? .max <= range.count {
         places[result] = gradient.pointer + range.offset
@@ -142,7 +167,7 @@ package final class StepFloor {
 
 /// A product or convolution of a graph, and the nodes in whose memory its operands and its result are.
 private struct BareWork {
-  let work: BareCall.Work
+  let work: LibraryCall.Work
   let lhs: Graph.Node
   let rhs: Graph.Node
   let result: Graph.Node
@@ -159,7 +184,7 @@ extension Graph {
     }
   }
 
-  private func bareWork(of node: Node, batchSize: Int) -> BareCall.Work? {
+  private func bareWork(of node: Node, batchSize: Int) -> LibraryCall.Work? {
     let operation = self[node].operation
     let result = shape(of: node).resolved(batch: batchSize)
     func operand(_ index: Int) -> Shape {
@@ -167,7 +192,7 @@ extension Graph {
     }
     if case .matmul(let transposeLHS, let transposeRHS) = operation {
       return .product(
-        Floor.Product(
+        LibraryCall.Product(
           rows: result[0], columns: result[1], depth: operand(0)[transposeLHS ? 0 : 1],
           transposeLHS: transposeLHS, transposeRHS: transposeRHS))
     }

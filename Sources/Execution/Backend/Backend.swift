@@ -12,6 +12,19 @@ public protocol Backend: Sendable {
   /// The preferences that schedules for a precision are made by.
   func preferences(for precision: OperandPrecision) -> BackendPreferences
 
+  /// The arithmetic on flat vectors.
+  var arithmetic: any FlatArithmetic { get }
+
+  /// The library, its version and whatever else decides the bits of results here.
+  var environment: Environment { get }
+
+  /// Readies the calling thread for workspaces, programs and arithmetic of this backend; nothing to undo.
+  ///
+  /// Every thread that uses them calls it first.
+  ///
+  /// - Complexity: Microseconds on the first call of a thread, nanoseconds after it.
+  func prepareThread()
+
   /// Makes the working memory of one thread of control.
   func makeWorkspace(_ precision: OperandPrecision) -> any Workspace
 }

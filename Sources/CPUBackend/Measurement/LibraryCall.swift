@@ -1,7 +1,8 @@
 // A product or convolution of a step as the library alone would compute it, in each of its ways.
 
-public import OneDNN
-public import Tensors
+package import Kernels
+package import OneDNN
+package import Tensors
 
 /// One matrix product or convolution in every way the library has for it; a floor takes the fastest.
 ///
@@ -9,33 +10,53 @@ public import Tensors
 /// that it prefers, and sgemm. Those of a convolution: in the layouts that it prefers, and on images with
 /// channels last. Bringing anything into a preferred layout is not part of it. A final class with one owner, used
 /// by one thread at a time, after ``prepareThread()`` on each thread that does.
-public final class BareCall {
-  /// What is computed from two operands.
-  public enum Work: Hashable, Sendable {
+package final class LibraryCall {
+  /// A matrix product `[rows, depth] · [depth, columns]` and how its operands are stored.
+  package struct Product: Hashable, Sendable {
+    package let rows: Int
+    package let columns: Int
+    package let depth: Int
+    /// True if the left operand is stored `[depth, rows]`.
+    package let transposeLHS: Bool
+    /// True if the right operand is stored `[columns, depth]`.
+    package let transposeRHS: Bool
+
+    /// Describes a product, of extents 1 or more.
+    package init(rows: Int, columns: Int, depth: Int, transposeLHS: Bool, transposeRHS: Bool) {
+      self.rows = rows
+      self.columns = columns
+      self.depth = depth
+      self.transposeLHS = transposeLHS
+      self.transposeRHS = transposeRHS
+    }
+  }
+
+  /// A result computed from two operands.
+  package enum Work: Hashable, Sendable {
     /// A matrix product.
-    case product(Floor.Product)
-    /// y of x and W; the cotangent of x of that of y and W; that of W of x and that of y. Shapes are
+    case product(Product)
+    /// Forward: y from x and W. Input gradient: x̄ from ȳ and W. Weight gradient: W̄ from x and ȳ. Shapes are
     /// `[batch, channels, spatial...]`.
     case convolution(ImageConvolution.Kind, Window, groups: Int, x: Shape, y: Shape)
   }
 
   private enum Way {
     case primitive(BarePrimitive)
-    case sgemm(Floor.Product)
+    case sgemm(Product)
   }
 
   private let ways: [Way]
 
   /// The number of ways.
-  public var wayCount: Int { ways.count }
+  package var wayCount: Int { ways.count }
 
   /// Prepares all ways.
   ///
-  /// - Parameter work: What is computed, of extents 1 or more.
+  /// - Parameter work: The product or convolution, of extents 1 or more.
   /// - Throws: ``OneDNNError`` if the library refuses the shape.
   /// - Complexity: up to milliseconds, when code is generated.
-  public init(_ work: Work) throws(OneDNNError) {
-    prepareThread()
+  package init(_ work: Work) throws(OneDNNError) {
+    OneDNN.prepareThread()
     switch work {
     case .product(let product):
       let bare = BarePrimitive.Work.product(
@@ -60,7 +81,7 @@ public final class BareCall {
   }
 
   /// The elements that both operands and the result take, at most, whatever the way.
-  public var counts: (lhs: Int, rhs: Int, result: Int) {
+  package var counts: (lhs: Int, rhs: Int, result: Int) {
     ways.reduce(into: (0, 0, 0)) { most, way in
       let sizes =
         switch way {
@@ -81,11 +102,11 @@ public final class BareCall {
   /// Computes the result in one way.
   ///
   /// - Parameters:
-  ///   - way: Which, within `0 ..< wayCount`.
+  ///   - way: The number of the way, within `0 ..< wayCount`.
   ///   - lhs: The first operand.
   ///   - rhs: The second operand.
-  ///   - result: Where the result goes; overlaps no operand.
-  public func run(
+  ///   - result: The memory of the result; overlaps no operand.
+  package func run(
     way: Int, lhs: UnsafePointer<Float>, rhs: UnsafePointer<Float>,
     into result: UnsafeMutablePointer<Float>
   ) {
