@@ -45,8 +45,8 @@ let package = Package(
       name: "NNDist",
       targets: [
         "Tensors", "Numerics", "Graphs", "Expressions", "Models", "Execution", "CPUBackend",
-        "Datasets", "Checkpoints", "Runs", "Configuration", "Files", "Communication", "Training",
-        "Drawing",
+        "Datasets", "Checkpoints", "Runs", "Configuration", "Files", "Communication",
+        "DataParallel", "Optimizers", "Training", "Drawing",
       ]),
   ],
   dependencies: [
@@ -93,6 +93,7 @@ let package = Package(
       [
         "Execution", "Kernels", "VectorKernels", "OneDNN", "Graphs", "Tensors", "Numerics", "Files",
       ]),
+    module("Optimizers", ["Execution", "Tensors", "Numerics", "Configuration"]),
     module("Expressions", ["Graphs", "Tensors", "Numerics", "Configuration"]),
     module("Models", ["Graphs", "Tensors", "Numerics", "Configuration"]),
     module("Datasets", ["HDF5", "Tensors", "Numerics", "Digests", "CZlib"]),
@@ -100,19 +101,37 @@ let package = Package(
     module("Runs", ["Configuration", "Files"]),
     module("Drawing", ["Graphs", "Models", "Tensors"]),
 
-    // Level 4: the only place where the lines above meet.
+    // Level 4: where programs, ranks and optimizers meet.
+    module(
+      "DataParallel",
+      [
+        "Models", "Execution", "Optimizers", "Graphs", "Tensors", "Numerics", "Digests",
+        "Communication",
+      ]),
+
+    // Level 5: the run.
     module(
       "Training",
       [
-        "Models", "Execution", "CPUBackend", "Datasets", "Checkpoints", "Runs", "Graphs",
-        "Tensors", "Numerics", "Digests", "Configuration", "Communication", "Files",
+        "DataParallel", "Optimizers", "Models", "Execution", "CPUBackend", "Datasets",
+        "Checkpoints", "Runs", "Graphs", "Tensors", "Numerics", "Digests", "Configuration",
+        "Communication", "Files",
       ]),
 
-    // Level 5: options in, exit status out.
+    // Level 6: measuring it.
+    module(
+      "Benchmarks",
+      [
+        "Training", "DataParallel", "Optimizers", "Models", "Execution", "CPUBackend", "Graphs",
+        "Tensors", "Numerics", "Communication",
+      ]),
+
+    // Level 7: options in, exit status out.
     .executableTarget(
       name: "nndist",
       dependencies: [
-        "Training", "Expressions", "Models", "Execution", "Datasets", "Checkpoints", "Runs",
+        "Training", "Benchmarks", "DataParallel", "Optimizers", "Expressions", "Models",
+        "Execution", "Datasets", "Checkpoints", "Runs",
         "Graphs", "Tensors", "Numerics", "Digests", "Configuration", "Communication",
         "Files", "HDF5", "Drawing",
         argumentParser,
@@ -127,7 +146,8 @@ let package = Package(
     .executableTarget(
       name: "RankChecks",
       dependencies: [
-        "Communication", "Training", "CPUBackend", "Datasets", "Models", "Tensors",
+        "Communication", "Training", "Benchmarks", "DataParallel", "Optimizers", "CPUBackend",
+        "Datasets", "Models", "Tensors",
       ],
       path: "Tests/RankChecks",
       swiftSettings: borders),
@@ -136,7 +156,8 @@ let package = Package(
     .executableTarget(
       name: "AllocationCheck",
       dependencies: [
-        "AllocationCount", "Training", "Models", "Execution", "CPUBackend", "Graphs", "OneDNN",
+        "AllocationCount", "Training", "Benchmarks", "DataParallel", "Optimizers", "Models",
+        "Execution", "CPUBackend", "Graphs", "OneDNN",
         "Tensors",
         "Communication",
       ],
@@ -166,8 +187,9 @@ let package = Package(
     tests(
       "Training",
       [
-        "Models", "Execution", "CPUBackend", "Datasets", "Checkpoints", "Runs", "Graphs", "Tensors",
-        "Numerics", "Configuration", "Communication", "RankChecks",
+        "Benchmarks", "DataParallel", "Optimizers", "Models", "Execution", "CPUBackend", "Datasets",
+        "Checkpoints", "Runs", "Graphs", "Tensors", "Numerics", "Configuration", "Communication",
+        "RankChecks",
       ]),
     .testTarget(
       name: "CommandTests",

@@ -189,7 +189,7 @@ struct LayerBuilder {
 
   /// Adds a parameter of the layer, or finds that of the layer it shares with.
   mutating func parameter(
-    _ name: String, _ shape: Shape, _ initializer: Initializer, _ kind: Network.Parameter.Kind
+    _ name: String, _ shape: Shape, _ initializer: Initializer, _ kind: ParameterKind
   ) throws -> Graph.Node {
     guard let owner = entry.sharedEntry.map({ entries[$0].name }) else {
       let path = parameterPath(name)

@@ -13,16 +13,6 @@ public struct Network: Sendable {
 
   /// A parameter with how it starts.
   public struct Parameter: Hashable, Sendable {
-    /// What a parameter is for, as optimisers tell parameters apart.
-    public enum Kind: Hashable, Sendable, CaseIterable {
-      /// It is multiplied with inputs.
-      case weight
-      /// It is added to outputs.
-      case bias
-      /// A scale or shift of a normalisation.
-      case normalization
-    }
-
     /// Its path, such as `affine1/weight`.
     public let name: String
     /// Its place in the graph.
@@ -32,7 +22,7 @@ public struct Network: Sendable {
     /// Its initial values.
     public let initializer: Initializer
     /// What it is for.
-    public let kind: Kind
+    public let kind: ParameterKind
     /// What the step size of the run is multiplied by for it.
     public let learningRateFactor: Double
     /// Whether it keeps its initial values; it has no gradient then.

@@ -1,6 +1,8 @@
 import ArgumentParser
+import Benchmarks
 import Communication
 import Configuration
+import DataParallel
 import Execution
 import Foundation
 import Models

@@ -1,4 +1,6 @@
+import Benchmarks
 // A step by phase and call, as a table for people.
+import DataParallel
 import Training
 
 /// The lines of a profile: phases, under each of forward and backward its calls and what is left beside them.

@@ -1,5 +1,6 @@
-// What a person or a log sees of a run while it goes on.
 import Communication
+// What a person or a log sees of a run while it goes on.
+import DataParallel
 import Foundation
 import Training
 

@@ -3,12 +3,14 @@
 // are for people.
 
 import AllocationCount
+import Benchmarks
 import CPUBackend
 import Communication
 import Execution
 import Graphs
 import Models
 import OneDNN
+import Optimizers
 import Tensors
 import Training
 

@@ -1,9 +1,11 @@
 // The answer of a few training steps, in the order of the tree and in MPI's own.
 
+import Benchmarks
 import CPUBackend
 import Communication
 import Foundation
 import Models
+import Optimizers
 import Tensors
 import Training
 

@@ -1,6 +1,7 @@
 // That a run says truly where its time went, on every rank.
 
 import Communication
+import DataParallel
 import Foundation
 import Training
 

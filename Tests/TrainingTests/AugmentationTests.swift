@@ -1,5 +1,7 @@
 // Random changes of images: what each of them does, how often, and that who reads a row changes nothing.
 
+import Benchmarks
+import DataParallel
 import Foundation
 import Models
 import Tensors

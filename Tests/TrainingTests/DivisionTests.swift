@@ -1,5 +1,6 @@
 // How rows are cut into microbatches, and microbatches and elements shared out among ranks.
 
+import DataParallel
 import Models
 import Tensors
 import Testing

@@ -2,6 +2,7 @@
 
 import CPUBackend
 import Communication
+import DataParallel
 import Foundation
 import Models
 import Tensors

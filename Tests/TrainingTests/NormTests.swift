@@ -1,7 +1,9 @@
 // Norms over elements: the pieces follow from the layout, whoever adds which of them.
 
 import CPUBackend
+import DataParallel
 import Foundation
+import Optimizers
 import Tensors
 import TestSupport
 import Testing
@@ -37,7 +39,7 @@ struct NormTests {
       let ranges = UpdateRanges(NormTests.layout) { _, array in
         frozen.contains(array.name) ? .keep : .learn()
       }
-      let optimizer = try Optimizer(
+      let optimizer = Optimizer(
         settings, ranges: ranges, arithmetic: CPU().arithmetic)
       let (parameters, gradient) = (filled(3), filled(17))
       let before = Array(parameters.elements)
@@ -61,8 +63,8 @@ struct NormTests {
   func trustRatios() throws {
     let settings = OptimizerSettings(
       .lars(momentum: 0, trust: 0.5, weightDecay: 0.25), learningRate: 1)
-    let ranges = UpdateRanges(NormTests.layout) { number, _ in .learn(adaptedArray: number) }
-    let optimizer = try Optimizer(
+    let ranges = UpdateRanges(NormTests.layout) { number, _ in .learn(trustRatioIndex: number) }
+    let optimizer = Optimizer(
       settings, ranges: ranges, arithmetic: CPU().arithmetic)
     let (parameters, gradient) = (filled(3), filled(17))
     let before = Array(parameters.elements)
@@ -85,7 +87,7 @@ struct NormTests {
     var settings = OptimizerSettings(
       .sgd(momentum: 0.9, nesterov: false, weightDecay: 0), learningRate: 1)
     settings.clipping = .norm(2)
-    let optimizer = try Optimizer(
+    let optimizer = Optimizer(
       settings, ranges: UpdateRanges(count: 32), arithmetic: CPU().arithmetic)
     let (parameters, gradient) = (FloatBuffer(count: 32), FloatBuffer(count: 32))
     for bad in [Float.infinity, .nan] {

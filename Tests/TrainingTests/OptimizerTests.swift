@@ -2,6 +2,7 @@
 
 import CPUBackend
 import Foundation
+import Optimizers
 import Tensors
 import TestSupport
 import Testing
@@ -44,7 +45,7 @@ struct OptimizerTests {
     let expected = try #require(reference.parameters[name])
     let parameters = FloatBuffer(count: reference.count)
     for i in 0..<reference.count { parameters.pointer[i] = Float(i * 7 % 11 - 5) / 8 }
-    let optimizer = try Optimizer(
+    let optimizer = Optimizer(
       rule, learningRate: 0.05, count: reference.count,
       arithmetic: CPU().arithmetic)
     let gradient = FloatBuffer(count: reference.count)
@@ -135,9 +136,9 @@ struct OptimizerTests {
     let ranges = UpdateRanges(layout) { number, _ in
       .learn(
         isDecayed: number == 0 || !leavesOut,
-        adaptedArray: settings.rule.isAdaptive && (number == 0 || !leavesOut) ? number : nil)
+        trustRatioIndex: settings.rule.usesTrustRatio && (number == 0 || !leavesOut) ? number : nil)
     }
-    let optimizer = try Optimizer(
+    let optimizer = Optimizer(
       settings, ranges: ranges, arithmetic: CPU().arithmetic)
     let parameters = FloatBuffer(count: layout.count)
     let gradient = FloatBuffer(count: layout.count)
@@ -172,8 +173,10 @@ struct OptimizerTests {
       OptimizerRule.lars(momentum: 0, trust: 0.5, weightDecay: 0.1),
       .lamb(beta1: 0, beta2: 0, epsilon: 0, weightDecay: 0.1),
     ] {
-      let ranges = UpdateRanges(OptimizerTests.layout) { number, _ in .learn(adaptedArray: number) }
-      let optimizer = try Optimizer(
+      let ranges = UpdateRanges(OptimizerTests.layout) { number, _ in
+        .learn(trustRatioIndex: number)
+      }
+      let optimizer = Optimizer(
         OptimizerTests.settings(rule), ranges: ranges, arithmetic: CPU().arithmetic)
       let parameters = FloatBuffer(count: ranges.count)
       let gradient = FloatBuffer(count: ranges.count)

@@ -3,6 +3,7 @@
 import Configuration
 import Foundation
 import Models
+import Optimizers
 import TestSupport
 import Testing
 import Training

@@ -1,6 +1,7 @@
 // Learning rates against PyTorch's, made by Tests/Reference/schedules.py.
 
 import Foundation
+import Optimizers
 import TestSupport
 import Testing
 import Training

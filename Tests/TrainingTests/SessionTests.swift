@@ -3,6 +3,7 @@
 import CPUBackend
 import Checkpoints
 import Communication
+import DataParallel
 import Datasets
 import Foundation
 import Models

@@ -1,7 +1,9 @@
 // The yardstick of a step, and the step's time by parts.
 
+import Benchmarks
 import CPUBackend
 import Communication
+import DataParallel
 import Models
 import Tensors
 import TestSupport

@@ -1,5 +1,6 @@
 // The tree against its definition, and against everything that divides it among hands.
 
+import DataParallel
 import Testing
 import Training
 

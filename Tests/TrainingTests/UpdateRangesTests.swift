@@ -1,6 +1,7 @@
 // What a step does to which elements.
 
 import CPUBackend
+import Optimizers
 import Tensors
 import Testing
 import Training
@@ -74,7 +75,7 @@ struct UpdateRangesTests {
         let parameters = FloatBuffer(count: count)
         let gradient = FloatBuffer(count: count)
         for i in 0..<count { parameters.pointer[i] = 1 + Float(i % 16) }
-        let optimizer = try Optimizer(
+        let optimizer = Optimizer(
           OptimizerSettings(rule, learningRate: learningRate), ranges: ranges,
           arithmetic: CPU().arithmetic)
         for step in 1...3 {

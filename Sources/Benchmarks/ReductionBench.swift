@@ -1,0 +1,98 @@
+public import Communication
+import DataParallel
+public import Execution
+import Optimizers
+import Tensors
+
+/// The time of one sum of gradients over all ranks, beside MPI_Allreduce of as many floats.
+public struct ReductionBench: Sendable {
+  /// The median time of our sum, in the order of the tree; every rank can read the result then.
+  public let ours: Duration
+  /// The median time of MPI_Allreduce in the order the library takes.
+  public let allreduce: Duration
+  /// The groups of ranks that share memory.
+  public let groupCount: Int
+
+  /// Measures both in turn.
+  ///
+  /// Collective.
+  ///
+  /// - Parameters:
+  ///   - count: The floats of a gradient.
+  ///   - repeats: The number of times each is measured.
+  ///   - sharedMemoryLimit: The most ranks of a host that share memory; nil for all.
+  ///   - backend: The backend that adds.
+  ///   - communicator: The ranks.
+  /// - Returns: The times, of the slowest rank.
+  /// - Throws: `CommunicationError`.
+  public static func measure(
+    count: Int, repeats: Int = 15, sharedMemoryLimit: Int? = nil, backend: any Backend,
+    communicator: any Communicator
+  ) throws(CommunicationError) -> ReductionBench {
+    let size = communicator.size
+    let group = try RankGroup(communicator, limit: sharedMemoryLimit)
+    let layout = FlatLayout([("vector", [count])])
+    let replica = try Replica(
+      layout: layout, ranges: UpdateRanges(count: layout.count),
+      settings: OptimizerSettings(
+        .sgd(momentum: 0, nesterov: false, weightDecay: 0), learningRate: 0),
+      isSharded: true, group: group, arithmetic: backend.arithmetic,
+      communicator: communicator)
+    let length = replica.layout.count
+    let memory = try group.allocate(byteCount: max(length, 1) * MemoryLayout<Float>.stride)
+    let vectors = memory.segments.map { $0.pointer(at: 0, to: Float.self, count: length) }
+    vectors[group.place].update(repeating: 0, count: length)
+    let sum = try GradientSum(
+      tree: SumTree(isPresent: Array(repeating: true, count: size)),
+      division: WorkDivision(groups: group.groups, microbatches: size),
+      workerCounts: Array(repeating: 1, count: size), elements: replica.elements,
+      staging: GradientSum.Staging(), arithmetic: backend.arithmetic,
+      communicator: communicator
+    ) { place, _, _ in vectors[place] }
+    let result = replica.parameters
+    let plain = FloatBuffer(count: length)
+    func add() throws(CommunicationError) {
+      group.barrier()
+      for bucket in 0..<sum.bucketCount { try sum.begin(bucket) }
+      for bucket in 0..<sum.bucketCount {
+        try sum.finish(bucket)
+        let owned = sum.owned(bucket)
+        for start in stride(from: owned.lowerBound, to: owned.upperBound, by: 4096) {
+          sum.sum(start..<min(start + 4096, owned.upperBound), in: bucket) { range, values in
+            replica.arithmetic.copy(
+              values + range.lowerBound, into: result.pointer + range.lowerBound,
+              count: range.count)
+          }
+        }
+        try replica.startSharing(bucket, of: result)
+      }
+      try replica.finishSharing()
+      group.barrier()
+    }
+    func time(
+      _ body: () throws(CommunicationError) -> Void
+    ) throws(CommunicationError) -> Int64 {
+      try communicator.barrier()
+      let start = ContinuousClock.now
+      try body()
+      var slowest = [Int64(start.duration(to: .now) / .nanoseconds(1))]
+      try communicator.allreduce(&slowest, .max)
+      return slowest[0]
+    }
+    var times: (ours: [Int64], allreduce: [Int64]) = ([], [])
+    for round in 0..<repeats + 2 {
+      let ours = try time(add)
+      let allreduce = try time { () throws(CommunicationError) in
+        try communicator.sumInFreeOrder(plain.elements)
+      }
+      // The first rounds touch the memory for the first time.
+      if round >= 2 {
+        times.ours.append(ours)
+        times.allreduce.append(allreduce)
+      }
+    }
+    func median(_ values: [Int64]) -> Duration { .nanoseconds(values.sorted()[values.count / 2]) }
+    return ReductionBench(
+      ours: median(times.ours), allreduce: median(times.allreduce), groupCount: group.groups.count)
+  }
+}

@@ -1,0 +1,98 @@
+public import Tensors
+
+/// Which rank adds and updates which elements of the flat vectors.
+///
+/// The vectors are cut into buckets, which are summed one after another, from the end to the beginning:
+/// the order in which a backward pass ends with them. Every rank owns a range of each bucket, on borders
+/// of cache lines or of blocks; the ranges of a group's ranks are neighbours. It decides who works, never what the
+/// answer is.
+public struct ElementDivision: Sendable {
+  /// The ranks, by the groups that share memory.
+  public let groups: [[Int]]
+  /// The elements of a flat vector.
+  public let count: Int
+  /// The ranges that are summed one after another, the last elements first.
+  public let buckets: [Range<Int>]
+  /// What the index of the first element of each range that a rank owns is a multiple of.
+  public let alignment: Int
+  /// For each rank its group, its position in that group, and its position among all ranks group by group.
+  private let places: [(group: Int, place: Int, inOrder: Int)]
+
+  /// Divides vectors of `count` elements.
+  ///
+  /// - Parameters:
+  ///   - groups: The ranks, by the groups that share memory.
+  ///   - count: The elements of a flat vector.
+  ///   - bucketLength: The most elements of a bucket, rounded up; nil for one bucket.
+  ///   - alignment: What borders between buckets and ranks are multiples of: cache lines, or blocks of
+  ///     elements that are not to be cut.
+  public init(
+    groups: [[Int]], count: Int, bucketLength: Int? = nil, alignment: Int = FlatLayout.alignment
+  ) {
+    self.groups = groups
+    self.count = count
+    self.alignment = alignment
+    let length = max(bucketLength ?? count, alignment)
+    let rounded = (length + alignment - 1) / alignment * alignment
+    var starts = Array(stride(from: 0, to: max(count, 1), by: rounded))
+    starts.append(count)
+    buckets = zip(starts, starts.dropFirst()).map { $0..<$1 }.reversed()
+    let size = groups.reduce(0) { $0 + $1.count }
+    var places = Array(repeating: (group: 0, place: 0, inOrder: 0), count: size)
+    var inOrder = 0
+    for (group, members) in groups.enumerated() {
+      for (place, rank) in members.enumerated() {
+        places[rank] = (group, place, inOrder)
+        inOrder += 1
+      }
+    }
+    self.places = places
+  }
+
+  /// The number of ranks.
+  public var size: Int { places.count }
+
+  /// The number of a rank's group.
+  package func group(of rank: Int) -> Int { places[rank].group }
+
+  /// The place of a rank in its group.
+  package func place(of rank: Int) -> Int { places[rank].place }
+
+  /// The elements of a bucket that a rank adds and updates, empty for some ranks of short vectors.
+  public func elements(of rank: Int, in bucket: Range<Int>) -> Range<Int> {
+    share(of: bucket, owner: places[rank].inOrder, owners: size)
+  }
+
+  /// The elements of a bucket that the ranks of a group add and update.
+  package func elements(ofGroup group: Int, in bucket: Range<Int>) -> Range<Int> {
+    guard let first = groups[group].first, let last = groups[group].last else { return 0..<0 }
+    return elements(of: first, in: bucket)
+      .lowerBound..<elements(of: last, in: bucket).upperBound
+  }
+
+  /// What a rank sends to a rank of another group, of its own group's sums: the part that it folds for
+  /// that group, as far as the receiver owns it.
+  package func elements(from sender: Int, to receiver: Int, in bucket: Range<Int>) -> Range<Int> {
+    let (from, to) = (places[sender], places[receiver])
+    guard from.group != to.group else { return 0..<0 }
+    let folded = share(
+      of: elements(ofGroup: to.group, in: bucket), owner: from.place,
+      owners: groups[from.group].count)
+    let owned = elements(of: receiver, in: bucket)
+    return folded.overlaps(owned) ? folded.clamped(to: owned) : 0..<0
+  }
+
+  /// The rank of a group to which another group's rank gives what it owns, for all of that group.
+  package func receiver(in group: Int, of sender: Int) -> Int {
+    groups[group][places[sender].place % groups[group].count]
+  }
+
+  private func share(of range: Range<Int>, owner: Int, owners: Int) -> Range<Int> {
+    let lines = (range.count + alignment - 1) / alignment
+    let share = evenShare(of: lines, owner: owner, owners: owners)
+    func element(_ line: Int) -> Int {
+      min(range.lowerBound + line * alignment, range.upperBound)
+    }
+    return element(share.lowerBound)..<element(share.upperBound)
+  }
+}

@@ -1,0 +1,124 @@
+package import Communication
+
+/// Sums of several numbers over the blocks of an evaluation, in one tree over all blocks.
+///
+/// Each hand sums the largest subtrees of its own blocks, and only these are passed on, so memory and
+/// messages grow with the logarithm of the number of blocks; who has which blocks changes no bit.
+package struct BlockSums {
+  private let tree: SumTree
+  private let blockCount: Int
+  /// The numbers that are summed side by side.
+  private let count: Int
+
+  /// Sums `count` numbers over each of `blockCount` blocks.
+  package init(blockCount: Int, count: Int) {
+    tree = SumTree(isPresent: Array(repeating: true, count: blockCount))
+    self.blockCount = blockCount
+    self.count = count
+  }
+
+  /// Sums over all blocks, shared out among ranks and their workers.
+  ///
+  /// Collective. Every rank gets the same sums.
+  ///
+  /// - Parameters:
+  ///   - communicator: The ranks.
+  ///   - pool: The workers of this rank; ranks may differ.
+  ///   - term: Called by workers at the same time: worker `worker` adds the numbers of block `block` to
+  ///     the memory it is given, which holds zeros.
+  /// - Returns: One sum per number.
+  /// - Throws: What `term` throws, as a failure that all ranks agree on.
+  package func total(
+    on communicator: any Communicator, _ pool: WorkerPool,
+    term: (_ worker: Int, _ block: Int, UnsafeMutableBufferPointer<Double>) throws -> Void
+  ) throws(CommunicationError) -> [Double] {
+    let division = WorkDivision(size: communicator.size, microbatches: blockCount)
+    var parts: [Result<[Double], any Error>] = (0..<pool.count).map { _ in .success([]) }
+    let own = try communicator.together {
+      parts.withUnsafeMutableBufferPointer { parts in
+        pool.run { worker in
+          let blocks = division.leaves(of: communicator.rank, worker: worker, of: pool.count)
+          parts[worker] = Result {
+            try partialSums(of: blocks) { block, numbers in try term(worker, block, numbers) }
+          }
+        }
+      }
+      return try parts.flatMap { try $0.get() }
+    }
+    return total(of: try communicator.gather(own))
+  }
+
+  /// Sums over the largest subtrees within a range of blocks, one after another.
+  ///
+  /// - Parameters:
+  ///   - blocks: The range.
+  ///   - term: Adds the numbers of a block to the memory it is given, which holds zeros.
+  /// - Returns: For each subtree its level, its index and its sums.
+  package func partialSums(
+    of blocks: Range<Int>, term: (Int, UnsafeMutableBufferPointer<Double>) throws -> Void
+  ) rethrows -> [Double] {
+    let nodes = tree.maximalNodes(in: blocks)
+    let (instructions, slotCount) = tree.sequentialSum(of: nodes)
+    var slots = [Double](repeating: 0, count: slotCount * count)
+    for instruction in instructions {
+      switch instruction {
+      case .compute(let leaf, let slot):
+        try slots.withUnsafeMutableBufferPointer { slots in
+          let numbers = UnsafeMutableBufferPointer(rebasing: slots[range(of: slot)])
+          numbers.update(repeating: 0)
+          try term(leaf, numbers)
+        }
+      case .add(let addition): add(addition, in: &slots)
+      }
+    }
+    return nodes.enumerated().flatMap { slot, node in
+      [Double(node.level), Double(node.index)] + slots[range(of: slot)]
+    }
+  }
+
+  /// The sums over all blocks.
+  ///
+  /// - Parameter parts: What ``partialSums(of:term:)`` returned for ranges that cover all blocks.
+  /// - Returns: One sum per number.
+  package func total(of parts: [Double]) -> [Double] {
+    var pieces: [SumTree.Node: Int] = [:]
+    var slots: [Double] = []
+    for start in stride(from: 0, to: parts.count, by: 2 + count) {
+      let node = SumTree.Node(level: Int(parts[start]), index: Int(parts[start + 1]))
+      pieces[node] = pieces.count
+      slots += parts[start + 2..<start + 2 + count]
+    }
+    let (additions, slot) = tree.fold(to: tree.root, from: pieces)
+    for addition in additions { add(addition, in: &slots) }
+    guard let slot else { preconditionFailure("an evaluation of no blocks") }
+    return Array(slots[range(of: slot)])
+  }
+
+  private func range(of slot: Int) -> Range<Int> { slot * count..<(slot + 1) * count }
+
+  private func add(_ addition: SumTree.Addition, in slots: inout [Double]) {
+    for (target, source) in zip(range(of: addition.target), range(of: addition.source)) {
+      slots[target] += slots[source]
+    }
+  }
+}
+
+extension Communicator {
+  /// The values of all ranks, one rank after another.
+  ///
+  /// Collective; ranks may have different numbers of them.
+  package func gather<Value: BitwiseCopyable>(
+    _ own: [Value]
+  ) throws(CommunicationError) -> [Value] {
+    try allgather(own.withUnsafeBytes { Array($0) }).flatMap { values($0, as: Value.self) }
+  }
+}
+
+/// Bytes of another rank as values of a type.
+package func values<Value: BitwiseCopyable>(_ bytes: [UInt8], as type: Value.Type) -> [Value] {
+  bytes.withUnsafeBytes { bytes in
+    stride(from: 0, to: bytes.count, by: MemoryLayout<Value>.stride).map {
+      bytes.loadUnaligned(fromByteOffset: $0, as: type)
+    }
+  }
+}

@@ -1,0 +1,186 @@
+/// The one order in which the terms of a step are added: a binary tree over the microbatches.
+///
+/// Node (k, i) covers the leaves i·2^k ..< (i+1)·2^k and is node (k−1, 2i) plus node (k−1, 2i+1). An
+/// absent child passes its sibling on; an absent leaf is not a zero. Ranks and workers only decide
+/// who computes which part of the tree.
+public struct SumTree: Hashable, Sendable {
+  /// A node of the tree.
+  public struct Node: Hashable, Sendable {
+    /// The height: 0 for a leaf.
+    public let level: Int
+    /// The place among the nodes of that height.
+    public let index: Int
+
+    /// The leaves below the node.
+    public var leaves: Range<Int> { index << level..<(index + 1) << level }
+    package var left: Node { Node(level: level - 1, index: 2 * index) }
+    package var right: Node { Node(level: level - 1, index: 2 * index + 1) }
+  }
+
+  /// An instruction of a sum: the value in slot `target` becomes itself plus the value in `source`.
+  public struct Addition: Hashable, Sendable {
+    /// The slot of the left operand and of the result.
+    public let target: Int
+    /// The slot of the right operand.
+    public let source: Int
+  }
+
+  /// One instruction of a sequential computation.
+  public enum Instruction: Hashable, Sendable {
+    /// Compute the term of a leaf into a slot.
+    case compute(leaf: Int, slot: Int)
+    /// Add the value of one slot to another.
+    case add(Addition)
+  }
+
+  /// For each leaf, whether there is such a term.
+  public let isPresent: [Bool]
+
+  /// Creates the tree over `isPresent.count` leaves.
+  public init(isPresent: [Bool]) {
+    precondition(!isPresent.isEmpty, "a sum of no terms")
+    self.isPresent = isPresent
+  }
+
+  /// Creates the tree over the microbatches of a cut; the empty ones are absent.
+  public init(_ cut: MicrobatchCut) {
+    self.init(isPresent: (0..<cut.count).map { !cut[$0].isEmpty })
+  }
+
+  /// The node that covers all leaves.
+  public var root: Node {
+    var level = 0
+    while 1 << level < isPresent.count { level += 1 }
+    return Node(level: level, index: 0)
+  }
+
+  /// Whether any leaf below `node` is present.
+  public func contains(_ node: Node) -> Bool {
+    let leaves = node.leaves.clamped(to: 0..<isPresent.count)
+    return isPresent[leaves].contains(true)
+  }
+
+  /// The largest nodes that lie in a range of leaves, in order, without those that are absent.
+  ///
+  /// Together they cover what is present in the range. Beyond the last leaf there is nothing, so a
+  /// range up to the last leaf also holds nodes that reach further.
+  ///
+  /// - Complexity: O(leaves); at most 2 · log₂ of the number of leaves are returned.
+  public func maximalNodes(in range: Range<Int>) -> [Node] {
+    var found: [Node] = []
+    func visit(_ node: Node) {
+      let leaves = node.leaves.clamped(to: 0..<isPresent.count)
+      guard leaves.overlaps(range), contains(node) else { return }
+      if range.lowerBound <= leaves.lowerBound, leaves.upperBound <= range.upperBound {
+        found.append(node)
+      } else {
+        visit(node.left)
+        visit(node.right)
+      }
+    }
+    visit(root)
+    return found
+  }
+
+  /// The instructions with which one hand computes the sums of `nodes` one leaf after another.
+  ///
+  /// The sum of `nodes[t]` ends in slot t. Sums are added as soon as both are there, so the number
+  /// of slots grows with the logarithm of the number of leaves.
+  ///
+  /// - Returns: The instructions, and the number of slots they use.
+  public func sequentialSum(of nodes: [Node]) -> (instructions: [Instruction], slotCount: Int) {
+    var instructions: [Instruction] = []
+    var slotCount = 0
+    func visit(_ node: Node, _ slot: Int) {
+      slotCount = max(slotCount, slot + 1)
+      if node.level == 0 {
+        instructions.append(.compute(leaf: node.index, slot: slot))
+        return
+      }
+      switch (contains(node.left), contains(node.right)) {
+      case (true, true):
+        visit(node.left, slot)
+        visit(node.right, slot + 1)
+        instructions.append(.add(Addition(target: slot, source: slot + 1)))
+      case (true, false): visit(node.left, slot)
+      case (false, true): visit(node.right, slot)
+      case (false, false): break
+      }
+    }
+    for (slot, node) in nodes.enumerated() { visit(node, slot) }
+    return (instructions, slotCount)
+  }
+
+  /// The instructions with which one hand computes all leaves below `nodes` first and adds them then.
+  ///
+  /// The sum of `nodes[t]` ends in slot t, as in ``sequentialSum(of:)``; there is a slot for each leaf.
+  ///
+  /// - Returns: The instructions, and the number of slots they use.
+  public func parallelSum(of nodes: [Node]) -> (instructions: [Instruction], slotCount: Int) {
+    var slots: [Node: Int] = [:]
+    var slotCount = nodes.count
+    var computations: [Instruction] = []
+    for (place, node) in nodes.enumerated() {
+      let leaves = node.leaves.clamped(to: 0..<isPresent.count).filter { isPresent[$0] }
+      for (index, leaf) in leaves.enumerated() {
+        // A sum ends where its first leaf is.
+        let slot = index == 0 ? place : slotCount
+        if index > 0 { slotCount += 1 }
+        slots[Node(level: 0, index: leaf)] = slot
+        computations.append(.compute(leaf: leaf, slot: slot))
+      }
+    }
+    let additions = nodes.flatMap { fold(to: $0, from: slots).additions }
+    return (computations + additions.map { .add($0) }, slotCount)
+  }
+
+  /// The additions that make the sum of `target` from the sums of nodes below it.
+  ///
+  /// - Parameters:
+  ///   - target: The node whose sum is wanted.
+  ///   - pieces: Nodes that together cover what is present below `target`, and their slots.
+  /// - Returns: The additions, and the slot where the sum ends; none if nothing is present.
+  public func fold(
+    to target: Node, from pieces: [Node: Int]
+  ) -> (additions: [Addition], slot: Int?) {
+    var additions: [Addition] = []
+    func visit(_ node: Node) -> Int? {
+      guard contains(node) else { return nil }
+      if let slot = pieces[node] { return slot }
+      precondition(node.level > 0, "no piece covers leaf \(node.index)")
+      switch (visit(node.left), visit(node.right)) {
+      case (let left?, let right?):
+        additions.append(Addition(target: left, source: right))
+        return left
+      case (let left, let right): return left ?? right
+      }
+    }
+    let slot = visit(target)
+    return (additions, slot)
+  }
+
+  /// Returns the sum of plain terms, in the order of the tree.
+  ///
+  /// - Parameter terms: One per leaf; those of absent leaves are not read.
+  /// - Returns: The sum, zero if nothing is present.
+  /// - Complexity: O(leaves); no allocation.
+  public func sum<Term: AdditiveArithmetic>(
+    _ terms: UnsafeBufferPointer<Term>
+  ) -> Term {
+    precondition(
+      terms.count == isPresent.count, "\(terms.count) terms for \(isPresent.count) leaves")
+    func sum(_ leaves: Range<Int>) -> Term? {
+      if leaves.count == 1 {
+        let leaf = leaves.lowerBound
+        return leaf < isPresent.count && isPresent[leaf] ? terms[leaf] : nil
+      }
+      guard leaves.lowerBound < isPresent.count else { return nil }
+      let middle = leaves.lowerBound + leaves.count / 2
+      switch (sum(leaves.lowerBound..<middle), sum(middle..<leaves.upperBound)) {
+      case (let left?, let right?): return left + right
+      case (let left, let right): return left ?? right
+      }
+    }
+    return sum(root.leaves) ?? .zero
+  }
+}

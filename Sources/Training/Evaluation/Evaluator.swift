@@ -1,0 +1,209 @@
+public import Communication
+public import DataParallel
+public import Execution
+public import Models
+public import Tensors
+
+/// Runs a network forward over all rows of a split, shared out among the ranks.
+///
+/// The rows are cut by index into blocks of a fixed size, since a row's bits depend on how many
+/// rows are computed together; ranks take whole blocks, and sums over blocks follow one tree.
+public final class Evaluator {
+  private let communicator: any Communicator
+  private let network: Network
+  private let pool: WorkerPool
+  private let workers: [MicrobatchWorker]
+  private let blockSize: Int
+  private let top: Int?
+  private let noGradient = FloatBuffer(count: 0)
+
+  /// Compiles the plans.
+  ///
+  /// Collective.
+  ///
+  /// - Parameters:
+  ///   - network: What is evaluated.
+  ///   - rowCounts: The numbers of rows of the splits that will be evaluated.
+  ///   - blockSize: The rows computed together; part of what a result means.
+  ///   - workers: The number of threads of this rank; ranks may differ.
+  ///   - parameters: The flat parameters; read when evaluating.
+  ///   - hasTargets: Whether the rows have targets; without, only predictions can be asked for.
+  ///   - top: The number of largest outputs among which labels are looked for besides the largest
+  ///     one; nil where that is not asked for.
+  ///   - backend: What computes.
+  ///   - communicator: The ranks.
+  /// - Throws: `PlanError`, as a failure that all ranks agree on.
+  public init(
+    _ network: Network, rowCounts: [Int], blockSize: Int, workers: Int = 1,
+    parameters: FloatBuffer, hasTargets: Bool = true, top: Int? = nil,
+    backend: any Backend, communicator: any Communicator
+  ) throws(CommunicationError) {
+    self.network = network
+    self.communicator = communicator
+    self.blockSize = blockSize
+    self.top = top
+    var sizes: Set<Int> = []
+    for count in rowCounts {
+      if count >= blockSize { sizes.insert(blockSize) }
+      if count % blockSize > 0 { sizes.insert(count % blockSize) }
+    }
+    pool = WorkerPool(count: workers, prepare: backend.prepareThread)
+    self.workers = try communicator.together {
+      try network.requireMemory(ofRows: sizes.max() ?? 0)
+      return try (0..<workers).map { _ in
+        try MicrobatchWorker(
+          network, sizes: sizes, purpose: hasTargets ? .evaluation : .prediction,
+          parameters: parameters, workspace: backend.makeWorkspace())
+      }
+    }
+  }
+
+  /// Evaluates all rows of `source`.
+  ///
+  /// Collective. Every rank gets the same result, and it is the same for any number of ranks.
+  ///
+  /// - Parameter source: The rows; their number is one of those given at creation.
+  /// - Returns: The result over all rows, each counted once.
+  /// - Throws: What reading rows throws, as a failure that all ranks agree on.
+  public func evaluate(_ source: any RowSource) throws(CommunicationError) -> Evaluation {
+    evaluation(of: source, try sums(over: source, RowSums(network, top: top)).numbers)
+  }
+
+  /// Evaluates all rows of `source`, told apart by class or response.
+  ///
+  /// Collective, as ``evaluate(_:)``, whose result is part of this one.
+  ///
+  /// - Parameter source: The rows; their number is one of those given at creation.
+  /// - Returns: The result over all rows and part by part.
+  /// - Throws: What reading rows throws, as a failure that all ranks agree on.
+  /// - Complexity: O(rows) memory at most for pairs of classes, O(responses) for responses.
+  public func report(on source: any RowSource) throws(CommunicationError) -> EvaluationReport {
+    var rowSums = RowSums(network, top: top)
+    if network.lossKind.takesLabels {
+      rowSums.pairCounts = [:]
+    } else {
+      rowSums.shifts = try communicator.together { try firstResponses(of: source) }
+    }
+    let (numbers, counts) = try sums(over: source, rowSums)
+    let evaluation = evaluation(of: source, numbers)
+    guard let errors = evaluation.errors else {
+      let confusion = Confusion(classCount: network.outputCount, counts: counts)
+      return EvaluationReport(evaluation: evaluation, detail: .classes(confusion))
+    }
+    let sums = (0..<network.outputCount).map { ResponseSums(numbers[RowSums.range(of: $0)]) }
+    return EvaluationReport(
+      evaluation: evaluation,
+      detail: .responses(ResponseResults(rowCount: source.rowCount, errors: errors, sums: sums)))
+  }
+
+  /// Computes the outputs of all rows of `source` on every rank.
+  ///
+  /// Collective.
+  ///
+  /// - Parameters:
+  ///   - source: The rows; their number is one of those given at creation.
+  ///   - receive: Called on every rank with successive outputs in row order, row-major.
+  /// - Throws: What reading rows throws, as a failure that all ranks agree on.
+  public func predict(
+    _ source: any RowSource, receive: ([Float]) -> Void
+  ) throws(CommunicationError) {
+    // Rounds of a few blocks per rank keep the memory and each message small.
+    let blocksPerRound = 64 * communicator.size
+    let blockCount = blockCount(source.rowCount)
+    for first in stride(from: 0, to: blockCount, by: blocksPerRound) {
+      let round = first..<min(first + blocksPerRound, blockCount)
+      let share = evenShare(of: round.count, owner: communicator.rank, owners: communicator.size)
+      let outputs = try communicator.together {
+        let own = first + share.lowerBound..<first + share.upperBound
+        return try onWorkers(own) { worker, blocks in
+          try blocks.flatMap { block in
+            let (plan, _) = try compute(block: block, of: source, by: worker)
+            return UnsafeBufferPointer(
+              start: plan.outputs, count: plan.plan.batch * network.outputCount)
+          }
+        }.flatMap { $0 }
+      }
+      for part in try communicator.allgather(outputs.withUnsafeBytes { Array($0) }) {
+        receive(values(part, as: Float.self))
+      }
+    }
+  }
+
+  private func blockCount(_ rowCount: Int) -> Int { (rowCount + blockSize - 1) / blockSize }
+
+  private func rows(ofBlock block: Int, rowCount: Int) -> Range<Int> {
+    block * blockSize..<min((block + 1) * blockSize, rowCount)
+  }
+
+  /// Returns what `body` returns for the blocks of each worker of this rank.
+  private func onWorkers<Result>(
+    _ blocks: Range<Int>, _ body: (MicrobatchWorker, Range<Int>) throws -> Result
+  ) throws -> [Result] {
+    var parts: [Swift.Result<Result, any Error>?] = workers.map { _ in nil }
+    parts.withUnsafeMutableBufferPointer { parts in
+      pool.run { index in
+        let share = evenShare(of: blocks.count, owner: index, owners: workers.count)
+        let own = blocks.lowerBound + share.lowerBound..<blocks.lowerBound + share.upperBound
+        parts[index] = Swift.Result { try body(workers[index], own) }
+      }
+    }
+    return try parts.compactMap { try $0?.get() }
+  }
+
+  /// Computes a block; returns the plan that knows its outputs, and the sums over its rows.
+  private func compute(
+    block: Int, of source: any RowSource, by worker: MicrobatchWorker
+  ) throws -> (plan: MicrobatchPlan, sums: MicrobatchSums) {
+    let rows = rows(ofBlock: block, rowCount: source.rowCount)
+    let sums = try worker.compute(
+      rows.count, of: source, row: { rows.lowerBound + $0 }, gradient: noGradient)
+    return (worker.plan(for: rows.count), sums)
+  }
+
+  /// Sums over all rows, computed by all ranks and known to all of them.
+  private func sums(
+    over source: any RowSource, _ rowSums: RowSums
+  ) throws(CommunicationError) -> (numbers: [Double], pairCounts: [Int: Int]) {
+    let blocks = BlockSums(blockCount: blockCount(source.rowCount), count: rowSums.count)
+    var rowSums = workers.map { _ in rowSums }
+    let numbers = try rowSums.withUnsafeMutableBufferPointer {
+      (rowSums) throws(CommunicationError) in
+      try blocks.total(on: communicator, pool) { worker, block, numbers in
+        let (plan, sums) = try compute(block: block, of: source, by: workers[worker])
+        rowSums[worker].add(of: plan, sums, to: numbers)
+      }
+    }
+    guard rowSums[0].pairCounts != nil else { return (numbers, [:]) }
+    // Sorted, so that the message is a function of what was counted.
+    let pairs = rowSums.flatMap { ($0.pairCounts ?? [:]).sorted { $0 < $1 } }
+    let all = try communicator.gather(pairs.flatMap { [$0.key, $0.value] })
+    var counts: [Int: Int] = [:]
+    for place in stride(from: 0, to: all.count, by: 2) {
+      counts[all[place], default: 0] += all[place + 1]
+    }
+    return (numbers, counts)
+  }
+
+  private func evaluation(of source: any RowSource, _ numbers: [Double]) -> Evaluation {
+    func number(_ place: RowSums.Place) -> Double { numbers[place.rawValue] }
+    let responses = Double(source.rowCount) * Double(network.outputCount)
+    let takesLabels = network.lossKind.takesLabels
+    return Evaluation(
+      loss: number(.loss) / number(.weight), correct: takesLabels ? Int(number(.correct)) : nil,
+      count: source.rowCount,
+      top: takesLabels ? top.map { .init(outputs: $0, correct: Int(number(.top))) } : nil,
+      errors: takesLabels
+        ? nil
+        : .init(
+          meanSquared: number(.squared) / responses, meanAbsolute: number(.absolute) / responses))
+  }
+
+  private func firstResponses(of source: any RowSource) throws -> [Double] {
+    let samples = FloatBuffer(count: network.sampleShape.count)
+    let responses = FloatBuffer(count: network.outputCount)
+    try [0].withUnsafeBufferPointer { row in
+      try source.read(row, samples: samples.pointer, targets: .responses(responses.pointer))
+    }
+    return responses.elements.map { Double($0) }
+  }
+}

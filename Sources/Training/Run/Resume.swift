@@ -1,0 +1,226 @@
+import Checkpoints
+import Communication
+import Configuration
+import DataParallel
+import Digests
+// Where a run goes on: found by root, told to all ranks.
+import Execution
+import Files
+import Foundation
+import Optimizers
+import Runs
+import Tensors
+
+/// A run directory that root has opened, with what is in it.
+final class OpenedRun {
+  let run: Run
+  /// The folder of its checkpoints; nothing before the run is begun.
+  private var checkpoints: CheckpointFolder?
+  /// What tells runs of this command and configuration from others.
+  private let kind: String
+  private let isFresh: Bool
+  /// The microbatches that the run was begun with.
+  let begunMicrobatches: Int?
+  /// The step of the checkpoint that the run goes on from.
+  private(set) var step = 0
+  private(set) var checkpointPath: String?
+  private(set) var best: (step: Int, evaluation: Evaluation)?
+  private(set) var progress = Progress()
+  private(set) var lastLoss = Double.nan
+  private(set) var notices: [String] = []
+
+  /// Opens the run directory of a request and reads the newest good checkpoint into a replica.
+  ///
+  /// - Throws: `RunError`, `CheckpointError`, `ConfigurationError`, ``TrainingError`` if the run cannot
+  ///   go on with this configuration, data or machine.
+  init(
+    _ request: TrainingRequest, configuration: RunConfiguration, resolved: ResolvedConfiguration,
+    splits: Splits, replica: Replica
+  ) throws {
+    kind = try OpenedRun.kind(of: request, configuration, resolved)
+    if let output = request.output {
+      run = try Run(output)
+    } else if !request.isFresh,
+      let unfinished = try Run.newestUnfinished(in: request.runsFolder, kind: kind)
+    {
+      run = unfinished
+    } else {
+      run = try OpenedRun.next(in: request.runsFolder)
+    }
+    checkpoints = run.checkpoints.map { CheckpointFolder($0) }
+    // What an earlier run left is removed when all is known to be well, not before.
+    isFresh = request.isFresh
+    guard !isFresh else {
+      begunMicrobatches = nil
+      return
+    }
+    guard let begun = try run.begunConfiguration() else {
+      begunMicrobatches = nil
+      return
+    }
+    begunMicrobatches = begun["microbatches"].flatMap { Int($0) }
+    var comparable = resolved
+    if configuration.microbatches == nil, let begunMicrobatches {
+      comparable = resolved.setting("microbatches", to: .integer(begunMicrobatches))
+    }
+    do {
+      try comparable.requireSame(
+        as: begun, source: run.configurationPath, except: configuration.changeableKeys,
+        ignoring: RunConfiguration.keysWithoutEffect)
+    } catch {
+      throw TrainingError.otherConfiguration(error)
+    }
+    let (checkpoint, skipped) = try filesOfRun { try checkpoints?.newestGood() ?? (nil, []) }
+    notices = skipped.map { "skipped a damaged checkpoint: \($0)" }
+    guard let checkpoint else {
+      // What the system refuses to read may be good, and is no reason to start over.
+      for case .file(let error) in skipped where error.code != 0 { throw RunError.file(error) }
+      if let first = skipped.first {
+        throw TrainingError.noGoodCheckpoint(
+          path: run.checkpointsPath, count: skipped.count, first: "\(first)")
+      }
+      return
+    }
+    try read(checkpoint, configuration: configuration, splits: splits, into: replica)
+  }
+
+  /// Makes the next numbered run; where that cannot be, the error says how to choose another place.
+  private static func next(in folder: String) throws(RunError) -> Run {
+    do throws(RunError) {
+      return try Run.next(in: folder)
+    } catch {
+      guard case .file(let error) = error, error.code != 0 else { throw error }
+      throw .file(
+        FileError(
+          error.path, expected: "\(error.expected), or another by --output", code: error.code))
+    }
+  }
+
+  /// The kind of a request with a digest of all keys that may not change, so that a run chosen by number
+  /// is one that can go on.
+  private static func kind(
+    of request: TrainingRequest, _ configuration: RunConfiguration,
+    _ resolved: ResolvedConfiguration
+  ) throws -> String {
+    let keys = resolved.differences(
+      from: try ResolvedConfiguration(yaml: "{}", source: "nothing"),
+      ignoring: configuration.changeableKeys + RunConfiguration.keysWithoutEffect)
+    var hash = SHA256()
+    hash.update(keys.map { "\($0.path): \($0.lhs ?? "")\n" }.joined())
+    return "\(request.kind) \(hash.finalizeHex().prefix(16))"
+  }
+
+  private func read(
+    _ checkpoint: Checkpoint, configuration: RunConfiguration, splits: Splits,
+    into replica: Replica
+  ) throws {
+    let record = try checkpoint.record()
+    let paths = ["train": configuration.data.train, "test": configuration.data.test]
+    for (split, fingerprint) in splits.fingerprints {
+      guard let begun = record.data[split], begun != fingerprint else { continue }
+      var path = paths[split] ?? nil
+      if case .file(let file) = configuration.data.validation, split == "validation" { path = file }
+      throw TrainingError.dataChanged(
+        split: split, path: path ?? split, found: fingerprint, expected: begun)
+    }
+    let environment = configuration.backend.environment
+    let versions = [
+      ("instruction set", "isa", environment.isa), ("caches", "caches", environment.caches),
+      (environment.library, environment.library, environment.libraryVersion),
+    ]
+    for (what, key, found) in versions {
+      guard let expected = record.versions[key], expected != found else { continue }
+      throw TrainingError.environmentChanged(
+        what: what, found: found, expected: expected, path: checkpoint.path)
+    }
+    try checkpoint.read("parameters", replica.parameterLayout, into: replica.parameters.elements)
+    try checkpoint.read("state", replica.stateLayout, into: replica.parameters.elements)
+    for (name, slot) in zip(replica.optimizer.rule.slotNames, replica.optimizer.slots) {
+      try checkpoint.read("optimizer/\(name)", replica.parameterLayout, into: slot.elements)
+    }
+    if let average = replica.average {
+      try checkpoint.read("average", replica.layout, into: average.elements)
+    }
+    step = record.step
+    checkpointPath = checkpoint.path
+    if let evaluation = Evaluation(state: record.state),
+      case .integer(let bestStep) = record.state["best_step"]
+    {
+      best = (bestStep, evaluation)
+    }
+    progress = Progress(state: record.state)
+    if case .number(let loss) = record.state["last_loss"] { lastLoss = loss }
+  }
+
+  /// Lets go of a run in which nothing was begun, so that nothing is left behind.
+  func discard() { run.discard() }
+
+  /// Notes that a run that goes no further is finished, and why if that was early.
+  func noteFinished(_ message: String?) throws(RunError) {
+    guard var status = run.status, status.state != .finished else { return }
+    status.state = .finished
+    status.step = step
+    status.message = message
+    try run.update(status, isDurable: true)
+  }
+
+  /// Writes the configuration and opens the records.
+  func begin(
+    plan: TrainingPlan, splits: Splits, request: TrainingRequest, rankCount: Int
+  ) throws -> RunRecorder {
+    if isFresh { try run.clear() }
+    do {
+      let folder = try run.begin(kind: kind, configuration: plan.resolved)
+      return try RunRecorder(
+        run, checkpoints: checkpoints ?? CheckpointFolder(folder), step: step, plan: plan,
+        splits: splits, rankCount: rankCount)
+    } catch {
+      run.noteStopped("\(error)")
+      run.discard()
+      throw error
+    }
+  }
+}
+
+/// Runs a body in which what the system refuses about checkpoints is input and output of a run, and no bad file that
+/// the user named.
+///
+/// - Throws: `RunError` for such a refusal, else what the body throws.
+func filesOfRun<Value>(_ body: () throws -> Value) throws -> Value {
+  do {
+    return try body()
+  } catch CheckpointError.file(let refusal) {
+    throw RunError.file(refusal)
+  }
+}
+
+/// What root tells the other ranks of the run directory.
+struct ResumeHeader: Codable {
+  var microbatches: Int
+  var step: Int
+  var runPath: String?
+  var checkpointPath: String?
+  var progress: Progress
+  var notices: [String]
+
+  init(microbatches: Int, opened: OpenedRun?) {
+    self.microbatches = microbatches
+    step = opened?.step ?? 0
+    runPath = opened?.run.path
+    checkpointPath = opened?.checkpointPath
+    progress = opened?.progress ?? Progress()
+    notices = opened?.notices ?? []
+  }
+}
+
+extension Communicator {
+  /// Returns root's header on every rank.
+  ///
+  /// Collective.
+  func broadcast(_ header: ResumeHeader) throws(CommunicationError) -> ResumeHeader {
+    var bytes = try together { Array(try JSONEncoder().encode(header)) }
+    try broadcast(&bytes, from: root)
+    let received = bytes
+    return try together { try JSONDecoder().decode(ResumeHeader.self, from: Data(received)) }
+  }
+}
