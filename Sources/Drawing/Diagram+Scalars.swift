@@ -233,6 +233,7 @@ private struct ScalarBuilder {
   private mutating func expand(_ node: Graph.Node) throws(DrawingError) -> [Int] {
     let record = graph[node]
     let inputs = record.inputs
+    let symbol = MathText(record.operation.symbol)
     var result: [Int] = []
     switch record.operation {
     case .data, .labels, .parameter:
@@ -258,29 +259,8 @@ private struct ScalarBuilder {
     case .scale(let factor):
       let value = factor.resolved(batch: drawn.rowCount)
       return try elementwise(node, value == -1 ? "−" : MathText("× " + numberText(value)))
-    case .exp: return try elementwise(node, "exp")
-    case .log: return try elementwise(node, "log")
-    case .expm1: return try elementwise(node, "expm1")
-    case .log1p: return try elementwise(node, "log1p")
-    case .softplus: return try elementwise(node, "softplus")
     case .cap(let limit):
       return try elementwise(node, MathText("min " + numberText(limit)))
-    case .square: return try elementwise(node, "□²")
-    case .sigmoid: return try elementwise(node, "σ")
-    case .tanh: return try elementwise(node, "tanh")
-    case .relu: return try elementwise(node, "relu")
-    case .sqrt: return try elementwise(node, "√")
-    case .abs: return try elementwise(node, "| |")
-    case .sign: return try elementwise(node, "sign")
-    case .erf: return try elementwise(node, "erf")
-    case .permute, .slice, .pad, .concatenate:
-      for source in graph.movedElements(of: node, batch: drawn.rowCount) {
-        if let source {
-          result.append(elements[inputs[source.operand]]?[source.element] ?? 0)
-        } else {
-          result.append(try number(0))
-        }
-      }
     case .convolution, .convolutionInputGradient, .convolutionWeightGradient:
       let (a, b) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
       for pairs in graph.products(of: node, batch: drawn.rowCount) {
@@ -360,14 +340,6 @@ private struct ScalarBuilder {
               + operands[2...].map { $0[group.index] }))
       }
     case .power(let exponent): return try elementwise(node, MathText("^ " + numberText(exponent)))
-    case .maximum: return try elementwise(node, "max")
-    case .transpose:
-      let (operand, all) = (shape(of: inputs[0]), elements[inputs[0]] ?? [])
-      let (rows, columns) = (operand[operand.axisCount - 2], operand[operand.axisCount - 1])
-      result = (0..<all.count).map { place in
-        let (matrix, inner) = (place / (rows * columns), place % (rows * columns))
-        return all[matrix * rows * columns + inner % rows * columns + inner / rows]
-      }
     case .embeddingGradient(let count):
       let (cotangents, numbers) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
       let units = shape(of: node)[1]
@@ -394,13 +366,6 @@ private struct ScalarBuilder {
       }
     case .logSumExp:
       for row in rows(inputs[0]) { result.append(try logSum(row)) }
-    case .add: return try elementwise(node, "+")
-    case .subtract: return try elementwise(node, "−", inverse: 1)
-    case .multiply: return try elementwise(node, "×")
-    case .divide: return try elementwise(node, "÷", inverse: 1)
-    case .reluGradient: return try slope(node, "relu′")
-    case .sigmoidGradient: return try slope(node, "σ′")
-    case .tanhGradient: return try slope(node, "tanh′")
     case .matmul(let transposeLHS, let transposeRHS):
       let (A, B) = (shape(of: inputs[0]), shape(of: inputs[1]))
       let (a, b) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
@@ -421,7 +386,6 @@ private struct ScalarBuilder {
       for operands in reduced(node, axes) {
         result.append(operands.isEmpty ? try number(0) : try sum(operands))
       }
-    case .total: return try elementwise(node, "total")
     case .mean(let axes):
       for operands in reduced(node, axes) {
         let total = operands.isEmpty ? try number(0) : try sum(operands)
@@ -486,6 +450,22 @@ private struct ScalarBuilder {
         let total = squares.isEmpty ? try number(0) : try sum(squares)
         result.append(width <= 1 ? total : try emit(MathText("÷ \(width)"), [total]))
       }
+    case .subtract, .divide: return try elementwise(node, symbol, inverse: 1)
+    case _ where record.operation.isActivationGradient: return try slope(node, symbol)
+    case _ where record.operation.isElementwise: return try elementwise(node, symbol)
+    case .total: return try elementwise(node, symbol)
+    case _ where record.operation.onlyMovesElements:
+      for source in graph.movedElements(of: node, batch: drawn.rowCount) {
+        if let source {
+          result.append(elements[inputs[source.operand]]?[source.element] ?? 0)
+        } else {
+          result.append(try number(0))
+        }
+      }
+    // Whatever has no way of its own: each element depends on all elements of all operands.
+    default:
+      let all = inputs.flatMap { elements[$0] ?? [] }
+      for _ in 0..<shape(of: node).count { result.append(try emit(symbol, all)) }
     }
     return result
   }

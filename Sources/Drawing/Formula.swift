@@ -56,46 +56,19 @@ struct Formula: Hashable {
       return Formula("mask" + MathText(numberText(mask.rate), .lower))
     case .scale(let factor):
       return scaled(factor, x[0])
-    case .exp: return function("exp", x[0])
-    case .log: return function("log", x[0])
-    case .expm1: return function("expm1", x[0])
-    case .log1p: return function("log1p", x[0])
-    case .softplus: return function("softplus", x[0])
     case .cap(let limit):
       return Formula("min(" + x[0].text + ", " + MathText(numberText(limit)) + ")")
     case .square: return Formula(x[0].within(.atom) + MathText("2", .upper), .power)
-    case .sigmoid: return function("σ", x[0])
-    case .tanh: return function("tanh", x[0])
-    case .relu: return function("relu", x[0])
-    case .sqrt: return function("√", x[0])
     case .abs: return Formula("|" + x[0].text + "|")
-    case .sign: return function("sign", x[0])
-    case .erf: return function("erf", x[0])
-    case .permute: return function("permute", x[0])
     case .slice(_, let start, let end):
       return Formula(x[0].within(.atom) + MathText("[\(start)..<\(end)]"))
-    case .pad: return function("pad", x[0])
     case .concatenate: return Formula("[" + x[0].text + ", " + x[1].text + "]")
     case .convolution:
       return Formula(x[0].within(.product) + " ∗ " + x[1].within(.product), .product)
-    case .convolutionInputGradient: return call("conv′", x)
-    case .convolutionWeightGradient: return call("conv′", x)
-    case .maxPool: return function("max pool", x[0])
-    case .maxPoolGradient: return call("max pool′", x)
-    case .maxPoolSelection: return call("at maxima", x)
-    case .averagePool: return function("average pool", x[0])
-    case .averagePoolGradient: return function("average pool′", x[0])
-    case .normalize: return call("normalize", x)
-    case .normalizeScaleGradient, .normalizeInputGradient: return call("normalize′", x)
-    case .moments: return call("μ, σ²", x)
-    case .variance(let axes): return reduction("var", axes, x[0], shapes[0])
     case .power(let exponent):
       return Formula(x[0].within(.atom) + MathText(numberText(exponent), .upper), .power)
-    case .maximum: return Formula("max(" + x[0].text + ", " + x[1].text + ")")
     case .transpose: return Formula(x[0].within(.atom) + MathText("T", .upper), .power)
-    case .embeddingGradient: return call("embedding′", x)
     case .gather, .embedding: return Formula(x[0].within(.atom) + "[" + x[1].text + "]")
-    case .logSumExp: return function("log Σ exp", x[0])
     case .add: return Formula(x[0].text + " + " + x[1].text, .sum)
     case .subtract: return Formula(x[0].text + " − " + x[1].within(.product), .sum)
     case .multiply:
@@ -118,17 +91,14 @@ struct Formula: Hashable {
         isTransposed ? x.within(.atom) + MathText("T", .upper) : x.within(.product)
       }
       return Formula(factor(x[0], lhs) + " · " + factor(x[1], rhs), .product)
-    case .sum(let axes): return reduction("Σ", axes, x[0], shapes[0])
-    case .total: return function("total", x[0])
-    case .mean(let axes): return reduction("mean", axes, x[0], shapes[0])
+    case .sum(let axes), .mean(let axes), .variance(let axes):
+      return reduction(MathText(operation.symbol), axes, x[0], shapes[0])
     case .squaredNorm(let axes):
       if axes.isEmpty { return Formula(x[0].within(.atom) + MathText("2", .upper), .power) }
       return Formula("‖" + x[0].text + "‖" + MathText("2", .upper))
     case .reshape(let shape) where shapes[0].isSame(butForUnitAxesAs: shape): return x[0]
     case .reshape: return x[0].isNumber ? x[0] : function("reshape", x[0])
     case .broadcast: return x[0].isNumber ? x[0] : function("repeat", x[0])
-    case .softmax: return function("softmax", x[0])
-    case .logSoftmax: return function("log softmax", x[0])
     case .softmaxCrossEntropy:
       return Formula("−log softmax(" + x[0].text + ")[" + x[1].text + "]", .sum)
     case .softmaxCrossEntropyGradient:
@@ -136,10 +106,11 @@ struct Formula: Hashable {
       // The gradient of a sum of rows begins with ones.
       if x[0].text == "1" { return Formula(difference, .sum) }
       return Formula(x[0].within(.product) + " ⊙ (" + difference + ")", .product)
-    case .oneHot: return function("one-hot", x[0])
     case .meanSquaredError:
       return Formula(
         "mean(" + x[0].text + " − " + x[1].within(.product) + ")" + MathText("2", .upper), .power)
+    // Everything else is a function by its name.
+    default: return call(MathText(operation.symbol), x)
     }
   }
 

@@ -186,7 +186,7 @@ private struct LayerInference {
       let inputs = graph[node].inputs
       var layer = ownLayer[node]
       switch graph[node].operation {
-      case .reluGradient, .sigmoidGradient, .tanhGradient: layer = layers[inputs[1]]
+      case _ where graph[node].operation.isActivationGradient: layer = layers[inputs[1]]
       case .matmul, .multiply:
         let parameter = inputs.first { !isFlow($0) && holdsParameter($0) }
         layer =

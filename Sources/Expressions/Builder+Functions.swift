@@ -5,11 +5,12 @@ import Tensors
 extension Builder {
   mutating func call(_ name: String, _ arguments: [Item]) throws -> Item {
     if name.hasPrefix("@") { return .value(try raw(String(name.dropFirst()), arguments)) }
-    if Function.elementwise.contains(name), let operation = OperationText.simple[name] {
+    let signature = OperationSignature.byName[name]
+    if Function.elementwise.contains(name), let operation = signature?.operation([]) {
       let x = try value(of: only(name, arguments))
       return .value(Value(node: try graph.add(operation, [x.node]), isRow: x.isRow))
     }
-    if Function.alongAxis.contains(name), let operation = OperationText.simple[name] {
+    if Function.alongAxis.contains(name), let operation = signature?.operation([]) {
       let x = try value(of: only(name, arguments))
       guard !shape(x).row.isEmpty else {
         throw Fault(
@@ -64,8 +65,9 @@ extension Builder {
 
   /// Adds an operation as it is, with the attributes behind its operands.
   private mutating func raw(_ name: String, _ arguments: [Item]) throws -> Value {
-    var attributes: [OperationText.Attribute] = []
-    let operandCount = OperationText.operandCount(name) ?? 0
+    var attributes: [Attribute] = []
+    let signature = OperationSignature.byName[name]
+    let operandCount = signature?.operandCount ?? 0
     guard arguments.count >= operandCount else {
       throw Fault("'\(name)': found \(arguments.count) arguments, expected \(operandCount) or more")
     }
@@ -80,13 +82,11 @@ extension Builder {
       }
     }
     if let value = try leaf(name, attributes) { return value }
-    guard
-      let operation = OperationText(name: name, attributes: attributes).operation
-    else {
+    guard let operation = signature?.operation(attributes) else {
       let found = attributes.map(\.text).joined(separator: ", ")
       throw Fault(
         "'\(name)': found \(attributes.isEmpty ? "nothing" : found) after its operands, expected "
-          + expectedAttributes(name))
+          + (signature?.expectation ?? "nothing"))
     }
     let operands = try arguments.prefix(operandCount).map { try value(of: $0) }
     do {
@@ -98,34 +98,12 @@ extension Builder {
     }
   }
 
-  private func expectedAttributes(_ name: String) -> String {
-    switch name {
-    case "scale": "a factor, and perhaps a power of the batch"
-    case "power": "an exponent"
-    case "cap": "a limit"
-    case "one_hot": "the number of classes"
-    case "embedding_gradient": "the number of rows of the table"
-    case "sum", "mean", "squared_norm": "a list of axes such as [0, 1]"
-    case "reshape", "broadcast": "a shape such as [batch, 3]"
-    case "permute", "variance": "a list of axes such as [0, 2]"
-    case "slice": "an axis, a start and an end, such as [1, 0, 3]"
-    case "pad": "an axis and the zeros before and after, such as [1, 0, 3]"
-    case "concatenate": "an axis, such as [1]"
-    case "normalize", "normalize_scale_gradient", "normalize_input_gradient", "moments":
-      "a list of axes, what is added to the variance, and 1 if they are of all microbatches"
-    case _ where OperationText.windowNames.contains(name):
-      "lists of kernel, stride, padding before and after and dilation, 1 if channels are last, and "
-        + "the groups of a convolution"
-    default: "nothing"
-    }
-  }
-
   private static let badMask = Fault(
     "'dropout_mask': expected a rate below 1, the number of a stream, 1 if channels are last, and a "
       + "shape such as [batch, 3]")
 
   private mutating func leaf(
-    _ name: String, _ attributes: [OperationText.Attribute]
+    _ name: String, _ attributes: [Attribute]
   ) throws(Fault) -> Value? {
     switch (name, attributes.first) {
     case ("fill", .number(let value)?) where attributes.count == 2:

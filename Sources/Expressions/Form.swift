@@ -5,7 +5,7 @@ import Graphs
 indirect enum Form {
   case node(Graph.Node)
   case number(Double)
-  case attribute(OperationText.Attribute)
+  case attribute(Attribute)
   case binary(BinaryOperator, Form, Form)
   case negate(Form)
   case transposed(Form)

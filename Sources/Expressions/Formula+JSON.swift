@@ -18,7 +18,7 @@ extension Formula {
         "\"id\": \(node.index)",
         "\"operation\": \(quoted(text?.name ?? record.operation.label))",
         "\"inputs\": [\(record.inputs.map { "\($0.index)" }.joined(separator: ", "))]",
-        "\"shape\": \(json(OperationText.Attribute(record.shape)))",
+        "\"shape\": \(json(.extents(record.shape)))",
       ]
       if let attributes = text?.attributes, !attributes.isEmpty {
         fields.append("\"attributes\": [\(attributes.map(json).joined(separator: ", "))]")
@@ -42,7 +42,7 @@ extension Formula {
       """
   }
 
-  private func json(_ attribute: OperationText.Attribute) -> String {
+  private func json(_ attribute: Attribute) -> String {
     switch attribute {
     case .number(let value): json(value)
     case .list(let items):

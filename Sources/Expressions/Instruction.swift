@@ -24,12 +24,6 @@ struct Instruction {
   let offset: Int
 }
 
-/// An element of a list between brackets.
-enum ListItem: Equatable {
-  case batch
-  case number(Double)
-}
-
 /// The operators between two operands.
 enum BinaryOperator: String {
   case add = "+"

@@ -1,5 +1,6 @@
 // From tokens to instructions, by Dijkstra's shunting yard: open brackets wait on a stack of ours.
 // Source: Dijkstra, "Making a translator for ALGOL 60" (1961), https://ir.cwi.nl/pub/9251.
+import Graphs
 
 /// Parses a text of one or more lines.
 ///

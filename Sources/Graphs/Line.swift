@@ -50,7 +50,7 @@ struct Line {
     fixed = zip(centre, moves).map { $1 ? nil : $0 }
     let isNeeded = isNeeded
     kinks = graph.nodes.filter {
-      moves[$0.index] && isNeeded[$0.index] && graph[$0].operation.hasKinks
+      moves[$0.index] && isNeeded[$0.index] && graph[$0].operation.rule is any KinkedRule
     }
   }
 
@@ -161,65 +161,16 @@ struct Line {
   }
 }
 
-extension Graph.Operation {
-  /// Indicates whether the operation has slopes that jump somewhere, or jumps itself.
-  fileprivate var hasKinks: Bool {
-    switch self {
-    case .relu, .abs, .sign, .cap, .maximum, .reluGradient, .maxPool, .maxPoolGradient,
-      .maxPoolSelection:
-      true
-    case .data, .labels, .parameter, .constant, .fill, .dropoutMask, .scale, .exp, .expm1, .log,
-      .log1p, .softplus, .square, .sigmoid, .tanh, .sqrt, .erf, .power, .add, .subtract, .multiply,
-      .divide, .sigmoidGradient, .tanhGradient, .matmul, .sum, .total, .mean, .squaredNorm,
-      .reshape, .broadcast, .transpose, .permute, .slice, .pad, .concatenate, .gather, .embedding,
-      .embeddingGradient, .convolution, .convolutionInputGradient, .convolutionWeightGradient,
-      .averagePool, .averagePoolGradient, .normalize, .normalizeScaleGradient,
-      .normalizeInputGradient, .moments, .variance, .softmax, .logSoftmax, .logSumExp,
-      .softmaxCrossEntropy, .softmaxCrossEntropyGradient, .oneHot, .meanSquaredError:
-      false
-    }
-  }
-}
-
 extension Graph {
-  /// Returns whether an element of a node's operands is on another side of the node's kinks than before.
+  /// Returns true if an element of a node's operands is on another side of the node's kinks than before.
   fileprivate func isKinkCrossed(
     at node: Node, from before: [Tensor?], to after: [Tensor?]
   ) -> Bool {
     let record = self[node]
-    func sides(_ operand: Int, beside limit: Double = 0) -> Bool {
-      let index = record.inputs[operand].index
-      guard let a = before[index], let b = after[index] else { return false }
-      return zip(a.values, b.values).contains { side($0, of: limit) != side($1, of: limit) }
-    }
-    func side(_ x: Double, of limit: Double) -> Int { x > limit ? 1 : x < limit ? -1 : 0 }
-    func places(_ operand: Int, _ pooling: Pooling) -> Bool {
-      let index = record.inputs[operand].index
-      guard let a = before[index], let b = after[index], a != b else { return false }
-      let rule = MaxPoolRule(pooling: pooling)
-      guard let shape = try? rule.shape([SymbolicShape(a.shape)]).resolved(batch: 1) else {
-        return false
-      }
-      return rule.places(ofMaximaIn: a, output: shape) != rule.places(ofMaximaIn: b, output: shape)
-    }
-    switch record.operation {
-    case .relu, .abs, .sign: return sides(0)
-    case .cap(let limit): return sides(0, beside: limit)
-    case .reluGradient: return sides(1)
-    case .maxPool(let pooling): return places(0, pooling)
-    case .maxPoolGradient(let pooling), .maxPoolSelection(let pooling): return places(1, pooling)
-    case .maximum:
-      let operands = record.inputs.map(\.index)
-      guard let value = before[node.index], let a = before[operands[0]],
-        let b = before[operands[1]],
-        let movedA = after[operands[0]], let movedB = after[operands[1]]
-      else { return false }
-      let indices = zip(
-        value.shape.sourceIndices(of: a.shape), value.shape.sourceIndices(of: b.shape))
-      return indices.contains { i, j in
-        side(a.values[i], of: b.values[j]) != side(movedA.values[i], of: movedB.values[j])
-      }
-    default: return false
-    }
+    guard let rule = record.operation.rule as? any KinkedRule else { return false }
+    let old = record.inputs.compactMap { before[$0.index] }
+    let new = record.inputs.compactMap { after[$0.index] }
+    guard old.count == record.inputs.count, new.count == record.inputs.count else { return false }
+    return rule.crossesKink(from: old, to: new)
   }
 }

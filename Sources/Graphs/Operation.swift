@@ -160,57 +160,33 @@ extension Graph {
   }
 }
 
-/// All that graphs know of one operation; what computes it fast is not known here.
-protocol OperationRule {
-  /// The number of operands.
-  var inputCount: Int { get }
-  /// The name in messages, text and pictures.
-  var label: String { get }
-  /// Whether operand `index` holds class numbers, which have no derivative.
-  func takesLabels(operand index: Int) -> Bool
-  /// The shape of the value from the shapes of the operands.
-  func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape
-  /// Adds the nodes of the vector–Jacobian product and returns one for each operand that is wanted.
-  func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?]
-  /// The value in double precision.
-  ///
-  /// - Parameters:
-  ///   - inputs: The values of the operands.
-  ///   - shape: The shape of the value.
-  ///   - batch: The rows computed at once.
-  /// - Returns: A tensor of that shape.
-  /// - Throws: ``GraphError/label(_:row:found:classes:)`` without the name.
-  func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor
-}
-
-extension OperationRule {
-  func takesLabels(operand index: Int) -> Bool { false }
-}
-
-/// What a vjp rule is asked for.
-struct VJPCall {
-  /// The node that is differentiated.
-  let node: Graph.Node
-  /// Its operands.
-  let inputs: [Graph.Node]
-  /// The derivative of the result with respect to its value; of the same shape.
-  let cotangent: Graph.Node
-  /// For which operands a result is used.
-  let isWanted: [Bool]
-}
-
 extension Graph.Operation {
-  /// The name of the operation in messages, text and pictures.
-  public var label: String { rule.label }
-
-  /// The number of operands that the operation takes.
-  public var operandCount: Int { rule.inputCount }
+  /// The rules of all operations that text can write.
+  static var writtenRules: [any OperationRule.Type] {
+    [
+      ConstantRule.self, FillRule.self, DropoutMaskRule.self, ScaleRule.self, ExpRule.self,
+      LogRule.self, Expm1Rule.self, Log1pRule.self, SoftplusRule.self, SquareRule.self,
+      SigmoidRule.self, TanhRule.self, ReluRule.self, SqrtRule.self, AbsRule.self, SignRule.self,
+      ErfRule.self, PowerRule.self, CapRule.self, AddRule.self, SubtractRule.self,
+      MultiplyRule.self, DivideRule.self, MaximumRule.self, ReluGradientRule.self,
+      SigmoidGradientRule.self, TanhGradientRule.self, MatmulRule.self, SumRule.self,
+      TotalRule.self, MeanRule.self, SquaredNormRule.self, ReshapeRule.self, BroadcastRule.self,
+      TransposeRule.self, PermuteRule.self, SliceRule.self, PadRule.self, ConcatenateRule.self,
+      GatherRule.self, EmbeddingRule.self, EmbeddingGradientRule.self, ConvolutionRule.self,
+      ConvolutionInputGradientRule.self, ConvolutionWeightGradientRule.self, MaxPoolRule.self,
+      MaxPoolGradientRule.self, MaxPoolSelectionRule.self, AveragePoolRule.self,
+      AveragePoolGradientRule.self, NormalizeRule.self, NormalizeScaleGradientRule.self,
+      NormalizeInputGradientRule.self, MomentsRule.self, VarianceRule.self, SoftmaxRule.self,
+      LogSoftmaxRule.self, LogSumExpRule.self, CrossEntropyRule.self,
+      CrossEntropyGradientRule.self, OneHotRule.self, MeanSquaredErrorRule.self,
+    ]
+  }
 
   var rule: any OperationRule {
     switch self {
-    case .data: LeafRule(label: "data")
-    case .labels: LeafRule(label: "labels")
-    case .parameter: LeafRule(label: "parameter")
+    case .data: DataRule()
+    case .labels: LabelsRule()
+    case .parameter: ParameterRule()
     case .constant(let values): ConstantRule(values: values)
     case .fill(let value): FillRule(value: value)
     case .dropoutMask(let mask): DropoutMaskRule(mask: mask)

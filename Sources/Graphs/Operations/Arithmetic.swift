@@ -53,12 +53,11 @@ extension Shape {
 }
 
 /// An elementwise operation on two operands.
-protocol BinaryRule: OperationRule {
+protocol BinaryRule: ElementwiseRule {
   func value(_ a: Double, _ b: Double) -> Double
 }
 
 extension BinaryRule {
-  var inputCount: Int { 2 }
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     try SymbolicShape.broadcast(inputs[0], inputs[1])
   }
@@ -75,7 +74,8 @@ extension BinaryRule {
 }
 
 struct AddRule: BinaryRule {
-  var label: String { "add" }
+  static let signature = OperationSignature("add", operands: 2, .add)
+  var symbol: String { "+" }
   func value(_ a: Double, _ b: Double) -> Double { a + b }
   /// `c` for both.
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
@@ -84,10 +84,15 @@ struct AddRule: BinaryRule {
       call.isWanted[1] ? try graph.reduced(call.cotangent, toShapeOf: call.inputs[1]) : nil,
     ]
   }
+  /// The sum of the tangents.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.sum(call.tangents[0], call.tangents[1], shape: graph.shape(of: call.node))
+  }
 }
 
 struct SubtractRule: BinaryRule {
-  var label: String { "subtract" }
+  static let signature = OperationSignature("subtract", operands: 2, .subtract)
+  var symbol: String { "−" }
   func value(_ a: Double, _ b: Double) -> Double { a - b }
   /// `c` and `−c`.
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
@@ -101,10 +106,16 @@ struct SubtractRule: BinaryRule {
     }
     return results
   }
+  /// The difference of the tangents.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    let opposite = try graph.scaled(call.tangents[1], by: -1)
+    return try graph.sum(call.tangents[0], opposite, shape: graph.shape(of: call.node))
+  }
 }
 
 struct MultiplyRule: BinaryRule {
-  var label: String { "multiply" }
+  static let signature = OperationSignature("multiply", operands: 2, .multiply)
+  var symbol: String { "×" }
   func value(_ a: Double, _ b: Double) -> Double { a * b }
   /// `c · b` and `c · a`.
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
@@ -115,10 +126,18 @@ struct MultiplyRule: BinaryRule {
     }
     return results
   }
+  /// `s · b + t · a`, of the tangents s of a and t of b.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.sum(
+      graph.product(call.tangents[0], call.inputs[1]),
+      graph.product(call.tangents[1], call.inputs[0]),
+      shape: graph.shape(of: call.node))
+  }
 }
 
 struct DivideRule: BinaryRule {
-  var label: String { "divide" }
+  static let signature = OperationSignature("divide", operands: 2, .divide)
+  var symbol: String { "÷" }
   func value(_ a: Double, _ b: Double) -> Double { a / b }
   /// `c / b` and `−c · y / b`.
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
@@ -132,10 +151,17 @@ struct DivideRule: BinaryRule {
     }
     return results
   }
+  /// `(s − t · y) / b`, of the tangents s of a and t of b.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    let slope = try graph.scaled(graph.product(call.tangents[1], call.node), by: -1)
+    let moved = try graph.sum(call.tangents[0], slope, shape: graph.shape(of: call.node))
+    return try graph.quotient(moved, call.inputs[1])
+  }
 }
 
-struct MaximumRule: BinaryRule {
-  var label: String { "maximum" }
+struct MaximumRule: BinaryRule, KinkedRule {
+  static let signature = OperationSignature("maximum", operands: 2, .maximum)
+  var symbol: String { "max" }
   /// Not a number if either operand is not.
   func value(_ a: Double, _ b: Double) -> Double { a < b ? b : b < a ? a : a * 0.5 + b * 0.5 }
 
@@ -152,5 +178,26 @@ struct MaximumRule: BinaryRule {
       results[index] = try graph.reduced(product, toShapeOf: call.inputs[index])
     }
     return results
+  }
+  /// Each tangent times `(1 ± sign(a − b)) / 2`.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    let side = try graph.add(.sign, [graph.add(.subtract, call.inputs)])
+    let one = graph.fill(1, shape: graph.shape(of: side))
+    let first = try graph.scale(graph.add(.add, [one, side]), by: 0.5)
+    let second = try graph.scale(graph.add(.subtract, [one, side]), by: 0.5)
+    return try graph.sum(
+      graph.product(call.tangents[0], first), graph.product(call.tangents[1], second),
+      shape: graph.shape(of: call.node))
+  }
+  func crossesKink(from before: [Tensor], to after: [Tensor]) -> Bool {
+    func differences(_ operands: [Tensor]) -> [Double] {
+      let shape =
+        (try? SymbolicShape.broadcast(
+          SymbolicShape(operands[0].shape), SymbolicShape(operands[1].shape)))?.resolved(batch: 1)
+      guard let shape else { return [] }
+      let indices = operands.map { shape.sourceIndices(of: $0.shape) }
+      return zip(indices[0], indices[1]).map { operands[0].values[$0] - operands[1].values[$1] }
+    }
+    return areOnOtherSides(differences(before), differences(after), of: 0)
   }
 }

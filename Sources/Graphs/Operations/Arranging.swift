@@ -1,11 +1,16 @@
 // Elements in another place: permuted axes, parts of an axis, and axes put together.
 import Tensors
 
+/// An operation whose elements are elements of its operands, or zeros.
+protocol MovingRule: OperationRule {}
+
 /// Axis i of the result is axis `order[i]` of the operand.
-struct PermuteRule: OperationRule {
+struct PermuteRule: MovingRule {
   let order: [Int]
-  var label: String { "permute" }
-  var inputCount: Int { 1 }
+  static let signature = OperationSignature(
+    "permute", attributes: 1...1, "a list of axes such as [0, 2]"
+  ) { $0.axes(0).map { .permute($0) } }
+  var attributes: [Attribute] { [.axes(order)] }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     guard order.sorted() == Array(0..<inputs[0].axisCount) else {
@@ -16,6 +21,13 @@ struct PermuteRule: OperationRule {
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
     let inverse = order.indices.sorted { order[$0] < order[$1] }
     return [try graph.add(.permute(inverse), [call.cotangent])]
+  }
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    order[0] == 0
   }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     var strides = Array(repeating: 1, count: order.count)
@@ -55,12 +67,17 @@ extension Shape {
 }
 
 /// Elements `start ..< end` of an axis.
-struct SliceRule: OperationRule {
+struct SliceRule: MovingRule {
   let axis: Int
   let start: Int
   let end: Int
-  var label: String { "slice" }
-  var inputCount: Int { 1 }
+  static let signature = OperationSignature(
+    "slice", attributes: 1...1, "an axis, a start and an end, such as [1, 0, 3]"
+  ) {
+    guard let n = $0.axes(0), n.count == 3 else { return nil }
+    return .slice(axis: n[0], start: n[1], end: n[2])
+  }
+  var attributes: [Attribute] { [.axes([axis, start, end])] }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     let extent = try inputs[0].fixedExtent(axis: axis)
@@ -74,6 +91,13 @@ struct SliceRule: OperationRule {
     let extent = graph.shape(of: call.inputs[0]).resolved(batch: 1)[axis]
     return [try graph.add(.pad(axis: axis, before: start, after: extent - end), [call.cotangent])]
   }
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    axis != 0
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let (outer, inner) = shape.counts(around: axis)
     let extent = inputs[0].shape[axis]
@@ -86,12 +110,17 @@ struct SliceRule: OperationRule {
 }
 
 /// Zeros before and after the elements of an axis.
-struct PadRule: OperationRule {
+struct PadRule: MovingRule {
   let axis: Int
   let before: Int
   let after: Int
-  var label: String { "pad" }
-  var inputCount: Int { 1 }
+  static let signature = OperationSignature(
+    "pad", attributes: 1...1, "an axis and the zeros before and after, such as [1, 0, 3]"
+  ) {
+    guard let n = $0.axes(0), n.count == 3, n.allSatisfy({ $0 <= 1 << 20 }) else { return nil }
+    return .pad(axis: n[0], before: n[1], after: n[2])
+  }
+  var attributes: [Attribute] { [.axes([axis, before, after])] }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     let extent = try inputs[0].fixedExtent(axis: axis)
@@ -107,6 +136,13 @@ struct PadRule: OperationRule {
       try graph.add(.slice(axis: axis, start: before, end: before + extent), [call.cotangent])
     ]
   }
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    axis != 0
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let (outer, inner) = shape.counts(around: axis)
     let length = inputs[0].shape[axis] * inner
@@ -121,10 +157,15 @@ struct PadRule: OperationRule {
 }
 
 /// The elements of two operands one after the other along an axis.
-struct ConcatenateRule: OperationRule {
+struct ConcatenateRule: MovingRule {
   let axis: Int
-  var label: String { "concatenate" }
-  var inputCount: Int { 2 }
+  static let signature = OperationSignature(
+    "concatenate", operands: 2, attributes: 1...1, "an axis, such as [1]"
+  ) {
+    guard let n = $0.axes(0), n.count == 1 else { return nil }
+    return .concatenate(axis: n[0])
+  }
+  var attributes: [Attribute] { [.axes([axis])] }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     let (a, b) = (try inputs[0].fixedExtent(axis: axis), try inputs[1].fixedExtent(axis: axis))
@@ -143,6 +184,16 @@ struct ConcatenateRule: OperationRule {
         .slice(axis: axis, start: start, end: start + extents[index]), [call.cotangent])
     }
     return results
+  }
+  /// The tangents, with zeros for an operand that does not move.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    let parts = zip(call.tangents, call.inputs).map {
+      $0 ?? graph.fill(0, shape: graph.shape(of: $1))
+    }
+    return try graph.add(.concatenate(axis: axis), parts)
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    axis != 0
   }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let (outer, inner) = shape.counts(around: axis)

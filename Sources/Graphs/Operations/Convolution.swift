@@ -10,8 +10,6 @@ protocol ConvolutionRuleBase: OperationRule {
 }
 
 extension ConvolutionRuleBase {
-  var inputCount: Int { 2 }
-
   func images(_ shape: SymbolicShape) throws(ShapeFault) -> ImageShape {
     try ImageShape(
       shape, axisCount: convolution.window.axes.count, isChannelsLast: convolution.isChannelsLast)
@@ -77,7 +75,10 @@ extension ConvolutionRuleBase {
 
 struct ConvolutionRule: ConvolutionRuleBase {
   let convolution: Convolution
-  var label: String { "convolution" }
+  static let signature = OperationSignature(
+    "convolution", operands: 2, attributes: 7...7, Window.expectation
+  ) { $0.convolution.map { .convolution($0) } }
+  var attributes: [Attribute] { convolution.attributes }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     let x = try images(inputs[0])
@@ -105,6 +106,19 @@ struct ConvolutionRule: ConvolutionRuleBase {
     return results
   }
 
+  /// Linear in each operand.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.sum(
+      call.tangents[0].map { (t) throws(GraphError) in
+        try graph.add(call.operation, [t, call.inputs[1]])
+      },
+      call.tangents[1].map { (t) throws(GraphError) in
+        try graph.add(call.operation, [call.inputs[0], t])
+      }, shape: graph.shape(of: call.node))
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    operands[1].isFixed
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let patches = Patches(convolution, images: inputs[0].shape, positions: shape)
     var values = Array(repeating: 0.0, count: shape.count)
@@ -124,7 +138,14 @@ struct ConvolutionInputGradientRule: ConvolutionRuleBase {
   let convolution: Convolution
   /// The spatial extents of x, which those of y do not tell when the stride is not 1.
   let extents: [Int]
-  var label: String { "convolution input gradient" }
+  static let signature = OperationSignature(
+    "convolution_input_gradient", operands: 2, attributes: 8...8, Window.expectation
+  ) {
+    guard let convolution = $0.convolution, let extents = $0.integers(7) else { return nil }
+    return .convolutionInputGradient(convolution, extents: extents)
+  }
+  var attributes: [Attribute] { convolution.attributes + [.axes(extents)] }
+  var symbol: String { "conv′" }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     let y = try images(inputs[0])
@@ -151,6 +172,19 @@ struct ConvolutionInputGradientRule: ConvolutionRuleBase {
     ]
   }
 
+  /// Linear in each operand.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.sum(
+      call.tangents[0].map { (t) throws(GraphError) in
+        try graph.add(call.operation, [t, call.inputs[1]])
+      },
+      call.tangents[1].map { (t) throws(GraphError) in
+        try graph.add(call.operation, [call.inputs[0], t])
+      }, shape: graph.shape(of: call.node))
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    operands[1].isFixed
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let patches = Patches(convolution, images: shape, positions: inputs[0].shape)
     var values = Array(repeating: 0.0, count: shape.count)
@@ -169,7 +203,11 @@ struct ConvolutionInputGradientRule: ConvolutionRuleBase {
 /// From x and `ȳ` to `W̄`.
 struct ConvolutionWeightGradientRule: ConvolutionRuleBase {
   let convolution: Convolution
-  var label: String { "convolution weight gradient" }
+  static let signature = OperationSignature(
+    "convolution_weight_gradient", operands: 2, attributes: 7...7, Window.expectation
+  ) { $0.convolution.map { .convolutionWeightGradient($0) } }
+  var attributes: [Attribute] { convolution.attributes }
+  var symbol: String { "conv′" }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     let (x, y) = (try images(inputs[0]), try images(inputs[1]))
@@ -196,6 +234,20 @@ struct ConvolutionWeightGradientRule: ConvolutionRuleBase {
     return results
   }
 
+  /// Linear in each operand.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.sum(
+      call.tangents[0].map { (t) throws(GraphError) in
+        try graph.add(call.operation, [t, call.inputs[1]])
+      },
+      call.tangents[1].map { (t) throws(GraphError) in
+        try graph.add(call.operation, [call.inputs[0], t])
+      }, shape: graph.shape(of: call.node))
+  }
+  var sumsRows: Bool { true }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    false
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let patches = Patches(convolution, images: inputs[0].shape, positions: inputs[1].shape)
     var values = Array(repeating: 0.0, count: shape.count)

@@ -26,9 +26,9 @@ func classNumbers(_ labels: Tensor, classes: Int) throws(GraphError) -> [Int] {
 }
 
 struct CrossEntropyRule: OperationRule {
+  static let signature = OperationSignature(
+    "softmax_cross_entropy", operands: 2, labels: 1, .softmaxCrossEntropy)
   var label: String { "softmax cross-entropy" }
-  var inputCount: Int { 2 }
-  func takesLabels(operand index: Int) -> Bool { index == 1 }
 
   /// `[batch, classes]` and `[batch]` give `[batch]`.
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
@@ -41,6 +41,16 @@ struct CrossEntropyRule: OperationRule {
         .softmaxCrossEntropyGradient, [call.cotangent, call.inputs[0], call.inputs[1]]),
       nil,
     ]
+  }
+  /// `Σⱼ tⱼ (softmax(z)ⱼ − oneHotⱼ)`.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    let residual = try graph.residual(logits: call.inputs[0], labels: call.inputs[1])
+    return try graph.product(call.tangent, residual).map { (p) throws(GraphError) in
+      try graph.add(.sum(axes: [1]), [p])
+    }
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    true
   }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let classes = inputs[0].shape[1]
@@ -55,9 +65,9 @@ struct CrossEntropyRule: OperationRule {
 }
 
 struct CrossEntropyGradientRule: OperationRule {
+  static let signature = OperationSignature(
+    "softmax_cross_entropy_gradient", operands: 3, labels: 2, .softmaxCrossEntropyGradient)
   var label: String { "softmax − one-hot" }
-  var inputCount: Int { 3 }
-  func takesLabels(operand index: Int) -> Bool { index == 2 }
 
   /// `[batch]`, `[batch, classes]` and `[batch]` give `[batch, classes]`.
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
@@ -95,6 +105,23 @@ struct CrossEntropyGradientRule: OperationRule {
     return results
   }
 
+  /// `s · (p − oneHot) + c · p · (t − Σⱼ tⱼ pⱼ)`, of `p = softmax(z)` and the tangents s of c and t of z.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    let (c, logits, labels) = (call.inputs[0], call.inputs[1], call.inputs[2])
+    let column = graph.shape(of: logits).flattening(axes: [1])
+    let probabilities = try graph.add(.softmax, [logits])
+    let moved = try graph.product(
+      graph.centred(call.tangents[1], weights: probabilities), probabilities)
+    let weight = try call.tangents[0].map { (t) throws(GraphError) in
+      try graph.reshape(t, to: column)
+    }
+    return try graph.sum(
+      graph.product(weight, graph.residual(logits: logits, labels: labels)),
+      graph.product(moved, graph.reshape(c, to: column)), shape: graph.shape(of: call.node))
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    true
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let classes = inputs[1].shape[1]
     let labels = try classNumbers(inputs[2], classes: classes)
@@ -113,13 +140,20 @@ struct CrossEntropyGradientRule: OperationRule {
 
 struct OneHotRule: OperationRule {
   let classes: Int
+  static let signature = OperationSignature(
+    "one_hot", labels: 0, attributes: 1...1, "the number of classes"
+  ) { $0.count(0).map { .oneHot(classes: $0) } }
+  var attributes: [Attribute] { [.number(Double(classes))] }
   var label: String { "one-hot" }
-  var inputCount: Int { 1 }
-  func takesLabels(operand index: Int) -> Bool { true }
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     SymbolicShape(inputs[0].extents + [.fixed(classes)])
   }
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] { [nil] }
+  /// Labels do not move.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? { nil }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    true
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let labels = try classNumbers(inputs[0], classes: classes)
     return Tensor(

@@ -48,17 +48,11 @@ public struct DropoutMask: Hashable, Sendable {
   }
 }
 
-struct DropoutMaskRule: OperationRule {
+struct DropoutMaskRule: LeafRule {
   let mask: DropoutMask
-  var label: String { "dropout mask" }
-  var inputCount: Int { 0 }
-
-  func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
-    preconditionFailure("the shape of a leaf is given, not derived")
-  }
-  func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] { [] }
-  func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
-    preconditionFailure("a mask is drawn, not computed")
+  static let signature = OperationSignature(leaf: "dropout_mask")
+  var attributes: [Attribute] {
+    [.number(mask.rate), .number(Double(mask.stream)), .number(mask.isChannelsLast ? 1 : 0)]
   }
 }
 

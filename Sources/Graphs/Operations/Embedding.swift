@@ -3,8 +3,7 @@ import Tensors
 
 /// `[count, units]` and numbers of any shape give `[..., units]`.
 struct EmbeddingRule: OperationRule {
-  var label: String { "embedding" }
-  var inputCount: Int { 2 }
+  static let signature = OperationSignature("embedding", operands: 2, .embedding)
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     guard inputs[0].axisCount == 2, inputs[0].isFixed else {
@@ -23,6 +22,14 @@ struct EmbeddingRule: OperationRule {
     ]
   }
 
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  /// A table has no rows of its own.
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    operands[0].isFixed
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let units = inputs[0].shape[1]
     let rows = try classNumbers(inputs[1], classes: inputs[0].shape[0])
@@ -34,8 +41,11 @@ struct EmbeddingRule: OperationRule {
 /// `[..., units]` and numbers of the shape before `units` give `[count, units]`.
 struct EmbeddingGradientRule: OperationRule {
   let count: Int
+  static let signature = OperationSignature(
+    "embedding_gradient", operands: 2, attributes: 1...1, "the number of rows of the table"
+  ) { $0.count(0).map { .embeddingGradient(count: $0) } }
+  var attributes: [Attribute] { [.number(Double(count))] }
   var label: String { "embedding′" }
-  var inputCount: Int { 2 }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     guard let units = inputs[0].extents.last, case .fixed = units,
@@ -49,6 +59,14 @@ struct EmbeddingGradientRule: OperationRule {
   }
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
     [call.isWanted[0] ? try graph.add(.embedding, [call.cotangent, call.inputs[1]]) : nil, nil]
+  }
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  var sumsRows: Bool { true }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    false
   }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let units = shape[1]

@@ -4,8 +4,23 @@ import Tensors
 struct MatmulRule: OperationRule {
   let transposeLHS: Bool
   let transposeRHS: Bool
+  static let signature = OperationSignature(
+    "matmul", operands: 2, .matmul(transposeLHS: false, transposeRHS: false))
+  /// The names of the four products: `n` for an operand as it is, `t` for its transpose.
+  static let signatures = [
+    signature,
+    OperationSignature(
+      "matmul_nt", operands: 2, .matmul(transposeLHS: false, transposeRHS: true)),
+    OperationSignature(
+      "matmul_tn", operands: 2, .matmul(transposeLHS: true, transposeRHS: false)),
+    OperationSignature("matmul_tt", operands: 2, .matmul(transposeLHS: true, transposeRHS: true)),
+  ]
+  var name: String {
+    "matmul"
+      + (transposeLHS || transposeRHS
+        ? "_\(transposeLHS ? "t" : "n")\(transposeRHS ? "t" : "n")" : "")
+  }
   var label: String { "matmul" }
-  var inputCount: Int { 2 }
 
   /// `[rows, depth] · [depth, columns]`, each as it is after its transposition.
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
@@ -43,6 +58,20 @@ struct MatmulRule: OperationRule {
     return results
   }
 
+  /// `S·B + A·T`, of the tangents S of A and T of B.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    func product(_ a: Graph.Node?, _ b: Graph.Node?) throws(GraphError) -> Graph.Node? {
+      guard let a, let b else { return nil }
+      return try graph.matmul(a, b, transposingLHS: transposeLHS, transposingRHS: transposeRHS)
+    }
+    return try graph.sum(
+      product(call.tangents[0], call.inputs[1]), product(call.inputs[0], call.tangents[1]),
+      shape: graph.shape(of: call.node))
+  }
+  var sumsRows: Bool { true }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    !transposeLHS && operands[1].isFixed
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let (rows, columns) = (shape[0], shape[1])
     let depth = inputs[0].shape[transposeLHS ? 0 : 1]

@@ -25,6 +25,15 @@ public struct Normalization: Hashable, Sendable {
 }
 
 extension Normalization {
+  /// The attributes of a normalisation, in words.
+  static let expectation =
+    "a list of axes, what is added to the variance, and 1 if they are of all microbatches"
+
+  /// The attributes of a normalisation in text.
+  var attributes: [Attribute] {
+    [.axes(axes), .number(epsilon)] + (isTotal ? [.number(1)] : [])
+  }
+
   /// The shape of means and variances.
   func keptShape(_ shape: SymbolicShape) throws(ShapeFault) -> SymbolicShape {
     guard axes.allSatisfy((0..<shape.axisCount).contains), Set(axes).count == axes.count else {
@@ -81,8 +90,10 @@ extension Normalization {
 /// From x, γ and β to `γ · (x − μ) / √(σ² + ε) + β`, with γ and β one per mean.
 struct NormalizeRule: OperationRule {
   let normalization: Normalization
-  var label: String { "normalize" }
-  var inputCount: Int { 3 }
+  static let signature = OperationSignature(
+    "normalize", operands: 3, attributes: 2...3, Normalization.expectation
+  ) { $0.normalization.map { .normalize($0) } }
+  var attributes: [Attribute] { normalization.attributes }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     let kept = try normalization.keptShape(inputs[0])
@@ -108,6 +119,16 @@ struct NormalizeRule: OperationRule {
       call.isWanted[2] ? shiftGradient : nil,
     ]
   }
+  /// Composed of other operations, whose rules apply.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.jvpOfComposite(call) { (graph, operands) throws(GraphError) in
+      try graph.composedNormalize(operands, normalization)
+    }
+  }
+  /// Given the statistics.
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    true
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let (x, groups, _, _) = normalization.normalized(
       inputs[0], groupCount: inputs[1].values.count)
@@ -120,8 +141,11 @@ struct NormalizeRule: OperationRule {
 /// From a cotangent c and x to the gradient of γ: the sums of `c · x̂`.
 struct NormalizeScaleGradientRule: OperationRule {
   let normalization: Normalization
-  var label: String { "normalize scale gradient" }
-  var inputCount: Int { 2 }
+  static let signature = OperationSignature(
+    "normalize_scale_gradient", operands: 2, attributes: 2...3, Normalization.expectation
+  ) { $0.normalization.map { .normalizeScaleGradient($0) } }
+  var attributes: [Attribute] { normalization.attributes }
+  var symbol: String { "normalize′" }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     try normalization.require(inputs[0], is: inputs[1], "cotangent")
@@ -131,6 +155,16 @@ struct NormalizeScaleGradientRule: OperationRule {
     try graph.vjpOfComposite(call) { (graph, operands) throws(GraphError) in
       try graph.composedScaleGradient(operands[0], operands[1], normalization)
     }
+  }
+  /// Composed of other operations, whose rules apply.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.jvpOfComposite(call) { (graph, operands) throws(GraphError) in
+      try graph.composedScaleGradient(operands[0], operands[1], normalization)
+    }
+  }
+  var sumsRows: Bool { true }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    !normalization.axes.contains(0)
   }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let (x, groups, _, _) = normalization.normalized(inputs[1], groupCount: shape.count)
@@ -144,8 +178,12 @@ struct NormalizeScaleGradientRule: OperationRule {
 /// `γ / √(σ² + ε) · (c − t / n − x̂ · s / n)`, n the number of elements that share a mean.
 struct NormalizeInputGradientRule: OperationRule {
   let normalization: Normalization
+  static let signature = OperationSignature(
+    "normalize_input_gradient", operands: 5, attributes: 2...3, Normalization.expectation
+  ) { $0.normalization.map { .normalizeInputGradient($0) } }
+  var attributes: [Attribute] { normalization.attributes }
+  var symbol: String { "normalize′" }
   var label: String { "normalize'" }
-  var inputCount: Int { 5 }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     let kept = try normalization.keptShape(inputs[1])
@@ -159,6 +197,16 @@ struct NormalizeInputGradientRule: OperationRule {
     try graph.vjpOfComposite(call) { (graph, operands) throws(GraphError) in
       try graph.composedInputGradient(operands, normalization)
     }
+  }
+  /// Composed of other operations, whose rules apply.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.jvpOfComposite(call) { (graph, operands) throws(GraphError) in
+      try graph.composedInputGradient(operands, normalization)
+    }
+  }
+  /// Given the statistics.
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    true
   }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let (x, groups, inverses, count) = normalization.normalized(
@@ -176,8 +224,11 @@ struct NormalizeInputGradientRule: OperationRule {
 /// Means, then variances, of what a normalisation of x takes together.
 struct MomentsRule: OperationRule {
   let normalization: Normalization
-  var label: String { "moments" }
-  var inputCount: Int { 1 }
+  static let signature = OperationSignature(
+    "moments", operands: 1, attributes: 2...3, Normalization.expectation
+  ) { $0.normalization.map { .moments($0) } }
+  var attributes: [Attribute] { normalization.attributes }
+  var symbol: String { "μ, σ²" }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     SymbolicShape([2] + (try normalization.keptShape(inputs[0])).extents)
@@ -186,6 +237,15 @@ struct MomentsRule: OperationRule {
     try graph.vjpOfComposite(call) { (graph, operands) throws(GraphError) in
       try graph.composedMoments(operands[0], normalization)
     }
+  }
+  /// Composed of other operations, whose rules apply.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.jvpOfComposite(call) { (graph, operands) throws(GraphError) in
+      try graph.composedMoments(operands[0], normalization)
+    }
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    !normalization.axes.contains(0)
   }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let (means, variances) = normalization.moments(
@@ -197,8 +257,13 @@ struct MomentsRule: OperationRule {
 /// The mean of `(x − μ)²` over axes, which are dropped.
 struct VarianceRule: OperationRule {
   let axes: [Int]
-  var label: String { "variance" }
-  var inputCount: Int { 1 }
+  static let signature = OperationSignature(
+    "variance", attributes: 1...1, "a list of axes such as [0, 2]"
+  ) {
+    $0.axes(0).map { .variance(axes: $0) }
+  }
+  var attributes: [Attribute] { [.axes(axes)] }
+  var symbol: String { "var" }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     try Normalization(axes: axes).keptShape(inputs[0])
@@ -212,6 +277,16 @@ struct VarianceRule: OperationRule {
     return [
       try graph.add(.multiply, [graph.expanded(scaled, along: axes, toShapeOf: x), centred])
     ]
+  }
+  /// The mean of `t · 2 (x − μ)`.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    let slope = try graph.scale(graph.centred(call.inputs[0], over: axes), by: 2)
+    return try graph.product(call.tangent, slope).map { (p) throws(GraphError) in
+      try graph.add(.mean(axes: axes), [p])
+    }
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    !axes.contains(0)
   }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let (_, _, inverses, _) = Normalization(axes: axes, epsilon: 0).normalized(
@@ -308,6 +383,17 @@ extension Graph {
     return try add(.multiply, [inner, expanded(outer, along: axes, toShapeOf: x)])
   }
 
+  /// The tangent of a value from the same value composed of other operations.
+  mutating func jvpOfComposite(
+    _ call: JVPCall, _ compose: (inout Graph, [Node]) throws(GraphError) -> Node
+  ) throws(GraphError) -> Node? {
+    let copies = try copies(of: call.inputs)
+    var directions: [Node: Node] = [:]
+    for (copy, tangent) in zip(copies, call.tangents) { directions[copy] = tangent }
+    let value = try compose(&self, copies)
+    return try jacobianVectorProduct(of: value, along: directions)
+  }
+
   /// The vjp of an operation from the same value composed of other operations.
   ///
   /// For derivatives of gradients, where a rule of its own would serve nobody's speed.
@@ -325,5 +411,15 @@ extension Graph {
     var copies: [Node] = []
     for node in nodes { copies.append(try add(.reshape(shape(of: node)), [node])) }
     return copies
+  }
+}
+
+extension [Attribute] {
+  /// The normalisation that is written as a list of axes, a number, and perhaps 1.
+  var normalization: Normalization? {
+    guard let axes = integers(0), let epsilon = number(1), epsilon >= 0,
+      count == 2 || self[2] == .number(1)
+    else { return nil }
+    return Normalization(axes: axes, epsilon: epsilon, isTotal: count == 3)
   }
 }

@@ -49,11 +49,23 @@ extension PoolingRuleBase {
   }
 }
 
+extension PoolingRuleBase {
+  /// Returns true if maxima of images lie elsewhere than those of others.
+  fileprivate func maximaMove(from before: Tensor, to after: Tensor) -> Bool {
+    guard before != after,
+      let shape = try? pooledShape(SymbolicShape(before.shape)).resolved(batch: 1)
+    else { return false }
+    return places(ofMaximaIn: before, output: shape) != places(ofMaximaIn: after, output: shape)
+  }
+}
+
 /// The maximum of what the window covers; padding does not count.
-struct MaxPoolRule: PoolingRuleBase {
+struct MaxPoolRule: PoolingRuleBase, KinkedRule {
   let pooling: Pooling
-  var label: String { "max pool" }
-  var inputCount: Int { 1 }
+  static let signature = OperationSignature(
+    "max_pool", operands: 1, attributes: 6...6, Window.expectation
+  ) { $0.pooling.map { .maxPool($0) } }
+  var attributes: [Attribute] { pooling.attributes }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     for axis in pooling.window.axes where max(axis.padding.before, axis.padding.after) >= axis.span
@@ -66,6 +78,18 @@ struct MaxPoolRule: PoolingRuleBase {
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
     [try graph.add(.maxPoolGradient(pooling), [call.cotangent, call.inputs[0]])]
   }
+  /// The tangents where the maxima are: their places do not move.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try call.tangent.map { (t) throws(GraphError) in
+      try graph.add(.maxPoolSelection(pooling), [t, call.inputs[0]])
+    }
+  }
+  func crossesKink(from before: [Tensor], to after: [Tensor]) -> Bool {
+    maximaMove(from: before[0], to: after[0])
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    true
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let places = places(ofMaximaIn: inputs[0], output: shape)
     return Tensor(
@@ -74,10 +98,14 @@ struct MaxPoolRule: PoolingRuleBase {
 }
 
 /// From a cotangent of the maxima and x to the cotangent of x: added where the maxima are.
-struct MaxPoolGradientRule: PoolingRuleBase {
+struct MaxPoolGradientRule: PoolingRuleBase, KinkedRule {
   let pooling: Pooling
+  static let signature = OperationSignature(
+    "max_pool_gradient", operands: 2, attributes: 6...6, Window.expectation
+  ) { $0.pooling.map { .maxPoolGradient($0) } }
+  var attributes: [Attribute] { pooling.attributes }
+  var symbol: String { "max pool′" }
   var label: String { "max pool'" }
-  var inputCount: Int { 2 }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     let pooled = try pooledShape(inputs[1])
@@ -91,6 +119,16 @@ struct MaxPoolGradientRule: PoolingRuleBase {
     guard call.isWanted[0] else { return [nil, nil] }
     return [try graph.add(.maxPoolSelection(pooling), [call.cotangent, call.inputs[1]]), nil]
   }
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  func crossesKink(from before: [Tensor], to after: [Tensor]) -> Bool {
+    maximaMove(from: before[1], to: after[1])
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    true
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     var values = Array(repeating: 0.0, count: shape.count)
     let places = places(ofMaximaIn: inputs[1], output: inputs[0].shape)
@@ -102,10 +140,13 @@ struct MaxPoolGradientRule: PoolingRuleBase {
 }
 
 /// From v and x, of one shape, to the elements of v where the maxima of x are.
-struct MaxPoolSelectionRule: PoolingRuleBase {
+struct MaxPoolSelectionRule: PoolingRuleBase, KinkedRule {
   let pooling: Pooling
+  static let signature = OperationSignature(
+    "max_pool_selection", operands: 2, attributes: 6...6, Window.expectation
+  ) { $0.pooling.map { .maxPoolSelection($0) } }
+  var attributes: [Attribute] { pooling.attributes }
   var label: String { "at maxima" }
-  var inputCount: Int { 2 }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     guard inputs[0] == inputs[1] else {
@@ -117,6 +158,16 @@ struct MaxPoolSelectionRule: PoolingRuleBase {
     guard call.isWanted[0] else { return [nil, nil] }
     return [try graph.add(.maxPoolGradient(pooling), [call.cotangent, call.inputs[1]]), nil]
   }
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  func crossesKink(from before: [Tensor], to after: [Tensor]) -> Bool {
+    maximaMove(from: before[1], to: after[1])
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    true
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let places = places(ofMaximaIn: inputs[1], output: shape)
     return Tensor(shape: shape, values: places.map { $0 < 0 ? 0 : inputs[0].values[$0] })
@@ -126,8 +177,10 @@ struct MaxPoolSelectionRule: PoolingRuleBase {
 /// The mean over the window; padding counts as zeros.
 struct AveragePoolRule: PoolingRuleBase {
   let pooling: Pooling
-  var label: String { "average pool" }
-  var inputCount: Int { 1 }
+  static let signature = OperationSignature(
+    "average_pool", operands: 1, attributes: 6...6, Window.expectation
+  ) { $0.pooling.map { .averagePool($0) } }
+  var attributes: [Attribute] { pooling.attributes }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     try pooledShape(inputs[0])
@@ -136,6 +189,13 @@ struct AveragePoolRule: PoolingRuleBase {
     let shape = graph.shape(of: call.inputs[0]).resolved(batch: 1)
     let extents = imageExtents(shape, pooling.isChannelsLast).spatial
     return [try graph.add(.averagePoolGradient(pooling, extents: extents), [call.cotangent])]
+  }
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    true
   }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     var values = Array(repeating: 0.0, count: shape.count)
@@ -150,8 +210,15 @@ struct AveragePoolGradientRule: PoolingRuleBase {
   let pooling: Pooling
   /// The spatial extents of the images.
   let extents: [Int]
+  static let signature = OperationSignature(
+    "average_pool_gradient", operands: 1, attributes: 7...7, Window.expectation
+  ) {
+    guard let pooling = $0.pooling, let extents = $0.integers(6) else { return nil }
+    return .averagePoolGradient(pooling, extents: extents)
+  }
+  var attributes: [Attribute] { pooling.attributes + [.axes(extents)] }
+  var symbol: String { "average pool′" }
   var label: String { "average pool'" }
-  var inputCount: Int { 1 }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     let y = try ImageShape(
@@ -166,6 +233,13 @@ struct AveragePoolGradientRule: PoolingRuleBase {
   }
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
     [try graph.add(.averagePool(pooling), [call.cotangent])]
+  }
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    true
   }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     var values = Array(repeating: 0.0, count: shape.count)

@@ -10,7 +10,6 @@ protocol ReductionRule: OperationRule {
 }
 
 extension ReductionRule {
-  var inputCount: Int { 1 }
   func factor(_ input: SymbolicShape) -> Factor { Factor(1) }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
@@ -36,17 +35,36 @@ extension ReductionRule {
 
 struct SumRule: ReductionRule {
   let axes: [Int]
-  var label: String { "sum" }
+  static let signature = OperationSignature(
+    "sum", attributes: 1...1, "a list of axes such as [0, 1]"
+  ) {
+    $0.axes(0).map { .sum(axes: $0) }
+  }
+  var attributes: [Attribute] { [.axes(axes)] }
+  var symbol: String { "Σ" }
   func term(_ x: Double) -> Double { x }
   /// `c`, repeated.
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
     [try graph.expanded(call.cotangent, along: axes, toShapeOf: call.inputs[0])]
   }
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  var sumsRows: Bool { true }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    !axes.contains(0)
+  }
 }
 
 struct MeanRule: ReductionRule {
   let axes: [Int]
-  var label: String { "mean" }
+  static let signature = OperationSignature(
+    "mean", attributes: 1...1, "a list of axes such as [0, 1]"
+  ) {
+    $0.axes(0).map { .mean(axes: $0) }
+  }
+  var attributes: [Attribute] { [.axes(axes)] }
   func term(_ x: Double) -> Double { x }
   /// One over the number of elements that are averaged.
   func factor(_ input: SymbolicShape) -> Factor {
@@ -59,11 +77,23 @@ struct MeanRule: ReductionRule {
     let scaled = try graph.add(.scale(factor), [call.cotangent])
     return [try graph.expanded(scaled, along: axes, toShapeOf: call.inputs[0])]
   }
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    !axes.contains(0)
+  }
 }
 
 struct SquaredNormRule: ReductionRule {
   let axes: [Int]
-  var label: String { "squared norm" }
+  static let signature = OperationSignature(
+    "squared_norm", attributes: 1...1, "a list of axes such as [0, 1]"
+  ) {
+    $0.axes(0).map { .squaredNorm(axes: $0) }
+  }
+  var attributes: [Attribute] { [.axes(axes)] }
   func term(_ x: Double) -> Double { x * x }
   /// `2c · x`, with `c` repeated.
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
@@ -71,5 +101,16 @@ struct SquaredNormRule: ReductionRule {
     let kept = graph.shape(of: call.inputs[0]).flattening(axes: axes)
     let column = try graph.add(.reshape(kept), [doubled])
     return [try graph.add(.multiply, [column, call.inputs[0]])]
+  }
+  /// The sum of `t · 2x`.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.product(call.tangent, graph.scale(call.inputs[0], by: 2)).map {
+      (p) throws(GraphError) in
+      try graph.add(.sum(axes: axes), [p])
+    }
+  }
+  var sumsRows: Bool { true }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    !axes.contains(0)
   }
 }

@@ -1,9 +1,8 @@
 // Elements in another order, and rows chosen by labels.
 import Tensors
 
-struct TransposeRule: OperationRule {
-  var label: String { "transpose" }
-  var inputCount: Int { 1 }
+struct TransposeRule: MovingRule {
+  static let signature = OperationSignature("transpose", .transpose)
 
   /// `[..., rows, columns]` gives `[..., columns, rows]`.
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
@@ -17,6 +16,13 @@ struct TransposeRule: OperationRule {
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
     [try graph.add(.transpose, [call.cotangent])]
   }
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    result.axisCount > 2
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let (columns, rows) = (shape[shape.axisCount - 2], shape[shape.axisCount - 1])
     let area = rows * columns
@@ -29,9 +35,7 @@ struct TransposeRule: OperationRule {
 }
 
 struct GatherRule: OperationRule {
-  var label: String { "gather" }
-  var inputCount: Int { 2 }
-  func takesLabels(operand index: Int) -> Bool { index == 1 }
+  static let signature = OperationSignature("gather", operands: 2, labels: 1, .gather)
 
   /// `[classes]` or `[classes, columns]`, and labels, give one number or row for each label.
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
@@ -59,6 +63,14 @@ struct GatherRule: OperationRule {
     return [try graph.reshape(product, to: table), nil]
   }
 
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  /// A table has no rows of its own.
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    operands[0].isFixed
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let table = inputs[0]
     let columns = table.shape.axisCount == 2 ? table.shape[1] : 1

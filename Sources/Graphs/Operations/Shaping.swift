@@ -3,8 +3,10 @@ import Tensors
 
 struct ReshapeRule: OperationRule {
   let target: SymbolicShape
-  var label: String { "reshape" }
-  var inputCount: Int { 1 }
+  static let signature = OperationSignature(
+    "reshape", attributes: 1...1, "a shape such as [batch, 3]"
+  ) { $0.shape(0).map { .reshape($0) } }
+  var attributes: [Attribute] { [.extents(target)] }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     guard inputs[0].fixedCount == target.fixedCount,
@@ -17,6 +19,13 @@ struct ReshapeRule: OperationRule {
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
     [try graph.reshape(call.cotangent, to: graph.shape(of: call.inputs[0]))]
   }
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    true
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     Tensor(shape: shape, values: inputs[0].values)
   }
@@ -24,8 +33,10 @@ struct ReshapeRule: OperationRule {
 
 struct BroadcastRule: OperationRule {
   let target: SymbolicShape
-  var label: String { "broadcast" }
-  var inputCount: Int { 1 }
+  static let signature = OperationSignature(
+    "broadcast", attributes: 1...1, "a shape such as [batch, 3]"
+  ) { $0.shape(0).map { .broadcast($0) } }
+  var attributes: [Attribute] { [.extents(target)] }
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     let shape = try SymbolicShape.broadcast(inputs[0], target)
@@ -37,6 +48,13 @@ struct BroadcastRule: OperationRule {
   /// The sum over the repetitions.
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
     [try graph.reduced(call.cotangent, toShapeOf: call.inputs[0])]
+  }
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    areLinedUp(operands, with: result)
   }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let input = inputs[0]

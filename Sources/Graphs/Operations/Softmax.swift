@@ -24,8 +24,7 @@ private func requireAxis(_ inputs: [SymbolicShape]) throws(ShapeFault) -> Symbol
 }
 
 struct SoftmaxRule: OperationRule {
-  var label: String { "softmax" }
-  var inputCount: Int { 1 }
+  static let signature = OperationSignature("softmax", .softmax)
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     try requireAxis(inputs)
   }
@@ -38,6 +37,13 @@ struct SoftmaxRule: OperationRule {
     let centred = try graph.add(.subtract, [call.cotangent, graph.reshape(sum, to: kept)])
     return [try graph.add(.multiply, [centred, call.node])]
   }
+  /// `(t − Σⱼ tⱼ yⱼ) · y`.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.product(graph.centred(call.tangent, weights: call.node), call.node)
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    operands[0].axisCount > 1
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     mapRows(inputs[0]) { row in
       let total = logSumExp(row)
@@ -47,8 +53,9 @@ struct SoftmaxRule: OperationRule {
 }
 
 struct LogSoftmaxRule: OperationRule {
+  static let signature = OperationSignature("log_softmax", .logSoftmax)
+  var symbol: String { "log softmax" }
   var label: String { "log-softmax" }
-  var inputCount: Int { 1 }
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     try requireAxis(inputs)
   }
@@ -61,6 +68,13 @@ struct LogSoftmaxRule: OperationRule {
     let share = try graph.add(.multiply, [probabilities, graph.reshape(sum, to: kept)])
     return [try graph.add(.subtract, [call.cotangent, share])]
   }
+  /// `t − Σⱼ tⱼ e^yⱼ`.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.centred(call.tangent, weights: graph.add(.exp, [call.node]))
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    operands[0].axisCount > 1
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     mapRows(inputs[0]) { row in
       let total = logSumExp(row)
@@ -70,8 +84,9 @@ struct LogSoftmaxRule: OperationRule {
 }
 
 struct LogSumExpRule: OperationRule {
+  static let signature = OperationSignature("logsumexp", .logSumExp)
+  var symbol: String { "log Σ exp" }
   var label: String { "log-sum-exp" }
-  var inputCount: Int { 1 }
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     let shape = try requireAxis(inputs)
     return shape.removing(axes: [shape.axisCount - 1])
@@ -82,6 +97,13 @@ struct LogSumExpRule: OperationRule {
     let column = try graph.reshape(
       call.cotangent, to: shape.flattening(axes: [shape.axisCount - 1]))
     return [try graph.add(.multiply, [column, graph.add(.softmax, call.inputs)])]
+  }
+  /// `Σⱼ tⱼ softmax(x)ⱼ`.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.mean(of: call.tangent, weights: graph.add(.softmax, call.inputs))
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    operands[0].axisCount > 1
   }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let width = inputs[0].shape.extents.last ?? 1

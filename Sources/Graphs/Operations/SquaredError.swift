@@ -2,8 +2,7 @@
 import Tensors
 
 struct MeanSquaredErrorRule: OperationRule {
-  var label: String { "mean squared error" }
-  var inputCount: Int { 2 }
+  static let signature = OperationSignature("mean_squared_error", operands: 2, .meanSquaredError)
 
   /// Two operands of `[batch, ...]` give `[batch]`.
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
@@ -27,6 +26,19 @@ struct MeanSquaredErrorRule: OperationRule {
     return [slope, call.isWanted[1] ? try graph.scale(slope, by: -1) : nil]
   }
 
+  /// The mean of `2 (prediction − target)` times the difference of the tangents.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    let shape = graph.shape(of: call.inputs[0])
+    let opposite = try graph.scaled(call.tangents[1], by: -1)
+    let moved = try graph.sum(call.tangents[0], opposite, shape: shape)
+    let slope = try graph.scale(graph.add(.subtract, call.inputs), by: 2)
+    return try graph.product(moved, slope).map { (p) throws(GraphError) in
+      try graph.add(.mean(axes: Array(1..<shape.axisCount)), [p])
+    }
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    true
+  }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let width = inputs[0].shape.count / max(shape.count, 1)
     return Tensor(

@@ -6,8 +6,7 @@ import Tensors
 /// It is its own vector–Jacobian product: what one microbatch adds to the sum reaches the losses of all of
 /// them. Where there is one microbatch, as in the interpreter, it is the value itself.
 struct TotalRule: OperationRule {
-  var label: String { "total" }
-  var inputCount: Int { 1 }
+  static let signature = OperationSignature("total", .total)
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     guard inputs[0].isFixed else {
@@ -17,6 +16,13 @@ struct TotalRule: OperationRule {
   }
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
     [try graph.add(.total, [call.cotangent])]
+  }
+  /// Linear: the operation itself.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.linear(call)
+  }
+  func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
+    false
   }
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     inputs[0]
