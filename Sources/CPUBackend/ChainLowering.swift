@@ -17,7 +17,7 @@ extension Lowering {
       }
     }
     let steps = chain.links.map { link in
-      guard let element = ElementKernel(link.operation, batch: rowCount) else {
+      guard case .element(let element)? = kernel(of: link.operation) else {
         preconditionFailure("\(link.operation.label) in a chain")
       }
       return ElementStep(

@@ -1,62 +1,7 @@
 // Two operands of different shapes: how their axes line up, and the loops over them.
 
-import Numerics
 public import Tensors
-
-/// What a broadcast combines its operands with.
-public enum Broadcast {
-  /// An elementwise operation of two operands.
-  public enum Operation: Hashable, Sendable {
-    /// `a + b`.
-    case add
-    /// `a − b`.
-    case subtract
-    /// `a · b`.
-    case multiply
-    /// `a / b`.
-    case divide
-    /// `max(a, b)`, NaN where either is.
-    case maximum
-  }
-
-  /// Adds one row to each row of a matrix, in place.
-  @inline(never)
-  static func addRow(
-    _ row: UnsafePointer<Float>, to c: UnsafeMutablePointer<Float>, rows: Int, columns: Int
-  ) {
-    combineRows(c, row, into: c, rows: rows, columns: columns) { $0 + $1 }
-  }
-
-  /// Combines each row of `a`, `[rows, columns]`, with `row`; `c` may be `a`.
-  @inline(__always)
-  static func combineRows(
-    _ a: UnsafePointer<Float>, _ row: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
-    rows: Int, columns: Int, _ apply: (Lanes, Lanes) -> Lanes
-  ) {
-    guard columns < laneCount, rows > 1 else {
-      for i in 0..<rows {
-        forEachLanes(a + i &* columns, row, into: c + i &* columns, count: columns, apply)
-      }
-      return
-    }
-    // Narrow rows: sixteen of them are a whole number of vectors, so the row is written out sixteen
-    // times (at most 960 bytes, on the stack) and the matrix is taken as one run of elements.
-    let period = columns &* laneCount
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: laneCount * laneCount) { repeated in
-      guard let pattern = repeated.baseAddress else { return }
-      let count = rows &* columns
-      for i in 0..<min(rows, laneCount) {
-        for j in 0..<columns { pattern[i &* columns &+ j] = row[j] }
-      }
-      var start = 0
-      while start < count {
-        forEachLanes(
-          a + start, pattern, into: c + start, count: min(period, count &- start), apply)
-        start &+= period
-      }
-    }
-  }
-}
+package import VectorKernels
 
 /// How the axes of two operands line up under NumPy's rules of broadcasting.
 ///
@@ -72,6 +17,8 @@ public struct BroadcastPlan: Sendable {
   private let extents: SIMD8<Int>
   private let aStrides: SIMD8<Int>
   private let bStrides: SIMD8<Int>
+  /// The last two axes, or the only one.
+  private let matrix: BroadcastMatrix
 
   /// The most axes that two shapes may differ on after neighbours have been joined.
   private static let limit = 8
@@ -118,33 +65,32 @@ public struct BroadcastPlan: Sendable {
       bSteps[i] = axis.b
     }
     (self.extents, aStrides, bStrides) = (sizes, aSteps, bSteps)
+    let (columns, rows) = (joined[0], joined.count > 1 ? joined[1] : (extent: 1, a: 0, b: 0))
+    matrix = BroadcastMatrix(
+      rows: rows.extent, columns: columns.extent, aStride: rows.a, bStride: rows.b,
+      aIsColumn: columns.a == 0, bIsColumn: columns.b == 0)
   }
 
   /// Combines two operands of the plan's shapes.
   ///
   /// - Parameters:
-  ///   - operation: What combines two elements.
+  ///   - operation: An elementwise operation of two operands.
   ///   - a: The first operand.
   ///   - b: The second.
-  ///   - c: Where the result goes; may be an operand that has the result's shape.
+  ///   - c: The result; may be an operand that has the result's shape.
   /// - Complexity: one pass over the result; allocates nothing.
-  public func run(
-    _ operation: Broadcast.Operation, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+  package func run(
+    _ operation: ElementCode, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
     into c: UnsafeMutablePointer<Float>
   ) {
-    switch operation {
-    case .add: run(a, b, into: c) { $0 + $1 }
-    case .subtract: run(a, b, into: c) { $0 - $1 }
-    case .multiply: run(a, b, into: c) { $0 * $1 }
-    case .divide: run(a, b, into: c) { $0 / $1 }
-    case .maximum:
-      let half = Lanes(repeating: 0.5)
-      run(a, b, into: c) { a, b in
-        // Equal, or not numbers.
-        let rest = a * half + b * half
-        return Lanes.choose(
-          b, where: a, isBelow: b, else: Lanes.choose(a, where: b, isBelow: a, else: rest))
-      }
+    let outer = max(axisCount &- 2, 0)
+    if outer == 0, matrix.repeatsRow {
+      return kernels.apply(
+        operation, a, row: b, into: c, rows: matrix.rows, columns: matrix.columns)
+    }
+    guard outer > 0 else { return kernels.apply(operation, a, b, into: c, over: matrix) }
+    walk(outerAxes: outer) { i, j, k in
+      kernels.apply(operation, a + i, b + j, into: c + k, over: matrix)
     }
   }
 
@@ -167,51 +113,20 @@ public struct BroadcastPlan: Sendable {
     }
   }
 
-  @inline(__always)
-  private func run(
-    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
-    _ apply: (Lanes, Lanes) -> Lanes
-  ) {
-    let inner = axisCount &- 1
-    let columns = extents[inner]
-    if axisCount == 2, aStrides[0] == columns, aStrides[1] == 1, bStrides[0] == 0, bStrides[1] == 1
-    {
-      Broadcast.combineRows(a, b, into: c, rows: extents[0], columns: columns, apply)
-      return
-    }
-    switch (aStrides[inner] == 0, bStrides[inner] == 0) {
-    case (false, false):
-      walk(outerAxes: inner) { i, j, k in
-        forEachLanes(a + i, b + j, into: c + k, count: columns, apply)
-      }
-    case (false, true):
-      walk(outerAxes: inner) { i, j, k in
-        let value = Lanes(repeating: b[j])
-        forEachLanes(a + i, into: c + k, count: columns) { apply($0, value) }
-      }
-    case (true, false):
-      walk(outerAxes: inner) { i, j, k in
-        let value = Lanes(repeating: a[i])
-        forEachLanes(b + j, into: c + k, count: columns) { apply(value, $0) }
-      }
-    case (true, true):
-      // Both repeat only where the axis has one element, and such axes are left out.
-      preconditionFailure("an axis on which both operands repeat")
-    }
-  }
-
-  /// Calls `body` with the offsets of both operands and of the result for each innermost run.
+  /// Calls `body` with the offsets of both operands and of the result for each run of the
+  /// axes that are not outer ones.
   @inline(__always)
   private func walk(outerAxes: Int, _ body: (Int, Int, Int) -> Void) {
-    let columns = extents[outerAxes]
-    var remaining = columns
+    var length = 1
+    for axis in outerAxes..<axisCount { length &*= extents[axis] }
+    var remaining = length
     for axis in 0..<outerAxes { remaining &*= extents[axis] }
     var index = SIMD8<Int>()
     var (aOffset, bOffset, cOffset) = (0, 0, 0)
     while remaining > 0 {
       body(aOffset, bOffset, cOffset)
-      remaining &-= columns
-      cOffset &+= columns
+      remaining &-= length
+      cOffset &+= length
       var axis = outerAxes &- 1
       while axis >= 0 {
         aOffset &+= aStrides[axis]

@@ -51,12 +51,7 @@ public final class HalfMatmul {
     into c: UnsafeMutablePointer<Float>
   ) {
     primitive.run(lhs: a, rhs: b, bias: bias, into: c)
-    switch activation {
-    case .none: break
-    case .relu: Elementwise.relu(c, into: c, count: count)
-    case .tanh: Elementwise.tanh(c, into: c, count: count)
-    case .sigmoid: Elementwise.sigmoid(c, into: c, count: count)
-    }
+    activation.apply(to: c, count: count)
   }
 }
 

@@ -96,12 +96,7 @@ public final class ImageConvolution {
       return
     }
     primitive.run(x: x, w: w, y: y, bias: bias)
-    switch activation {
-    case .none: break
-    case .relu: Elementwise.relu(result, into: result, count: resultCount)
-    case .tanh: Elementwise.tanh(result, into: result, count: resultCount)
-    case .sigmoid: Elementwise.sigmoid(result, into: result, count: resultCount)
-    }
+    activation.apply(to: result, count: resultCount)
   }
 }
 

@@ -1,6 +1,7 @@
 // Normalisation over the middle of three axes: statistics once, used forward and backward.
 
 import Numerics
+import VectorKernels
 
 /// Mean and deviation of x, `[outer, middle, inner]`, over the middle axis, and what is computed from them.
 ///
@@ -145,7 +146,7 @@ public struct Normalizer: Sendable {
           x + matrix &* middle &* inner, means: m + matrix &* inner,
           deviations: v + matrix &* inner)
       }
-      Elementwise.scale(v, by: share, into: v, count: outer &* inner)
+      Elementwise.apply(.scale, number: Double(share), v, into: v, count: outer &* inner)
       return
     }
     for row in 0..<outer {

@@ -1,7 +1,7 @@
 // Several elementwise operations as one pass.
 
 /// An elementwise operation, by a number that all instruction sets know.
-package enum ElementCode: UInt8, Sendable {
+package enum ElementCode: UInt8, CaseIterable, Sendable {
   // Of one operand.
   case scale, exp, expm1, log, log1p, softplus, square, sigmoid, tanh, relu, sqrt, abs, sign, erf,
     power

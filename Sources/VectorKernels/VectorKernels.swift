@@ -6,58 +6,29 @@
 /// contract products and sums. What a function computes is said where `Kernels` offers it. No function is
 /// generic, so that no code for a larger instruction set can end up in another module.
 package protocol VectorKernels: Sendable {
-  // Element by element; the result may overwrite an operand.
-  static func exp(
-    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
-  static func log(
-    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
-  static func expm1(
-    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
-  static func log1p(
-    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
-  static func softplus(
-    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
-  static func cap(
-    _ a: UnsafePointer<Float>, at limit: Float, into c: UnsafeMutablePointer<Float>, count: Int)
-  static func square(
-    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
-  static func sigmoid(
-    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
-  static func erf(
-    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
-  static func tanh(
-    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
-  static func relu(
-    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
-  static func sqrt(
-    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
-  static func abs(
-    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
-  static func sign(
-    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int)
-  static func add(
-    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+  /// Applies an operation to elements at the same place; the result may overwrite an operand.
+  ///
+  /// - Parameters:
+  ///   - code: The operation.
+  ///   - number: The factor of a scale, the exponent of a power, or the limit of a cap.
+  ///   - a: The first operand.
+  ///   - b: The second operand; of an operation of one, anything.
+  ///   - c: The result.
+  ///   - count: The number of elements.
+  static func apply(
+    _ code: ElementCode, _ number: Double, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
     into c: UnsafeMutablePointer<Float>, count: Int)
-  static func subtract(
-    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
-    into c: UnsafeMutablePointer<Float>, count: Int)
-  static func multiply(
-    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
-    into c: UnsafeMutablePointer<Float>, count: Int)
-  static func reluGradient(
-    _ cotangent: UnsafePointer<Float>, output y: UnsafePointer<Float>,
-    into c: UnsafeMutablePointer<Float>, count: Int)
-  static func sigmoidGradient(
-    _ cotangent: UnsafePointer<Float>, output y: UnsafePointer<Float>,
-    into c: UnsafeMutablePointer<Float>, count: Int)
-  static func tanhGradient(
-    _ cotangent: UnsafePointer<Float>, output y: UnsafePointer<Float>,
-    into c: UnsafeMutablePointer<Float>, count: Int)
-  static func scale(
-    _ a: UnsafePointer<Float>, by factor: Float, into c: UnsafeMutablePointer<Float>, count: Int)
-  static func power(
-    _ a: UnsafePointer<Float>, _ exponent: Double, into c: UnsafeMutablePointer<Float>, count: Int)
-  /// Several of these, block after block.
+  /// Applies an operation of two operands to each row of a matrix and one row; the result may overwrite the
+  /// matrix.
+  static func apply(
+    _ code: ElementCode, _ a: UnsafePointer<Float>, row b: UnsafePointer<Float>,
+    into c: UnsafeMutablePointer<Float>, rows: Int, columns: Int)
+  /// Applies an operation of two operands to elements that broadcasting pairs up; the result may overwrite
+  /// an operand of as many elements.
+  static func apply(
+    _ code: ElementCode, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+    into c: UnsafeMutablePointer<Float>, over matrix: BroadcastMatrix)
+  /// Applies several operations, block after block.
   static func run(
     _ steps: UnsafePointer<ElementStep>, stepCount: Int, _ places: UnsafePointer<ElementPlace>,
     count: Int, block: Int)

@@ -1,6 +1,7 @@
 import Kernels
 import Tensors
 import Testing
+import VectorKernels
 
 @Suite("Broadcasting")
 struct BroadcastTests {
@@ -21,7 +22,7 @@ struct BroadcastTests {
       let pairs = naive(a, b)
       #expect(plan.shape == Shape(resultExtents(a, b)))
       let (lhs, rhs) = (Vector(x, offset: 1), Vector(y, offset: 2))
-      for operation in [Broadcast.Operation.add, .subtract, .multiply, .divide, .maximum] {
+      for operation in [ElementCode.add, .subtract, .multiply, .divide, .maximum] {
         let c = Vector(count: pairs.count, offset: 3)
         plan.run(operation, lhs.pointer, rhs.pointer, into: c.pointer)
         let expected = pairs.map { apply(operation, x[$0], y[$1]) }
@@ -39,13 +40,14 @@ struct BroadcastTests {
     }
   }
 
-  private func apply(_ operation: Broadcast.Operation, _ a: Float, _ b: Float) -> Float {
+  private func apply(_ operation: ElementCode, _ a: Float, _ b: Float) -> Float {
     switch operation {
     case .add: a + b
     case .subtract: a - b
     case .multiply: a * b
     case .divide: a / b
     case .maximum: max(a, b)
+    default: preconditionFailure("\(operation) is not tested here")
     }
   }
 

@@ -1,6 +1,7 @@
 import Kernels
 import Numerics
 import Testing
+import VectorKernels
 
 @Suite("Elementwise kernels")
 struct ElementwiseTests {
@@ -19,71 +20,64 @@ struct ElementwiseTests {
     ) {
       (testDescription, self.kernel, self.naive) = (name, kernel, naive)
     }
+
+    init(
+      _ code: ElementCode, _ number: Double, _ naive: @escaping @Sendable (Float, Float) -> Float
+    ) {
+      self.init(
+        number == 0 ? "\(code)" : "\(code) \(number)",
+        { a, b, c, count in
+          if code.takesTwo {
+            Elementwise.apply(code, a, b, into: c, count: count)
+          } else {
+            Elementwise.apply(code, number: number, a, into: c, count: count)
+          }
+        }, naive)
+    }
   }
 
-  static let cases: [Case] = [
-    Case("add", { Elementwise.add($0, $1, into: $2, count: $3) }, { $0 + $1 }),
-    Case("subtract", { Elementwise.subtract($0, $1, into: $2, count: $3) }, { $0 - $1 }),
-    Case("multiply", { Elementwise.multiply($0, $1, into: $2, count: $3) }, { $0 * $1 }),
-    Case("scale", { a, _, c, n in Elementwise.scale(a, by: 0.3, into: c, count: n) }) { a, _ in
-      a * 0.3
-    },
-    Case("exp", { a, _, c, n in Elementwise.exp(a, into: c, count: n) }) { a, _ in
-      Elementary.exp(a)
-    },
-    Case("log", { a, _, c, n in Elementwise.log(a, into: c, count: n) }) { a, _ in
-      Elementary.log(a)
-    },
-    Case("expm1", { a, _, c, n in Elementwise.expm1(a, into: c, count: n) }) { a, _ in
-      Elementary.expm1(a)
-    },
-    Case("log1p", { a, _, c, n in Elementwise.log1p(a, into: c, count: n) }) { a, _ in
-      Elementary.log1p(a)
-    },
-    Case("softplus", { a, _, c, n in Elementwise.softplus(a, into: c, count: n) }) { a, _ in
-      Elementary.softplus(a)
-    },
-    Case("cap", { a, _, c, n in Elementwise.cap(a, at: 0.7, into: c, count: n) }) { a, _ in
-      a > 0.7 ? 0.7 : a
-    },
-    Case("square", { a, _, c, n in Elementwise.square(a, into: c, count: n) }) { a, _ in a * a },
-    Case("sigmoid", { a, _, c, n in Elementwise.sigmoid(a, into: c, count: n) }) { a, _ in
-      Elementary.sigmoid(a)
-    },
-    Case("tanh", { a, _, c, n in Elementwise.tanh(a, into: c, count: n) }) { a, _ in
-      Elementary.tanh(a)
-    },
-    Case("relu", { a, _, c, n in Elementwise.relu(a, into: c, count: n) }) { a, _ in
-      a < 0 ? 0 : a
-    },
-    Case("sqrt", { a, _, c, n in Elementwise.sqrt(a, into: c, count: n) }) { a, _ in
-      a.squareRoot()
-    },
-    Case("abs", { a, _, c, n in Elementwise.abs(a, into: c, count: n) }) { a, _ in a.magnitude },
-    Case("sign", { a, _, c, n in Elementwise.sign(a, into: c, count: n) }) { a, _ in
-      a > 0 ? 1 : a < 0 ? -1 : a
-    },
-    Case("cube", { a, _, c, n in Elementwise.power(a, 3, into: c, count: n) }) { a, _ in
-      a * (a * a)
-    },
-    Case("inverse square", { a, _, c, n in Elementwise.power(a, -2, into: c, count: n) }) { a, _ in
-      1 / (a * a)
-    },
-    Case("power", { a, _, c, n in Elementwise.power(a, 1.5, into: c, count: n) }) { a, _ in
-      Elementary.exp(1.5 * Elementary.log(a))
-    },
-    Case("relu gradient", { Elementwise.reluGradient($0, output: $1, into: $2, count: $3) }) {
-      $1 > 0 ? $0 : 0
-    },
-    Case(
-      "sigmoid gradient", { Elementwise.sigmoidGradient($0, output: $1, into: $2, count: $3) }
-    ) { $0 * ($1 * (1 - $1)) },
-    Case("tanh gradient", { Elementwise.tanhGradient($0, output: $1, into: $2, count: $3) }) {
-      $0 * (1 - $1 * $1)
-    },
-    Case("copy", { a, _, c, n in Elementwise.copy(a, into: c, count: n) }) { a, _ in a },
-    Case("fill", { _, _, c, n in Elementwise.fill(1.5, into: c, count: n) }) { _, _ in 1.5 },
-  ]
+  static let cases: [Case] =
+    ElementCode.allCases.flatMap { code in formulas(of: code).map { Case(code, $0, $1) } } + [
+      Case("copy", { a, _, c, n in Elementwise.copy(a, into: c, count: n) }) { a, _ in a },
+      Case("fill", { _, _, c, n in Elementwise.fill(1.5, into: c, count: n) }) { _, _ in 1.5 },
+    ]
+
+  /// The formula of a code, for one or more numbers.
+  private static func formulas(
+    of code: ElementCode
+  ) -> [(Double, @Sendable (Float, Float) -> Float)] {
+    switch code {
+    case .scale: [(0.3, { a, _ in a * 0.3 })]
+    case .exp: [(0, { a, _ in Elementary.exp(a) })]
+    case .log: [(0, { a, _ in Elementary.log(a) })]
+    case .expm1: [(0, { a, _ in Elementary.expm1(a) })]
+    case .log1p: [(0, { a, _ in Elementary.log1p(a) })]
+    case .softplus: [(0, { a, _ in Elementary.softplus(a) })]
+    case .cap: [(0.7, { a, _ in a > 0.7 ? 0.7 : a })]
+    case .square: [(0, { a, _ in a * a })]
+    case .sigmoid: [(0, { a, _ in Elementary.sigmoid(a) })]
+    case .tanh: [(0, { a, _ in Elementary.tanh(a) })]
+    case .relu: [(0, { a, _ in a < 0 ? 0 : a })]
+    case .sqrt: [(0, { a, _ in a.squareRoot() })]
+    case .abs: [(0, { a, _ in a.magnitude })]
+    case .sign: [(0, { a, _ in a > 0 ? 1 : a < 0 ? -1 : a })]
+    case .erf: [(0, { a, _ in Elementary.erf(a) })]
+    case .power:
+      [
+        (3, { a, _ in a * (a * a) }), (-2, { a, _ in 1 / (a * a) }),
+        (1.5, { a, _ in Elementary.exp(1.5 * Elementary.log(a)) }),
+      ]
+    case .add: [(0, { $0 + $1 })]
+    case .subtract: [(0, { $0 - $1 })]
+    case .multiply: [(0, { $0 * $1 })]
+    case .divide: [(0, { $0 / $1 })]
+    case .maximum:
+      [(0, { a, b in a.isNaN || b.isNaN ? .nan : a == b ? a * 0.5 + b * 0.5 : max(a, b) })]
+    case .reluGradient: [(0, { $1 > 0 ? $0 : 0 })]
+    case .sigmoidGradient: [(0, { $0 * ($1 * (1 - $1)) })]
+    case .tanhGradient: [(0, { $0 * (1 - $1 * $1) })]
+    }
+  }
 
   @Test("give each element what the formula gives, at any count and alignment", arguments: cases)
   func formula(_ test: Case) {
@@ -126,4 +120,8 @@ struct ElementwiseTests {
     a.count == b.count
       && zip(a, b).allSatisfy { $0.bitPattern == $1.bitPattern || ($0.isNaN && $1.isNaN) }
   }
+}
+
+extension ElementCode {
+  fileprivate var takesTwo: Bool { rawValue >= ElementCode.add.rawValue }
 }

@@ -41,29 +41,23 @@ struct InstructionSetTests {
       // A result that is not a number has no sign that counts.
       all.append(c.values.map { $0.isNaN ? Float.nan.bitPattern : $0.bitPattern })
     }
-    keep { kernels.exp(a.pointer, into: $0, count: count) }
-    keep { kernels.log(a.pointer, into: $0, count: count) }
-    keep { kernels.expm1(a.pointer, into: $0, count: count) }
-    keep { kernels.log1p(a.pointer, into: $0, count: count) }
-    keep { kernels.softplus(a.pointer, into: $0, count: count) }
-    keep { kernels.cap(a.pointer, at: 0.7, into: $0, count: count) }
-    keep { kernels.square(a.pointer, into: $0, count: count) }
-    keep { kernels.sigmoid(a.pointer, into: $0, count: count) }
-    keep { kernels.erf(a.pointer, into: $0, count: count) }
-    keep { kernels.tanh(a.pointer, into: $0, count: count) }
-    keep { kernels.relu(a.pointer, into: $0, count: count) }
-    keep { kernels.sqrt(a.pointer, into: $0, count: count) }
-    keep { kernels.abs(a.pointer, into: $0, count: count) }
-    keep { kernels.sign(a.pointer, into: $0, count: count) }
-    keep { kernels.add(a.pointer, b.pointer, into: $0, count: count) }
-    keep { kernels.subtract(a.pointer, b.pointer, into: $0, count: count) }
-    keep { kernels.multiply(a.pointer, b.pointer, into: $0, count: count) }
-    keep { kernels.reluGradient(a.pointer, output: b.pointer, into: $0, count: count) }
-    keep { kernels.sigmoidGradient(a.pointer, output: b.pointer, into: $0, count: count) }
-    keep { kernels.tanhGradient(a.pointer, output: b.pointer, into: $0, count: count) }
-    keep { kernels.scale(a.pointer, by: 0.3, into: $0, count: count) }
-    keep { kernels.power(a.pointer, 3, into: $0, count: count) }
-    keep { kernels.power(a.pointer, -0.7, into: $0, count: count) }
+    for code in ElementCode.allCases {
+      for number in code == .power ? [3, -0.7] : [0.3] {
+        keep { kernels.apply(code, number, a.pointer, b.pointer, into: $0, count: count) }
+      }
+    }
+    for columns in [1, 3, 16, 17] where count % columns == 0 {
+      let rows = count / columns
+      let matrix = BroadcastMatrix(
+        rows: rows, columns: columns, aStride: columns, bStride: 1, aIsColumn: false,
+        bIsColumn: true)
+      for code in [ElementCode.add, .divide, .maximum] {
+        keep { kernels.apply(code, a.pointer, b.pointer, into: $0, over: matrix) }
+        keep {
+          kernels.apply(code, a.pointer, row: b.pointer, into: $0, rows: rows, columns: columns)
+        }
+      }
+    }
     for columns in [1, 7, 10, 16, 17, 100] where columns <= count {
       let rows = count / columns
       let labels = UnsafeMutablePointer<Int32>.allocate(capacity: rows)
