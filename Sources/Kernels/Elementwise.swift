@@ -26,11 +26,6 @@ public enum Elementwise {
     into c: UnsafeMutablePointer<Float>, count: Int
   ) { kernels.apply(code, 0, a, b, into: c, count: count) }
 
-  /// Writes `1 / (1 + e⁻ᵃ)`.
-  public static func sigmoid(
-    _ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, count: Int
-  ) { apply(.sigmoid, a, into: c, count: count) }
-
   /// Writes `value` everywhere.
   public static func fill(_ value: Float, into c: UnsafeMutablePointer<Float>, count: Int) {
     c.update(repeating: value, count: count)
