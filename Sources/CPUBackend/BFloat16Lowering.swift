@@ -10,7 +10,7 @@ extension Lowering {
     /// Among the parameters, from that element on.
     case parameter(Int)
     /// Nowhere; it is rounded first.
-    case value(Location, HalfRounding)
+    case value(Location, BFloat16Rounding)
   }
 
   /// A matrix product of rounded operands.
@@ -20,9 +20,9 @@ extension Lowering {
     let operands = step.operands
     let (a, b) = try (rounded(operands[0], step), rounded(operands[1], step))
     let result = shape(step.results[0])
-    let kernel: HalfMatmul
+    let kernel: BFloat16Matmul
     do {
-      kernel = try HalfMatmul(
+      kernel = try BFloat16Matmul(
         rows: result[0], columns: result[1], depth: shape(operands[0])[transposeLHS ? 0 : 1],
         transposeLHS: transposeLHS, transposeRHS: transposeRHS, bias: product.hasBias,
         activation: Matmul.Activation(product.activation))
@@ -73,7 +73,7 @@ extension Lowering {
     let location = operand.location
     if location.region == .parameters { return .parameter(location.offset) }
     do {
-      return .value(location, try HalfRounding(count: shape(operand).count))
+      return .value(location, try BFloat16Rounding(count: shape(operand).count))
     } catch {
       throw .kernel(node: step.label, reason: "\(error)")
     }

@@ -14,7 +14,7 @@ final class BFloat16Operands {
   )
   private var parameterCount = 0
   private var operandCount = 0
-  private var ranges: [Range<Int>: HalfRounding] = [:]
+  private var ranges: [Range<Int>: BFloat16Rounding] = [:]
 
   deinit {
     parameters.deallocate()
@@ -44,7 +44,7 @@ final class BFloat16Operands {
   func need(_ range: Range<Int>) throws(PlanError) {
     guard ranges[range] == nil else { return }
     do {
-      ranges[range] = try HalfRounding(count: range.count)
+      ranges[range] = try BFloat16Rounding(count: range.count)
     } catch {
       throw .kernel(node: "parameters \(range)", reason: "\(error)")
     }

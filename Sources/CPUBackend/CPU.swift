@@ -9,7 +9,7 @@ public struct CPU: Backend {
 
   /// Returns true if this CPU and the library have products of such operands.
   public func supports(_ precision: OperandPrecision) -> Bool {
-    precision == .float || HalfMatmul.isSupported
+    precision == .float || BFloat16Matmul.isSupported
   }
 
   /// The preferences for a precision.

@@ -69,7 +69,7 @@ extension Lowering {
     do {
       kernel = try ImageConvolution(
         kind, convolution.window, groups: convolution.groups, x: x, y: y,
-        activation: Matmul.Activation(product.activation), hasHalfOperands: isRounded)
+        activation: Matmul.Activation(product.activation), hasBFloat16Operands: isRounded)
     } catch {
       throw .kernel(node: step.label, reason: "\(error)")
     }

@@ -32,12 +32,12 @@ public final class ImageConvolution {
   ///   - x: The shape of the images.
   ///   - y: The shape of the images at the window's positions.
   ///   - activation: What follows y, of the forward kind only.
-  ///   - hasHalfOperands: Whether those images that are operands are given in bfloat16; weights, their
+  ///   - hasBFloat16Operands: Whether those images that are operands are given in bfloat16; weights, their
   ///     cotangents and the result are `Float`, and the kernel rounds weights that are an operand.
   /// - Throws: ``OneDNNError`` if the library refuses the shape or is out of memory.
   public init(
     _ kind: Kind, _ window: Window, groups: Int, x: Shape, y: Shape,
-    activation: Matmul.Activation = .none, hasHalfOperands: Bool = false
+    activation: Matmul.Activation = .none, hasBFloat16Operands: Bool = false
   ) throws(OneDNNError) {
     prepareThread()
     self.kind = kind
@@ -61,7 +61,7 @@ public final class ImageConvolution {
         axes: ImageConvolution.axes(
           window, x: Array(x.extents.dropFirst().dropLast()),
           y: Array(y.extents.dropFirst().dropLast()))),
-      operands: hasHalfOperands ? .bfloat16 : .float)
+      operands: hasBFloat16Operands ? .bfloat16 : .float)
   }
 
   /// A window over one or two axes as one over two.

@@ -6,10 +6,10 @@ import Tensors
 import Testing
 
 @Suite("Bfloat16")
-struct HalfTests {
+struct BFloat16Tests {
   @Test(
     "rounds to nearest, ties to even, and keeps what is no number",
-    .enabled(if: HalfMatmul.isSupported), arguments: [0, 3, 16])
+    .enabled(if: BFloat16Matmul.isSupported), arguments: [0, 3, 16])
   func rounding(offset: Int) throws {
     let cases: [(Float, UInt16)] = [
       (0, 0), (-0.0, 0x8000), (1, 0x3f80), (Float(bitPattern: 0x3f80_8000), 0x3f80),
@@ -22,7 +22,7 @@ struct HalfTests {
     var values = [Float](repeating: 3, count: offset) + cases.map(\.0)
     values += [Float](repeating: 5, count: 5)
     var rounded = [UInt16](repeating: 1, count: values.count + 1)
-    try HalfRounding(count: values.count).run(values, into: &rounded)
+    try BFloat16Rounding(count: values.count).run(values, into: &rounded)
     for (index, (value, expected)) in cases.enumerated() {
       #expect(rounded[offset + index] == expected, "\(value)")
     }
@@ -32,16 +32,16 @@ struct HalfTests {
 
   @Test(
     "products are those of rounded operands, with bias and activation",
-    .enabled(if: HalfMatmul.isSupported),
+    .enabled(if: BFloat16Matmul.isSupported),
     arguments: [(1, 1, 1), (3, 5, 7), (17, 10, 33), (64, 48, 100)], [false, true])
   func products(extents: (m: Int, n: Int, k: Int), isTransposed: Bool) throws {
     let (m, n, k) = extents
     let (a, b, bias) = try (Rounded(m * k, 1), Rounded(k * n, 2), Rounded(n, 3))
     let (half, whole) = (FloatBuffer(count: m * n), FloatBuffer(count: m * n))
-    try HalfMatmul(
+    try BFloat16Matmul(
       rows: m, columns: n, depth: k, transposeLHS: isTransposed, transposeRHS: !isTransposed,
       bias: true, activation: .relu
-    ).run(lhs: a.halves, rhs: b.halves, bias: bias.floats.pointer, into: half.pointer)
+    ).run(lhs: a.rounded, rhs: b.rounded, bias: bias.floats.pointer, into: half.pointer)
     try Matmul(
       rows: m, columns: n, depth: k, transposeLHS: isTransposed, transposeRHS: !isTransposed,
       bias: true, activation: .relu
@@ -52,7 +52,7 @@ struct HalfTests {
 
   @Test(
     "convolutions and their gradients are those of rounded operands",
-    .enabled(if: HalfMatmul.isSupported),
+    .enabled(if: BFloat16Matmul.isSupported),
     arguments: [(1, 1, 1), (3, 20, 1), (8, 16, 2)])
   func convolutions(inputs: Int, outputs: Int, groups: Int) throws {
     let window = Window([
@@ -63,7 +63,7 @@ struct HalfTests {
     let rw = try Rounded(outputs * inputs / groups * 6, 3)
     for kind in [ImageConvolution.Kind.forward(bias: false), .inputGradient, .weightGradient] {
       let half = try ImageConvolution(
-        kind, window, groups: groups, x: x, y: y, hasHalfOperands: true)
+        kind, window, groups: groups, x: x, y: y, hasBFloat16Operands: true)
       let whole = try ImageConvolution(kind, window, groups: groups, x: x, y: y)
       let count =
         switch kind {
@@ -74,13 +74,13 @@ struct HalfTests {
       let (a, b) = (FloatBuffer(count: count), FloatBuffer(count: count))
       switch kind {
       case .forward:
-        half.run(x: rx.halves, w: rw.floats.pointer, y: a.pointer, bias: nil)
+        half.run(x: rx.rounded, w: rw.floats.pointer, y: a.pointer, bias: nil)
         whole.run(x: rx.floats.pointer, w: rw.floats.pointer, y: b.pointer, bias: nil)
       case .inputGradient:
-        half.run(x: a.pointer, w: rw.floats.pointer, y: ry.halves, bias: nil)
+        half.run(x: a.pointer, w: rw.floats.pointer, y: ry.rounded, bias: nil)
         whole.run(x: b.pointer, w: rw.floats.pointer, y: ry.floats.pointer, bias: nil)
       case .weightGradient:
-        half.run(x: rx.halves, w: a.pointer, y: ry.halves, bias: nil)
+        half.run(x: rx.rounded, w: a.pointer, y: ry.rounded, bias: nil)
         whole.run(x: rx.floats.pointer, w: b.pointer, y: ry.floats.pointer, bias: nil)
       }
       expectClose(a, b)
@@ -97,20 +97,20 @@ struct HalfTests {
 /// Numbers that are whole bfloat16, in both formats.
 private final class Rounded {
   let floats: FloatBuffer
-  let halves: UnsafeMutablePointer<UInt16>
+  let rounded: UnsafeMutablePointer<UInt16>
 
   init(_ count: Int, _ seed: Int) throws {
     floats = FloatBuffer(count: count)
-    halves = .allocate(capacity: count)
+    rounded = .allocate(capacity: count)
     for index in 0..<count {
       let value = Float((index &* 7919 &+ seed &* 104_729) % 2003) / 1001.5 - 1
       floats.pointer[index] = value
     }
-    try HalfRounding(count: count).run(floats.pointer, into: halves)
+    try BFloat16Rounding(count: count).run(floats.pointer, into: rounded)
     for index in 0..<count {
-      floats.pointer[index] = Float(bitPattern: UInt32(halves[index]) << 16)
+      floats.pointer[index] = Float(bitPattern: UInt32(rounded[index]) << 16)
     }
   }
 
-  deinit { halves.deallocate() }
+  deinit { rounded.deallocate() }
 }

@@ -6,7 +6,7 @@ public import OneDNN
 ///
 /// Otherwise as ``Matmul``: `C = f(op(A)·op(B) + b)`, all row by row. A final class with one owner, used by one
 /// thread at a time, after ``prepareThread()`` on each thread that does.
-public final class HalfMatmul {
+public final class BFloat16Matmul {
   /// Whether this CPU and the library have such products, and convolutions alike.
   public static var isSupported: Bool { NumberFormat.bfloat16.isSupported }
 
@@ -58,7 +58,7 @@ public final class HalfMatmul {
 /// Rounds so many numbers to bfloat16: to nearest, ties to even; what is not a number stays so.
 ///
 /// A final class with one owner, used by one thread at a time, after ``prepareThread()`` on each thread that does.
-public final class HalfRounding {
+public final class BFloat16Rounding {
   private let primitive: RoundingPrimitive
 
   /// Prepares the rounding of `count` numbers, at least 1.
@@ -73,9 +73,9 @@ public final class HalfRounding {
   ///
   /// - Parameters:
   ///   - values: The numbers.
-  ///   - halves: Gets the rounded numbers.
+  ///   - rounded: Gets the rounded numbers.
   /// - Complexity: 0.2 µs, and 0.1 ns a number while these are in the caches.
-  public func run(_ values: UnsafePointer<Float>, into halves: UnsafeMutablePointer<UInt16>) {
-    primitive.run(values, into: halves)
+  public func run(_ values: UnsafePointer<Float>, into rounded: UnsafeMutablePointer<UInt16>) {
+    primitive.run(values, into: rounded)
   }
 }
