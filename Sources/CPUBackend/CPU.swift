@@ -18,8 +18,8 @@ public struct CPU: Backend {
     preferences.putsChannelsLast = true
     // Gradients of these need only their outputs.
     preferences.fusedActivations = [.relu, .sigmoid, .tanh]
-    preferences.largestIndexedWindow = ImageWindow.choiceLimit
-    preferences.indexAlignment = ImageWindow.choiceAlignment
+    preferences.largestIndexedWindow = ImageWindow.indexLimit
+    preferences.indexAlignment = ImageWindow.indexAlignment
     preferences.chains = BackendPreferences.Chains(
       blockLength: ElementPass.blockLength, longestRow: ElementPass.longestRow)
     preferences.computesLossesWithGradients = true

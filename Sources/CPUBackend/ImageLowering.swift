@@ -12,7 +12,7 @@ extension Lowering {
     let offset = indexOffset(step.results[1], window)
     return {
       window.maximum(
-        $0[x], into: $0[target], choices: $0.indices + offset, throughRelu: throughRelu)
+        $0[x], into: $0[target], indices: $0.indices + offset, throughRelu: throughRelu)
     }
   }
 
@@ -22,12 +22,12 @@ extension Lowering {
     let (cotangent, target) = (step.operands[0].location, step.results[0].location)
     let offset = indexOffset(step.operands[1], window)
     return {
-      window.maximumGradient($0[cotangent], choices: $0.indices + offset, into: $0[target])
+      window.maximumGradient($0[cotangent], indices: $0.indices + offset, into: $0[target])
     }
   }
 
   private func indexOffset(_ indices: Value, _ window: ImageWindow) -> Int {
-    precondition(shape(indices).count == window.choiceCount, "indices of another size")
+    precondition(shape(indices).count == window.indexCount, "indices of another size")
     return indices.location.offset
   }
 

@@ -4,62 +4,62 @@ import Numerics
 import Tensors
 
 extension ImageWindow {
-  /// The most elements of a window whose choices can be noted, each in a byte.
-  public static let choiceLimit = 255
+  /// The most elements of a window whose maximum has an index, of one byte.
+  public static let indexLimit = 255
 
-  /// The channels of noted choices are rounded up to a multiple of this: whole vectors.
-  public static var choiceAlignment: Int { laneCount }
+  /// The channels of indices are rounded up to a multiple of this: whole vectors.
+  public static var indexAlignment: Int { laneCount }
 
-  /// The bytes that ``maximum(_:into:choices:throughRelu:)`` notes its choices in.
-  public var choiceCount: Int { batch * rows.output * columns.output * choiceStride }
+  /// The bytes that ``maximum(_:into:indices:throughRelu:)`` saves argmax indices in.
+  public var indexCount: Int { batch * rows.output * columns.output * indexStride }
 
   /// The bytes from one position to the next: whole vectors.
-  private var choiceStride: Int { (channels + laneCount - 1) / laneCount * laneCount }
+  private var indexStride: Int { (channels + laneCount - 1) / laneCount * laneCount }
 
   /// Writes the maximum of each window; one that covers padding alone gives −∞.
   public func maximum(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
     forEachPatch(Maximum(x: x, y: y))
   }
 
-  /// Writes the maximum of each window, and notes which element it is, the first of equals.
+  /// Writes the maximum of each window, and saves the index of its element, the first of equals.
   ///
   /// - Parameters:
   ///   - x: The images.
-  ///   - y: Where the maxima go.
-  ///   - choices: Where the choices go, ``choiceCount`` bytes.
-  ///   - throughRelu: Whether `x = relu(z)` and the choices are for the cotangent of `z`: maxima that are
-  ///     not above 0 choose nothing.
+  ///   - y: The maxima.
+  ///   - indices: The argmax indices, ``indexCount`` bytes.
+  ///   - throughRelu: Whether `x = relu(z)` and the indices are for the cotangent of `z`: maxima that are
+  ///     not above 0 have none.
   public func maximum(
     _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>,
-    choices: UnsafeMutablePointer<UInt8>, throughRelu: Bool
+    indices: UnsafeMutablePointer<UInt8>, throughRelu: Bool
   ) {
-    precondition(rows.window.kernel * columns.window.kernel <= ImageWindow.choiceLimit)
+    precondition(rows.window.kernel * columns.window.kernel <= ImageWindow.indexLimit)
     forEachPatch(
-      NotedMaximum(
-        x: x, y: y, choices: choices, stride: choiceStride,
+      MaximumWithIndices(
+        x: x, y: y, indices: indices, stride: indexStride,
         least: Lanes(repeating: throughRelu ? 0 : -.infinity),
-        ofLeast: Choices(repeating: throughRelu ? Int32(ImageWindow.choiceLimit) : 0)))
+        ofLeast: Indices(repeating: throughRelu ? Int32(ImageWindow.indexLimit) : 0)))
   }
 
-  /// Writes the cotangent of x from that of the maxima: added where the maxima were chosen.
+  /// Writes the cotangent of x from that of the maxima: added where the maxima were.
   ///
   /// - Parameters:
   ///   - cotangent: The cotangent of the maxima.
-  ///   - choices: What ``maximum(_:into:choices:throughRelu:)`` noted.
-  ///   - c: Where the cotangent goes.
+  ///   - indices: The indices that ``maximum(_:into:indices:throughRelu:)`` saved.
+  ///   - c: The cotangent of x.
   public func maximumGradient(
-    _ cotangent: UnsafePointer<Float>, choices: UnsafePointer<UInt8>,
+    _ cotangent: UnsafePointer<Float>, indices: UnsafePointer<UInt8>,
     into c: UnsafeMutablePointer<Float>
   ) {
     if !isTiling { c.update(repeating: 0, count: inputCount) }
     if isDisjoint {
       forEachPatch(
-        ChosenShare(
-          cotangent: cotangent, choices: choices, stride: choiceStride, c: c, sum: Replacing()))
+        GradientFromIndices(
+          cotangent: cotangent, indices: indices, stride: indexStride, c: c, sum: Replacing()))
     } else {
       forEachPatch(
-        ChosenShare(
-          cotangent: cotangent, choices: choices, stride: choiceStride, c: c, sum: Adding()))
+        GradientFromIndices(
+          cotangent: cotangent, indices: indices, stride: indexStride, c: c, sum: Adding()))
     }
   }
 
@@ -97,7 +97,7 @@ extension ImageWindow {
   }
 }
 
-private typealias Choices = SIMD16<Int32>
+private typealias Indices = SIMD16<Int32>
 
 /// The maxima at a position.
 @inline(__always)
@@ -129,14 +129,14 @@ private struct Maximum: PatchKernel {
   }
 }
 
-private struct NotedMaximum: PatchKernel {
+private struct MaximumWithIndices: PatchKernel {
   let x: UnsafePointer<Float>
   let y: UnsafeMutablePointer<Float>
-  let choices: UnsafeMutablePointer<UInt8>
+  let indices: UnsafeMutablePointer<UInt8>
   let stride: Int
   /// What the first maximum must be above to be chosen, and the choice where none is.
   let least: Lanes
-  let ofLeast: Choices
+  let ofLeast: Indices
 
   @inline(__always)
   func run<Some: Access>(
@@ -147,12 +147,12 @@ private struct NotedMaximum: PatchKernel {
     patch.forEach { index, offset in
       let v = access.read(x + offset + channel)
       choice.replace(
-        with: Choices(repeating: Int32(truncatingIfNeeded: index)), where: largest .< v)
+        with: Indices(repeating: Int32(truncatingIfNeeded: index)), where: largest .< v)
       largest = larger(v, largest)
       best = largerOrNaN(v, best)
     }
     access.write(best, y + place + channel)
-    UnsafeMutableRawPointer(choices + position &* stride + channel)
+    UnsafeMutableRawPointer(indices + position &* stride + channel)
       .storeBytes(of: SIMD16<UInt8>(truncatingIfNeeded: choice), as: SIMD16<UInt8>.self)
   }
 }
@@ -176,9 +176,9 @@ private struct Adding: Giving {
   }
 }
 
-private struct ChosenShare<Sum: Giving>: PatchKernel {
+private struct GradientFromIndices<Sum: Giving>: PatchKernel {
   let cotangent: UnsafePointer<Float>
-  let choices: UnsafePointer<UInt8>
+  let indices: UnsafePointer<UInt8>
   let stride: Int
   let c: UnsafeMutablePointer<Float>
   let sum: Sum
@@ -189,11 +189,11 @@ private struct ChosenShare<Sum: Giving>: PatchKernel {
   ) {
     let zero = Lanes(repeating: 0)
     let whole = access.read(cotangent + place + channel)
-    let choice = Choices(
-      truncatingIfNeeded: UnsafeRawPointer(choices + position &* stride + channel)
+    let choice = Indices(
+      truncatingIfNeeded: UnsafeRawPointer(indices + position &* stride + channel)
         .loadUnaligned(as: SIMD16<UInt8>.self))
     patch.forEach { index, offset in
-      let isChosen = choice .== Choices(repeating: Int32(truncatingIfNeeded: index))
+      let isChosen = choice .== Indices(repeating: Int32(truncatingIfNeeded: index))
       sum.give(zero.replacing(with: whole, where: isChosen), c + offset + channel, access)
     }
   }

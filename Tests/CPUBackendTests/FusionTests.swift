@@ -56,7 +56,7 @@ struct FusionTests {
   }
 
   @Test(
-    "poolings that note their choices change nothing, with a relu before them or without",
+    "poolings that save argmax indices change nothing, with a relu before them or without",
     arguments: Kind.allCases, [1, 2, 7, 16, 17, 33])
   func poolings(kind: Kind, channels: Int) throws {
     for (batch, hasRelu) in [(1, true), (2, false), (7, true)] {

@@ -91,18 +91,18 @@ struct PoolingTests {
       )
       let (c, d) = (Vector(count: x.count, offset: 1), Vector(count: x.count, offset: offset))
       let kernel = pooled.kernel
-      let choices = UnsafeMutablePointer<UInt8>.allocate(capacity: kernel.choiceCount + 1)
-      defer { choices.deallocate() }
-      choices[kernel.choiceCount] = 77
+      let indices = UnsafeMutablePointer<UInt8>.allocate(capacity: kernel.indexCount + 1)
+      defer { indices.deallocate() }
+      indices[kernel.indexCount] = 77
       kernel.maximum(images.pointer, into: maxima.pointer)
       kernel.maximum(
-        images.pointer, into: noted.pointer, choices: choices, throughRelu: throughRelu)
-      #expect(choices[kernel.choiceCount] == 77)
+        images.pointer, into: noted.pointer, indices: indices, throughRelu: throughRelu)
+      #expect(indices[kernel.indexCount] == 77)
       #expect(maxima.values == y, "\(pooled)")
       #expect(noted.bits == maxima.bits, "\(pooled)")
       for i in 0..<x.count { d.pointer[i] = 77 }
       kernel.maximumGradient(given.pointer, images.pointer, into: c.pointer)
-      kernel.maximumGradient(given.pointer, choices: choices, into: d.pointer)
+      kernel.maximumGradient(given.pointer, indices: indices, into: d.pointer)
       #expect(c.values == gradient, "\(pooled)")
       #expect(d.values == throughGradient, "\(pooled), through relu: \(throughRelu)")
       #expect(maxima.isIntact && noted.isIntact && c.isIntact && d.isIntact)
@@ -117,12 +117,12 @@ struct PoolingTests {
       var x = numbers(4 * channels)
       for channel in 0..<channels { x[place * channels + channel] = .nan }
       let (images, y) = (Vector(x), Vector(count: channels))
-      let choices = UnsafeMutablePointer<UInt8>.allocate(capacity: pooled.kernel.choiceCount)
-      defer { choices.deallocate() }
+      let indices = UnsafeMutablePointer<UInt8>.allocate(capacity: pooled.kernel.indexCount)
+      defer { indices.deallocate() }
       pooled.kernel.maximum(images.pointer, into: y.pointer)
       #expect(y.values.allSatisfy { $0.isNaN })
       pooled.kernel.maximum(
-        images.pointer, into: y.pointer, choices: choices, throughRelu: true)
+        images.pointer, into: y.pointer, indices: indices, throughRelu: true)
       #expect(y.values.allSatisfy { $0.isNaN })
     }
   }
