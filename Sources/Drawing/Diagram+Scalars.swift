@@ -19,7 +19,7 @@ extension Diagram {
 private struct ScalarBuilder {
   private let drawn: DrawnGraph
   private let graph: Graph
-  private let naming: Naming
+  private let naming: LeafSymbols
   private let selection: Selection
   private let marks: Marks
   private var isBackward = false
@@ -30,7 +30,7 @@ private struct ScalarBuilder {
   init(_ drawn: DrawnGraph) {
     self.drawn = drawn
     graph = drawn.graph
-    naming = Naming(drawn.graph)
+    naming = LeafSymbols(drawn.graph)
     selection = Selection(drawn)
     marks = Marks(drawn, naming)
   }

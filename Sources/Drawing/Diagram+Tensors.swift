@@ -7,7 +7,7 @@ extension Diagram {
 
   /// One box for each node, or for each node that data flows through.
   init(tensors drawn: DrawnGraph, foldsParameters: Bool) throws(DrawingError) {
-    let (graph, selection, naming) = (drawn.graph, Selection(drawn), Naming(drawn.graph))
+    let (graph, selection, naming) = (drawn.graph, Selection(drawn), LeafSymbols(drawn.graph))
     let marks = Marks(drawn, naming)
     // A result that is another node in another shape takes that node's place.
     var uses: [Graph.Node: Int] = [:]
@@ -62,7 +62,7 @@ extension Diagram {
   /// One box for each layer, for each operation outside of layers, and for each array of data.
   init(layers drawn: DrawnGraph) throws(DrawingError) {
     let drawn = drawn.withLayers()
-    let (graph, selection, naming) = (drawn.graph, Selection(drawn), Naming(drawn.graph))
+    let (graph, selection, naming) = (drawn.graph, Selection(drawn), LeafSymbols(drawn.graph))
     let marks = Marks(drawn, naming)
     func isFolded(_ node: Graph.Node) -> Bool {
       !selection.isFlow[node.index] && marks.captions[node] == nil
@@ -200,7 +200,7 @@ private struct Part: Hashable {
 struct Marks {
   private(set) var captions: [Graph.Node: [MathText]] = [:]
 
-  init(_ drawn: DrawnGraph, _ naming: Naming) {
+  init(_ drawn: DrawnGraph, _ naming: LeafSymbols) {
     let isNamed = drawn.results.count == 1 && !drawn.gradients.isEmpty
     for result in drawn.results {
       // What is differentiated is the sum of the rows.
@@ -219,11 +219,11 @@ struct Marks {
 /// Writes the formula of a node, with the formulas of some operands inside.
 struct FormulaWriter {
   private let graph: Graph
-  private let naming: Naming
+  private let naming: LeafSymbols
   private let isInside: (Graph.Node) -> Bool
 
   /// Operands for which `isInside` holds are written out; the others are arrows.
-  init(_ graph: Graph, _ naming: Naming, isInside: @escaping (Graph.Node) -> Bool) {
+  init(_ graph: Graph, _ naming: LeafSymbols, isInside: @escaping (Graph.Node) -> Bool) {
     self.graph = graph
     self.naming = naming
     self.isInside = isInside
@@ -232,7 +232,7 @@ struct FormulaWriter {
   /// The formula of `node`, and the operands that arrows come from with a label for each arrow.
   ///
   /// One computed operand is `□`; several are letters, which the labels of their arrows repeat.
-  mutating func formula(of node: Graph.Node) -> (Formula, [(Graph.Node, MathText)]) {
+  mutating func formula(of node: Graph.Node) -> (DrawnFormula, [(Graph.Node, MathText)]) {
     var operands: [Graph.Node] = []
     collect(node, isRoot: true, depth: 0, into: &operands)
     let computed = operands.filter { graph[$0].name == nil || !graph[$0].inputs.isEmpty }
@@ -273,21 +273,21 @@ struct FormulaWriter {
 
   private func write(
     _ node: Graph.Node, _ names: [Graph.Node: MathText], isRoot: Bool, depth: Int
-  ) -> Formula {
+  ) -> DrawnFormula {
     let record = graph[node]
-    if let name = names[node], !isRoot { return Formula(name) }
-    if record.inputs.isEmpty, let name = record.name { return Formula(naming.text(name)) }
+    if let name = names[node], !isRoot { return DrawnFormula(name) }
+    if record.inputs.isEmpty, let name = record.name { return DrawnFormula(naming.text(name)) }
     // What is nested deeper would not be read anyway.
-    guard depth < 12 else { return Formula("…") }
+    guard depth < 12 else { return DrawnFormula("…") }
     let operands = record.inputs.map { write($0, names, isRoot: false, depth: depth + 1) }
     if let product = innerProduct(node, names) {
       let factors = graph[product].inputs.map {
         write($0, names, isRoot: false, depth: depth + 1).text
       }
-      return Formula("⟨" + factors[0] + ", " + factors[1] + "⟩")
+      return DrawnFormula("⟨" + factors[0] + ", " + factors[1] + "⟩")
     }
-    let formula = Formula.of(
+    let formula = DrawnFormula.of(
       record.operation, operands, shapes: record.inputs.map { graph.shape(of: $0) })
-    return formula.text.length <= 80 ? formula : Formula("…")
+    return formula.text.length <= 80 ? formula : DrawnFormula("…")
   }
 }

@@ -45,7 +45,7 @@ struct NetworkColumns {
     guard drawn.results.count <= 1 else {
       throw .notLayered(found: "\(drawn.results.count) results")
     }
-    let (graph, naming) = (drawn.graph, Naming(drawn.graph))
+    let (graph, naming) = (drawn.graph, LeafSymbols(drawn.graph))
     let selection = Selection(DrawnGraph(graph, results: drawn.results))
     let flow = selection.nodes.filter { selection.isFlow[$0.index] && !graph[$0].inputs.isEmpty }
     /// The column whose values a node holds, and whether they are past the units of that column.
@@ -113,7 +113,7 @@ struct NetworkColumns {
   }
 
   private mutating func addFirstColumn(
-    behind input: Graph.Node, _ link: Link, _ graph: Graph, _ naming: Naming,
+    behind input: Graph.Node, _ link: Link, _ graph: Graph, _ naming: LeafSymbols,
     _ place: inout [Graph.Node: (column: Int, isLoss: Bool)]
   ) throws(DrawingError) {
     guard columns.isEmpty else { return }
@@ -135,7 +135,7 @@ struct NetworkColumns {
 
   private mutating func describeLoss(
     _ nodes: [Graph.Node], _ place: [Graph.Node: (column: Int, isLoss: Bool)],
-    _ drawn: DrawnGraph, _ naming: Naming
+    _ drawn: DrawnGraph, _ naming: LeafSymbols
   ) throws(DrawingError) {
     guard let result = nodes.last else { return }
     let graph = drawn.graph
@@ -168,7 +168,7 @@ struct NetworkColumns {
 
   /// The data side and the weights of a product of data and a parameter.
   private static func link(
-    _ node: Graph.Node, _ graph: Graph, _ selection: Selection, _ naming: Naming
+    _ node: Graph.Node, _ graph: Graph, _ selection: Selection, _ naming: LeafSymbols
   ) -> (Graph.Node, Link)? {
     let record = graph[node]
     if let inner = innerProduct(node, graph, selection) {
@@ -217,7 +217,7 @@ struct NetworkColumns {
   }
 
   /// The columns of a sum of single numbers times weights.
-  private mutating func addColumns(_ sum: WeightedSum, _ graph: Graph, _ naming: Naming) {
+  private mutating func addColumns(_ sum: WeightedSum, _ graph: Graph, _ naming: LeafSymbols) {
     var inputs = Column(count: sum.terms.count, letter: "", name: "data")
     inputs.unitNames = sum.terms.map { naming.text(graph[$0.data].name ?? "") }
     columns = [inputs, Column(count: 1, letter: "", name: "")]

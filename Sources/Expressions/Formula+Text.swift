@@ -68,7 +68,7 @@ private struct Writer {
     for index in stride(from: graph.count - 1, through: 0, by: -1) where uses[index] > 0 {
       let node = Graph.Node(index: index)
       guard graph[node].name == nil else { continue }
-      for part in graph.form(of: node).nodes { uses[part.index] += 1 }
+      for part in graph.spelling(of: node).nodes { uses[part.index] += 1 }
     }
     var lines: [String] = []
     for node in graph.nodes where uses[node.index] > 0 {
@@ -76,10 +76,10 @@ private struct Writer {
         fragments[node.index] = Fragment(text: Notations.name(name, notation), precedence: 7)
         continue
       }
-      let form = graph.form(of: node)
-      let fragment = self.fragment(form)
+      let spelling = graph.spelling(of: node)
+      let fragment = self.fragment(spelling)
       fragments[node.index] = fragment
-      if case .number = form { continue }
+      if case .number = spelling { continue }
       let isLong = fragment.text.count > Writer.limit && !outputs.contains(node)
       guard uses[node.index] > 1 || isLong else { continue }
       let name = freshName()
@@ -106,9 +106,9 @@ private struct Writer {
     return "z\(nameCount)"
   }
 
-  /// The text of a form; its depth does not depend on the graph.
-  private func fragment(_ form: Form) -> Fragment {
-    switch form {
+  /// The text of a spelling; its depth does not depend on the graph.
+  private func fragment(_ spelling: Spelling) -> Fragment {
+    switch spelling {
     case .node(let node): return fragments[node.index] ?? Fragment(text: "", precedence: 7)
     case .number(let value):
       return Fragment(
@@ -140,20 +140,20 @@ private struct Writer {
     }
   }
 
-  private func within(_ form: Form, _ minimum: Int, isRight: Bool = false) -> String {
-    fragment(form).within(minimum, notation, isRight: isRight)
+  private func within(_ spelling: Spelling, _ minimum: Int, isRight: Bool = false) -> String {
+    fragment(spelling).within(minimum, notation, isRight: isRight)
   }
 
   /// What stands after a minus sign; a number after it would be a negative number.
-  private func negated(_ form: Form) -> String {
-    let text = within(form, 3, isRight: true)
+  private func negated(_ spelling: Spelling) -> String {
+    let text = within(spelling, 3, isRight: true)
     let isNumber = text.first.map(Names.isDigit) ?? false
     let isWord = text.hasPrefix("inf") || text.hasPrefix("nan")
     guard isNumber || isWord else { return text }
     return Fragment(text: text, precedence: 0).within(1, notation)
   }
 
-  private func binary(_ operation: BinaryOperator, _ a: Form, _ b: Form) -> Fragment {
+  private func binary(_ operation: BinaryOperator, _ a: Spelling, _ b: Spelling) -> Fragment {
     let precedence = operation.precedence
     if notation == .latex, operation == .divide {
       return Fragment(
@@ -175,7 +175,7 @@ private struct Writer {
       precedence: precedence)
   }
 
-  private func call(_ name: String, _ arguments: [Form]) -> Fragment {
+  private func call(_ name: String, _ arguments: [Spelling]) -> Fragment {
     let list = arguments.map { fragment($0).text }.joined(separator: ", ")
     guard notation == .latex else { return Fragment(text: "\(name)(\(list))", precedence: 7) }
     return Fragment(text: Notations.latexCall(name, list), precedence: 7)

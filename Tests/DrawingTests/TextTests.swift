@@ -319,7 +319,7 @@ struct TextTests {
   func names(name: String, expected: String) throws {
     var graph = Graph()
     _ = try graph.data(name, shape: [2])
-    #expect(Naming(graph).text(name).plain == expected)
+    #expect(LeafSymbols(graph).text(name).plain == expected)
   }
 
   @Test("two leaves never share a symbol")
@@ -327,7 +327,7 @@ struct TextTests {
     var graph = Graph()
     let names = ["affine1/weight", "conv1/weight", "x1", "x_1"]
     for name in names { _ = try graph.parameter(name, shape: [2]) }
-    let naming = Naming(graph)
+    let naming = LeafSymbols(graph)
     #expect(names.map { naming.text($0).plain } == ["W_affine1", "W_conv1", "x1", "x_1"])
   }
 

@@ -2,7 +2,7 @@
 package import Graphs
 
 /// The letters of the leaves of a graph.
-package struct Naming {
+package struct LeafSymbols {
   /// A letter and its index.
   struct Symbol: Hashable {
     var base: String
@@ -27,11 +27,11 @@ package struct Naming {
 
   package init(_ graph: Graph) {
     let names = graph.nodes.filter { graph[$0].inputs.isEmpty }.compactMap { graph[$0].name }
-    for name in names { symbols[name] = Naming.symbol(name, isShort: true) }
+    for name in names { symbols[name] = LeafSymbols.symbol(name, isShort: true) }
     // Two leaves must not share a symbol: whoever does gets a longer one.
     let counts = Dictionary(symbols.values.map { ($0, 1) }, uniquingKeysWith: +)
     for (name, symbol) in symbols where counts[symbol] ?? 0 > 1 {
-      symbols[name] = Naming.symbol(name, isShort: false)
+      symbols[name] = LeafSymbols.symbol(name, isShort: false)
     }
   }
 

@@ -2,19 +2,19 @@
 import Graphs
 
 /// One step of an expression, down to the nodes that it is made from.
-indirect enum Form {
+indirect enum Spelling {
   case node(Graph.Node)
   case number(Double)
   case attribute(Attribute)
-  case binary(BinaryOperator, Form, Form)
-  case negate(Form)
-  case transposed(Form)
-  case index(Form, Form)
-  case norm(Form)
-  case power(Form, Double, isElementwise: Bool)
-  case call(String, [Form])
+  case binary(BinaryOperator, Spelling, Spelling)
+  case negate(Spelling)
+  case transposed(Spelling)
+  case index(Spelling, Spelling)
+  case norm(Spelling)
+  case power(Spelling, Double, isElementwise: Bool)
+  case call(String, [Spelling])
 
-  /// The nodes that the form is made from; one that is used twice is there twice.
+  /// The nodes that the spelling is made from; one that is used twice is there twice.
   var nodes: [Graph.Node] {
     switch self {
     case .node(let node): [node]
@@ -27,11 +27,11 @@ indirect enum Form {
 }
 
 extension Graph {
-  /// The form of a node that is no symbol.
+  /// The spelling of a node that is no symbol.
   ///
-  /// Every form is read as just the node it was made for. Where mathematics has no words for a node, it
+  /// Every spelling is read as just the node it was made for. Where mathematics has no words for a node, it
   /// is a call of the operation.
-  func form(of node: Node) -> Form {
+  func spelling(of node: Node) -> Spelling {
     let record = self[node]
     let inputs = record.inputs
     switch record.operation {
@@ -55,7 +55,7 @@ extension Graph {
     case .squaredNorm(shape(of: inputs[0]).rowAxes):
       return .power(.norm(.node(inputs[0])), 2, isElementwise: false)
     case .sum(let axes):
-      if let form = chosen(node) ?? row(node) ?? inner(node) { return form }
+      if let spelling = chosen(node) ?? row(node) ?? inner(node) { return spelling }
       return axes == shape(of: inputs[0]).rowAxes ? .call("sum", [.node(inputs[0])]) : call(node)
     case .mean(shape(of: inputs[0]).rowAxes): return .call("mean", [.node(inputs[0])])
     case .matmul: return map(node) ?? call(node)
@@ -67,7 +67,7 @@ extension Graph {
       return .index(.node(inputs[0]), .node(inputs[1]))
     case .softmaxCrossEntropy where shape(of: inputs[0]).isBatched:
       if case .vector = kind(inputs[0]) {
-        return .call("cross_entropy", inputs.map(Form.node))
+        return .call("cross_entropy", inputs.map(Spelling.node))
       }
       return call(node)
     case .data, .labels, .parameter: return .node(node)
@@ -76,14 +76,14 @@ extension Graph {
   }
 
   /// The operation as it is.
-  private func call(_ node: Node) -> Form {
+  private func call(_ node: Node) -> Spelling {
     let record = self[node]
     guard let text = OperationText(record.operation, shape: record.shape) else {
       return .node(node)
     }
     return .call(
       callName(text.name, of: node),
-      record.inputs.map(Form.node) + text.attributes.map(Form.attribute))
+      record.inputs.map(Spelling.node) + text.attributes.map(Spelling.attribute))
   }
 
   /// The name by which expressions call an operation as it is.
@@ -119,7 +119,7 @@ extension Graph {
   }
 
   /// The operands of an elementwise operation, if operators pair them up.
-  private func pair(_ node: Node) -> (Form, Form)? {
+  private func pair(_ node: Node) -> (Spelling, Spelling)? {
     operands(node).map { (.node($0), .node($1)) }
   }
 
@@ -132,18 +132,18 @@ extension Graph {
     return nil
   }
 
-  private func product(_ node: Node) -> Form {
+  private func product(_ node: Node) -> Spelling {
     let (a, b) = (self[node].inputs[0], self[node].inputs[1])
     // With a known number it would be read as a scale.
     if isNumber(a) || isNumber(b) { return call(node) }
-    if let form = outer(a, b) { return form }
+    if let spelling = outer(a, b) { return spelling }
     guard let (x, y) = operands(node) else { return call(node) }
     let hasScalar = kind(x) == .scalar || kind(y) == .scalar
     return .binary(hasScalar ? .multiply : .elementwiseMultiply, .node(x), .node(y))
   }
 
   /// `a·bᵀ` of two vectors.
-  private func outer(_ column: Node, _ row: Node) -> Form? {
+  private func outer(_ column: Node, _ row: Node) -> Spelling? {
     guard case .reshape = self[column].operation, case .reshape = self[row].operation else {
       return nil
     }
@@ -158,7 +158,7 @@ extension Graph {
   }
 
   /// `a'·b` of two vectors, from the sum of their product.
-  private func inner(_ node: Node) -> Form? {
+  private func inner(_ node: Node) -> Spelling? {
     let product = self[node].inputs[0]
     guard self[product].operation == .multiply,
       self[node].operation == .sum(axes: [shape(of: product).axisCount - 1])
@@ -169,7 +169,7 @@ extension Graph {
   }
 
   /// `z[y]`: the element of each row that a label names.
-  private func chosen(_ node: Node) -> Form? {
+  private func chosen(_ node: Node) -> Spelling? {
     let product = self[node].inputs[0]
     guard self[product].operation == .multiply, self[node].operation == .sum(axes: [1]) else {
       return nil
@@ -184,7 +184,7 @@ extension Graph {
   }
 
   /// `θ[2]`: the row, or the element, of a known number.
-  private func row(_ node: Node) -> Form? {
+  private func row(_ node: Node) -> Spelling? {
     let product = self[node].inputs[0]
     guard self[product].operation == .multiply else { return nil }
     let (table, hot) = (self[product].inputs[0], self[product].inputs[1])
@@ -199,14 +199,14 @@ extension Graph {
   }
 
   /// A matrix as a factor, transposed or not, if products read it so.
-  private func factor(_ node: Node, isTransposed: Bool) -> Form? {
+  private func factor(_ node: Node, isTransposed: Bool) -> Spelling? {
     guard case .matrix = kind(node), shape(of: node).isFixed, self[node].operation != .transpose
     else { return nil }
     return isTransposed ? .transposed(.node(node)) : .node(node)
   }
 
   /// `W·x` of a vector per row, or a product of two matrices.
-  private func map(_ node: Node) -> Form? {
+  private func map(_ node: Node) -> Spelling? {
     let (a, b) = (self[node].inputs[0], self[node].inputs[1])
     guard case .matmul(let flipsA, let flipsB) = self[node].operation else { return nil }
     if case .vector = kind(a), shape(of: a).isBatched, !flipsA {
@@ -218,7 +218,7 @@ extension Graph {
   }
 
   /// `W·x` of one vector, from the product of a matrix with one row.
-  private func mapOfVector(_ node: Node) -> Form? {
+  private func mapOfVector(_ node: Node) -> Spelling? {
     let product = self[node].inputs[0]
     guard case .matmul(false, let flipsB) = self[product].operation,
       shape(of: node) == [shape(of: product)[1]]
