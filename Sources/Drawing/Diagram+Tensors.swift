@@ -13,12 +13,12 @@ extension Diagram {
     var uses: [Graph.Node: Int] = [:]
     for input in selection.nodes.flatMap({ graph[$0].inputs }) { uses[input, default: 0] += 1 }
     let replaced = Set(
-      selection.nodes.filter { selection.isRelabelling[$0.index] && marks.captions[$0] != nil }
+      selection.nodes.filter { selection.isRelabeling[$0.index] && marks.captions[$0] != nil }
         .map { graph[$0].inputs[0] }.filter { uses[$0] == 1 && !graph[$0].inputs.isEmpty })
     func isFolded(_ node: Graph.Node) -> Bool {
       let isWritten =
         (foldsParameters ? !selection.isFlow[node.index] : selection.isKnown[node.index])
-        || selection.isRelabelling[node.index] || replaced.contains(node)
+        || selection.isRelabeling[node.index] || replaced.contains(node)
       return isWritten && marks.captions[node] == nil
     }
     let shown = selection.nodes.filter { !isFolded($0) }

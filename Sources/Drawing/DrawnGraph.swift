@@ -138,7 +138,7 @@ struct Selection {
   /// Indicates whether a node depends only on constants of the graph.
   let isKnown: [Bool]
   /// Indicates whether a node only adds or drops axes of length 1.
-  let isRelabelling: [Bool]
+  let isRelabeling: [Bool]
 
   init(_ drawn: DrawnGraph) {
     let graph = drawn.graph
@@ -177,7 +177,7 @@ struct Selection {
       }
     }
     self.isKnown = isKnown
-    isRelabelling = graph.nodes.map { node in
+    isRelabeling = graph.nodes.map { node in
       guard case .reshape(let shape) = graph[node].operation else { return false }
       return graph.shape(of: graph[node].inputs[0]).isSame(butForUnitAxesAs: shape)
     }

@@ -12,15 +12,15 @@ extension DrawnGraph {
     var inference = LayerInference(self)
     guard inference.inferForward() else { return self }
     inference.inferBackward()
-    var labelled = Graph()
+    var labeled = Graph()
     for node in graph.nodes {
       let record = graph[node]
-      _ = labelled.append(
+      _ = labeled.append(
         Graph.Record(
           operation: record.operation, inputs: record.inputs, shape: record.shape,
           name: record.name, layer: inference.layers[node]))
     }
-    var result = DrawnGraph(labelled, results: results, gradients: gradients)
+    var result = DrawnGraph(labeled, results: results, gradients: gradients)
     (result.layerKinds, result.values, result.rowCount) = (inference.kinds, values, rowCount)
     return result
   }

@@ -101,7 +101,7 @@ extension Graph {
   /// `(f(−2h) − 8 f(−h) + 8 f(h) − f(2h)) / 12h` with `h = ε^(1/5)` times the size of the element,
   /// whose truncation and rounding errors balance. What disagrees is looked at again with smaller steps, down to
   /// ones that cross no kink: on either side of each relu, maximum and the like lie the elements that lay
-  /// there at the centre. Beyond the budget a seeded sample of each target is compared, and all of each target
+  /// there at the center. Beyond the budget a seeded sample of each target is compared, and all of each target
   /// along random directions.
   /// Source: Abramowitz and Stegun, *Handbook of Mathematical Functions*, formula 25.3.6.
   ///
@@ -129,11 +129,11 @@ extension Graph {
     _ gradients: [Node], of output: Node, withRespectTo targets: [Node],
     at values: [String: Tensor], options: GradientCheckOptions
   ) throws(GraphError) -> GradientCheck {
-    var centre: [Tensor?] = Array(repeating: nil, count: count)
+    var center: [Tensor?] = Array(repeating: nil, count: count)
     try evaluate(
       isNeeded(for: gradients + [output]), with: values, batch: batch(of: values) ?? 1,
-      into: &centre)
-    let computed = gradients.compactMap { centre[$0.index] }
+      into: &center)
+    let computed = gradients.compactMap { center[$0.index] }
     let largest = computed.reduce(1) { $1.values.reduce($0) { max($0, abs($1)) } }
     let total = targets.reduce(0) { $0 + (values[self[$1].name ?? ""]?.values.count ?? 0) }
     var results: [GradientCheck.Target] = []
@@ -141,7 +141,7 @@ extension Graph {
       let name = self[target].name ?? ""
       guard let value = values[name] else { throw .missingValue(name) }
       let line = Line(
-        through: target, of: output, in: self, values: values, centre: centre,
+        through: target, of: output, in: self, values: values, center: center,
         tolerance: options.tolerance, smallestSize: 1e-3 * largest)
       let count = value.values.count
       let budget =

@@ -86,7 +86,7 @@ extension Graph {
   }
 
   /// `t − Σⱼ wⱼ tⱼ` along the last axis.
-  mutating func centred(_ tangent: Node?, weights: Node) throws(GraphError) -> Node? {
+  mutating func centered(_ tangent: Node?, weights: Node) throws(GraphError) -> Node? {
     guard let tangent, let mean = try mean(of: tangent, weights: weights) else { return nil }
     let shape = shape(of: weights)
     let column = shape.flattening(axes: [shape.axisCount - 1])

@@ -9,7 +9,7 @@ struct Line {
   private let values: [String: Tensor]
   private let batch: Int
   /// The values of all nodes without a step.
-  private let centre: [Tensor?]
+  private let center: [Tensor?]
   /// Those that stay as they are.
   private let fixed: [Tensor?]
   private let isNeeded: [Bool]
@@ -30,14 +30,14 @@ struct Line {
   ///   - output: The node whose sum is looked at.
   ///   - graph: The graph of both.
   ///   - values: A value for every leaf.
-  ///   - centre: The values of the nodes that `output` depends on.
+  ///   - center: The values of the nodes that `output` depends on.
   ///   - tolerance: The relative difference from which on smaller steps are taken.
   ///   - smallestSize: What differences are relative to where derivatives are smaller.
   init(
     through leaf: Graph.Node, of output: Graph.Node, in graph: Graph, values: [String: Tensor],
-    centre: [Tensor?], tolerance: Double, smallestSize: Double
+    center: [Tensor?], tolerance: Double, smallestSize: Double
   ) {
-    (self.graph, self.output, self.values, self.centre) = (graph, output, values, centre)
+    (self.graph, self.output, self.values, self.center) = (graph, output, values, center)
     (self.tolerance, self.smallestSize) = (tolerance, smallestSize)
     name = graph[leaf].name ?? ""
     batch = graph.batch(of: values) ?? 1
@@ -47,7 +47,7 @@ struct Line {
     for node in graph.nodes where graph[node].inputs.contains(where: { moves[$0.index] }) {
       moves[node.index] = true
     }
-    fixed = zip(centre, moves).map { $1 ? nil : $0 }
+    fixed = zip(center, moves).map { $1 ? nil : $0 }
     let isNeeded = isNeeded
     kinks = graph.nodes.filter {
       moves[$0.index] && isNeeded[$0.index] && graph[$0].operation.rule is any KinkedRule
@@ -91,7 +91,7 @@ struct Line {
     // The fifth root of the machine epsilon.
     var step = 7.4e-4 * max(size, 0.1) / max(norm, 1e-300)
     let isDefined =
-      gradient.isFinite && centre[output.index]?.values.allSatisfy(\.isFinite) ?? false
+      gradient.isFinite && center[output.index]?.values.allSatisfy(\.isFinite) ?? false
     var found: [Quotient] = []
     for _ in 0..<(isDefined ? Line.stepCount : 1) {
       let quotient = try self.quotient(direction, step)
@@ -142,7 +142,7 @@ struct Line {
       rounding: 8 * Double.ulpOfOne * size / (6 * h), crossesKink: crossesKink)
   }
 
-  /// The output after a step, and whether a kink lies between it and the centre.
+  /// The output after a step, and whether a kink lies between it and the center.
   private func value(
     _ direction: [Double], _ step: Double
   ) throws(GraphError) -> (output: [Double], crossesKink: Bool) {
@@ -156,7 +156,7 @@ struct Line {
     try graph.evaluate(isNeeded, with: values, batch: batch, into: &computed)
     return (
       computed[output.index]?.values ?? [],
-      kinks.contains { graph.isKinkCrossed(at: $0, from: centre, to: computed) }
+      kinks.contains { graph.isKinkCrossed(at: $0, from: center, to: computed) }
     )
   }
 }

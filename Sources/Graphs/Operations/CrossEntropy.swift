@@ -98,8 +98,8 @@ struct CrossEntropyGradientRule: OperationRule {
     if call.isWanted[1] {
       let weighted = try graph.add(.multiply, [call.cotangent, probabilities])
       let sum = try graph.reshape(graph.add(.sum(axes: [1]), [weighted]), to: column)
-      let centred = try graph.add(.subtract, [call.cotangent, sum])
-      let curved = try graph.add(.multiply, [probabilities, centred])
+      let centered = try graph.add(.subtract, [call.cotangent, sum])
+      let curved = try graph.add(.multiply, [probabilities, centered])
       results[1] = try graph.add(.multiply, [graph.reshape(c, to: column), curved])
     }
     return results
@@ -111,7 +111,7 @@ struct CrossEntropyGradientRule: OperationRule {
     let column = graph.shape(of: logits).flattening(axes: [1])
     let probabilities = try graph.add(.softmax, [logits])
     let moved = try graph.product(
-      graph.centred(call.tangents[1], weights: probabilities), probabilities)
+      graph.centered(call.tangents[1], weights: probabilities), probabilities)
     let weight = try call.tangents[0].map { (t) throws(GraphError) in
       try graph.reshape(t, to: column)
     }

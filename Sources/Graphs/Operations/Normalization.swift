@@ -273,14 +273,14 @@ struct VarianceRule: OperationRule {
     let x = call.inputs[0]
     let factor = MeanRule(axes: axes).factor(graph.shape(of: x)) * Factor(2)
     let scaled = try graph.add(.scale(factor), [call.cotangent])
-    let centred = try graph.centred(x, over: axes)
+    let centered = try graph.centered(x, over: axes)
     return [
-      try graph.add(.multiply, [graph.expanded(scaled, along: axes, toShapeOf: x), centred])
+      try graph.add(.multiply, [graph.expanded(scaled, along: axes, toShapeOf: x), centered])
     ]
   }
   /// The mean of `t · 2 (x − μ)`.
   func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
-    let slope = try graph.scale(graph.centred(call.inputs[0], over: axes), by: 2)
+    let slope = try graph.scale(graph.centered(call.inputs[0], over: axes), by: 2)
     return try graph.product(call.tangent, slope).map { (p) throws(GraphError) in
       try graph.add(.mean(axes: axes), [p])
     }
@@ -297,7 +297,7 @@ struct VarianceRule: OperationRule {
 
 extension Graph {
   /// `x − μ`.
-  mutating func centred(_ x: Node, over axes: [Int]) throws(GraphError) -> Node {
+  mutating func centered(_ x: Node, over axes: [Int]) throws(GraphError) -> Node {
     let mean = try add(.mean(axes: axes), [x])
     return try add(.subtract, [x, expanded(mean, along: axes, toShapeOf: x)])
   }
@@ -325,13 +325,13 @@ extension Graph {
     _ x: Node, _ normalization: Normalization
   ) throws(GraphError) -> (inverse: Node, normal: Node) {
     let mean = try composedMean(x, normalization)
-    let centred = try add(
+    let centered = try add(
       .subtract, [x, expanded(mean, along: normalization.axes, toShapeOf: x)])
-    let variance = try composedMean(add(.square, [centred]), normalization)
+    let variance = try composedMean(add(.square, [centered]), normalization)
     let offset = fill(normalization.epsilon, shape: shape(of: variance))
     let inverse = try power(add(.add, [variance, offset]), -0.5)
     let repeated = try expanded(inverse, along: normalization.axes, toShapeOf: x)
-    return (inverse, try add(.multiply, [centred, repeated]))
+    return (inverse, try add(.multiply, [centered, repeated]))
   }
 
   /// The value of ``Operation/normalize(_:)`` in other operations.
@@ -350,9 +350,9 @@ extension Graph {
     _ x: Node, _ normalization: Normalization
   ) throws(GraphError) -> Node {
     let mean = try composedMean(x, normalization)
-    let centred = try add(
+    let centered = try add(
       .subtract, [x, expanded(mean, along: normalization.axes, toShapeOf: x)])
-    let variance = try composedMean(add(.square, [centred]), normalization)
+    let variance = try composedMean(add(.square, [centered]), normalization)
     let row = SymbolicShape([1] + shape(of: mean).extents)
     return try add(.concatenate(axis: 0), [reshape(mean, to: row), reshape(variance, to: row)])
   }

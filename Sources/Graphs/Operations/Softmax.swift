@@ -34,12 +34,12 @@ struct SoftmaxRule: OperationRule {
     let weighted = try graph.add(.multiply, [call.cotangent, call.node])
     let sum = try graph.add(.sum(axes: [last]), [weighted])
     let kept = graph.shape(of: call.node).flattening(axes: [last])
-    let centred = try graph.add(.subtract, [call.cotangent, graph.reshape(sum, to: kept)])
-    return [try graph.add(.multiply, [centred, call.node])]
+    let centered = try graph.add(.subtract, [call.cotangent, graph.reshape(sum, to: kept)])
+    return [try graph.add(.multiply, [centered, call.node])]
   }
   /// `(t − Σⱼ tⱼ yⱼ) · y`.
   func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
-    try graph.product(graph.centred(call.tangent, weights: call.node), call.node)
+    try graph.product(graph.centered(call.tangent, weights: call.node), call.node)
   }
   func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
     operands[0].axisCount > 1
@@ -70,7 +70,7 @@ struct LogSoftmaxRule: OperationRule {
   }
   /// `t − Σⱼ tⱼ e^yⱼ`.
   func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
-    try graph.centred(call.tangent, weights: graph.add(.exp, [call.node]))
+    try graph.centered(call.tangent, weights: graph.add(.exp, [call.node]))
   }
   func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
     operands[0].axisCount > 1
