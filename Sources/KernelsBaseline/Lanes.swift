@@ -1,1 +1,1 @@
-../Kernels/Lanes.swift
+../Kernels/Vectors/Lanes.swift
