@@ -56,7 +56,7 @@ struct Exponentials: LaneTerms {
   }
 }
 
-/// The elements of a leaf of ``laneTreeSum(_:count:)``: 32 vectors.
+/// The elements of a leaf of ``orderedSum(_:count:)``: 32 vectors.
 private let leafLength = 32 * laneCount
 
 /// The sum of the first `count` terms.
