@@ -81,7 +81,7 @@ struct Lowering {
     case .sum(let axes): .call { reduction($0, axes: axes, isMean: false) }
     case .mean(let axes): .call { reduction($0, axes: axes, isMean: true) }
     case .squaredNorm(let axes): .call { squaredNorm($0, axes: axes) }
-    case .total: .call(copy)
+    case .crossMicrobatchSum: .call(copy)
     case .broadcast: .call(broadcast)
     case .transpose: .call(transpose)
     case .permute(let order): .call { permute($0, order) }

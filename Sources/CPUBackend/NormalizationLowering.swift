@@ -112,6 +112,6 @@ extension Lowering {
     let (outer, middle, inner) = shape(x).split(at: normalization.axes)
     return Normalizer(
       outer: outer, middle: middle, inner: inner, epsilon: normalization.epsilon,
-      rows: normalization.isTotal ? rowCount : 1)
+      rows: normalization.spansMicrobatches ? rowCount : 1)
   }
 }

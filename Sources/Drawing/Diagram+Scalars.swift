@@ -453,7 +453,7 @@ private struct ScalarBuilder {
     case .subtract, .divide: return try elementwise(node, symbol, inverse: 1)
     case _ where record.operation.isActivationGradient: return try slope(node, symbol)
     case _ where record.operation.isElementwise: return try elementwise(node, symbol)
-    case .total: return try elementwise(node, symbol)
+    case .crossMicrobatchSum: return try elementwise(node, symbol)
     case _ where record.operation.onlyMovesElements:
       for source in graph.movedElements(of: node, batch: drawn.rowCount) {
         if let source {

@@ -76,7 +76,7 @@ extension Scheduler {
         precision: precision(of: node))
       add(node, .product(product), operands, results: results)
       return
-    case .total: addSum(results[0], of: node)
+    case .crossMicrobatchSum: addSum(results[0], of: node)
     case .normalize(let normalization), .moments(let normalization):
       operands.append(takeStatistics(of: record.inputs[0], normalization, for: node))
     case .normalizeScaleGradient(let normalization), .normalizeInputGradient(let normalization):
@@ -101,7 +101,7 @@ extension Scheduler {
         label: "\(name)\(part.rawValue) → \(groupShape(of: x, normalization))",
         action: .statistics(part, normalization), operands: [x], results: [result], rows: rows)
     }
-    guard normalization.isTotal else {
+    guard normalization.spansMicrobatches else {
       let isRowByRow = x.shape.hasRows && !normalization.axes.contains(0)
       add(step(.all, isRowByRow ? .rowByRow : .byMicrobatch))
       return result

@@ -258,7 +258,7 @@ struct Scheduler {
       let range = try range(of: parameter, shape: shape(of: node))
       let root = root(of: node)
       guard isComputed(root), !read.contains(root), locations[root] == nil,
-        graph[root].operation != .total
+        graph[root].operation != .crossMicrobatchSum
       else { continue }
       locations[root] = Location(.gradient, range.offset)
     }

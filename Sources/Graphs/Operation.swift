@@ -82,7 +82,7 @@ extension Graph {
     /// The sum over `axes`.
     case sum(axes: [Int])
     /// The sum over all microbatches of a step.
-    case total
+    case crossMicrobatchSum
     /// The mean over `axes`.
     case mean(axes: [Int])
     /// The sum of squares over `axes`.
@@ -170,7 +170,8 @@ extension Graph.Operation {
       ErfRule.self, PowerRule.self, CapRule.self, AddRule.self, SubtractRule.self,
       MultiplyRule.self, DivideRule.self, MaximumRule.self, ReluGradientRule.self,
       SigmoidGradientRule.self, TanhGradientRule.self, MatmulRule.self, SumRule.self,
-      TotalRule.self, MeanRule.self, SquaredNormRule.self, ReshapeRule.self, BroadcastRule.self,
+      CrossMicrobatchSumRule.self, MeanRule.self, SquaredNormRule.self, ReshapeRule.self,
+      BroadcastRule.self,
       TransposeRule.self, PermuteRule.self, SliceRule.self, PadRule.self, ConcatenateRule.self,
       GatherRule.self, EmbeddingRule.self, EmbeddingGradientRule.self, ConvolutionRule.self,
       ConvolutionInputGradientRule.self, ConvolutionWeightGradientRule.self, MaxPoolRule.self,
@@ -216,7 +217,7 @@ extension Graph.Operation {
     case .tanhGradient: TanhGradientRule()
     case .matmul(let lhs, let rhs): MatmulRule(transposeLHS: lhs, transposeRHS: rhs)
     case .sum(let axes): SumRule(axes: axes)
-    case .total: TotalRule()
+    case .crossMicrobatchSum: CrossMicrobatchSumRule()
     case .mean(let axes): MeanRule(axes: axes)
     case .squaredNorm(let axes): SquaredNormRule(axes: axes)
     case .reshape(let shape): ReshapeRule(target: shape)

@@ -25,8 +25,9 @@ extension LayerBuilder {
       return try normalizedByStates(input, name: name, layer, channels, scale, shift)
     }
     let axes = [0] + Array(2..<shape.axisCount)
-    let isTotal = layer.statistics == .batch
-    let normalization = Normalization(axes: axes, epsilon: layer.epsilon, isTotal: isTotal)
+    let spansMicrobatches = layer.statistics == .batch
+    let normalization = Normalization(
+      axes: axes, epsilon: layer.epsilon, spansMicrobatches: spansMicrobatches)
     let output = try graph.add(.normalize(normalization), [input, scale, shift])
     let moments = try graph.add(.moments(normalization), [input])
     func part(_ place: Int) throws -> Graph.Node {
@@ -37,7 +38,7 @@ extension LayerBuilder {
     let positions = shape.fixedCount / channels
     let rows = try rowCount()
     // n / (n − 1) makes the variance unbiased.
-    let allRows = isTotal ? try graph.add(.total, [rows]) : rows
+    let allRows = spansMicrobatches ? try graph.add(.crossMicrobatchSum, [rows]) : rows
     let count = try graph.scale(allRows, by: Double(positions))
     let others = try graph.add(.subtract, [count, graph.fill(1, shape: [])])
     let weight = try graph.add(.multiply, [rows, graph.add(.divide, [count, others])])

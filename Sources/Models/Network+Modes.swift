@@ -23,7 +23,7 @@ extension Network {
   }
 
   /// Whether the graph of training holds sums over all microbatches of a step.
-  public var isSegmented: Bool { graph.nodes.contains { graph[$0].operation.isTotal } }
+  public var isSegmented: Bool { graph.nodes.contains { graph[$0].operation.spansMicrobatches } }
 
   /// The model as steps of training compute it.
   public var training: Forward {

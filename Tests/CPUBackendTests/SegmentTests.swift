@@ -29,7 +29,7 @@ struct SegmentTests {
       let x = try graph.data("x", shape: shape)
       let kept = SymbolicShape([channels] + Array(repeating: 1, count: shape.axisCount - 2))
       let axes = [0] + Array(2..<shape.axisCount)
-      let normalization = Normalization(axes: axes, epsilon: 0.01, isTotal: true)
+      let normalization = Normalization(axes: axes, epsilon: 0.01, spansMicrobatches: true)
       let scaled = try graph.add(.multiply, [x, graph.reshape(leaves[0], to: kept)])
       // Something that makes the mean of each channel depend on a.
       let input = try graph.add(.exp, [scaled])
@@ -125,8 +125,8 @@ struct SegmentTests {
   func grouped() throws {
     var graph = Graph()
     let x = try graph.data("x", shape: [.batch, 3])
-    let first = try graph.add(.total, [graph.add(.sum(axes: [0]), [x])])
-    let second = try graph.add(.total, [graph.add(.sum(axes: [0, 1]), [x])])
+    let first = try graph.add(.crossMicrobatchSum, [graph.add(.sum(axes: [0]), [x])])
+    let second = try graph.add(.crossMicrobatchSum, [graph.add(.sum(axes: [0, 1]), [x])])
     let product = try graph.add(.multiply, [first, second])
     let plan = try Plan(
       graph, batch: 2, values: [product], layout: FlatLayout([]), workspace: CPU().makeWorkspace())

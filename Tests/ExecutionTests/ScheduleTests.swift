@@ -96,7 +96,7 @@ struct ScheduleTests {
     let sum = try graph.affine(x, weight: w, bias: nil)
     graph.layer = "norm1"
     let normal = try graph.add(
-      .normalize(Normalization(axes: [0], isTotal: true)),
+      .normalize(Normalization(axes: [0], spansMicrobatches: true)),
       [sum, graph.parameter("scale", shape: [4]), graph.parameter("shift", shape: [4])])
     graph.layer = nil
     let loss = try graph.squaredNorm(normal)

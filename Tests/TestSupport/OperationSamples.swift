@@ -40,7 +40,7 @@ public enum OperationKind: String, CaseIterable, Sendable {
   case power, cap
   case add, subtract, multiply, divide, maximum
   case reluGradient, sigmoidGradient, tanhGradient
-  case matmul, sum, total, mean, squaredNorm, reshape, broadcast, transpose, gather
+  case matmul, sum, crossMicrobatchSum, mean, squaredNorm, reshape, broadcast, transpose, gather
   case embedding, embeddingGradient
   case softmax, logSoftmax, logSumExp
   case softmaxCrossEntropy, softmaxCrossEntropyGradient, oneHot, meanSquaredError
@@ -84,7 +84,7 @@ public enum OperationKind: String, CaseIterable, Sendable {
       case .tanhGradient: .tanhGradient
       case .matmul: .matmul
       case .sum: .sum
-      case .total: .total
+      case .crossMicrobatchSum: .crossMicrobatchSum
       case .mean: .mean
       case .squaredNorm: .squaredNorm
       case .reshape: .reshape
@@ -291,7 +291,7 @@ private func samples(of kind: OperationKind, width: Extent, classes: Int) -> [Re
     ]
   case .sum:
     [[1], [0], [2], [0, 1], [1, 2], [0, 2], [0, 1, 2], []].map { Recipe(.sum(axes: $0), block) }
-  case .total: [Recipe(.total, weight), Recipe(.total, row)]
+  case .crossMicrobatchSum: [Recipe(.crossMicrobatchSum, weight), Recipe(.crossMicrobatchSum, row)]
   case .mean: [[1], [0], [0, 2], [2, 1], [0, 1, 2]].map { Recipe(.mean(axes: $0), block) }
   case .squaredNorm:
     [[1], [0], [0, 2], [1, 2], [0, 1, 2], []].map { Recipe(.squaredNorm(axes: $0), block) }
@@ -463,16 +463,17 @@ private func poolingSamples(
 private func normalizationSamples(
   _ width: Extent
 ) -> [(normalization: Normalization, x: Operand, kept: Operand)] {
-  let cases: [(shape: SymbolicShape, axes: [Int], isTotal: Bool)] = [
+  let cases: [(shape: SymbolicShape, axes: [Int], spansMicrobatches: Bool)] = [
     ([.batch, width, 3], [1, 2], false), ([.batch, width, 3], [0, 2], false),
     ([.batch, width], [1], false), ([.batch, 2, width, 3], [2, 3], false),
     ([.batch, width, 2, 3], [0, 2, 3], false), ([4, width], [0], false),
     ([.batch, 3, width, 2], [1, 3], false), ([.batch, width], [0], true),
     ([.batch, width, 3], [0, 2], true), ([.batch, width, 2, 3], [0, 2, 3], true),
   ]
-  return cases.map { shape, axes, isTotal in
+  return cases.map { shape, axes, spansMicrobatches in
     (
-      Normalization(axes: axes, epsilon: 0.25, isTotal: isTotal), Operand(shape: shape),
+      Normalization(axes: axes, epsilon: 0.25, spansMicrobatches: spansMicrobatches),
+      Operand(shape: shape),
       Operand(
         shape: SymbolicShape(shape.extents.indices.filter { !axes.contains($0) }.map { shape[$0] }))
     )

@@ -5,8 +5,8 @@ import Tensors
 ///
 /// It is its own vector–Jacobian product: what one microbatch adds to the sum reaches the losses of all of
 /// them. Where there is one microbatch, as in the interpreter, it is the value itself.
-struct TotalRule: OperationRule {
-  static let signature = OperationSignature("total", .total)
+struct CrossMicrobatchSumRule: OperationRule {
+  static let signature = OperationSignature("total", .crossMicrobatchSum)
 
   func shape(_ inputs: [SymbolicShape]) throws(ShapeFault) -> SymbolicShape {
     guard inputs[0].isFixed else {
@@ -15,7 +15,7 @@ struct TotalRule: OperationRule {
     return inputs[0]
   }
   func vjp(_ call: VJPCall, in graph: inout Graph) throws(GraphError) -> [Graph.Node?] {
-    [try graph.add(.total, [call.cotangent])]
+    [try graph.add(.crossMicrobatchSum, [call.cotangent])]
   }
   /// Linear: the operation itself.
   func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
@@ -31,12 +31,12 @@ struct TotalRule: OperationRule {
 
 extension Graph.Operation {
   /// Whether the value depends on the other microbatches of a step.
-  public var isTotal: Bool {
+  public var spansMicrobatches: Bool {
     switch self {
-    case .total: true
+    case .crossMicrobatchSum: true
     case .normalize(let normalization), .normalizeScaleGradient(let normalization),
       .normalizeInputGradient(let normalization), .moments(let normalization):
-      normalization.isTotal
+      normalization.spansMicrobatches
     default: false
     }
   }
@@ -44,7 +44,8 @@ extension Graph.Operation {
 
 extension Graph {
   /// `x`, or its sum over all microbatches.
-  mutating func total(_ x: Node, if isTotal: Bool) throws(GraphError) -> Node {
-    isTotal ? try add(.total, [x]) : x
+  mutating func crossMicrobatchSum(_ x: Node, if spansMicrobatches: Bool) throws(GraphError) -> Node
+  {
+    spansMicrobatches ? try add(.crossMicrobatchSum, [x]) : x
   }
 }

@@ -9,18 +9,18 @@ public struct Normalization: Hashable, Sendable {
   public let epsilon: Double
   /// Whether mean and variance are those of all microbatches of a step; the axes of the batch are among
   /// the axes then.
-  public let isTotal: Bool
+  public let spansMicrobatches: Bool
 
   /// Describes a normalisation.
-  public init(axes: [Int], epsilon: Double = 1e-5, isTotal: Bool = false) {
+  public init(axes: [Int], epsilon: Double = 1e-5, spansMicrobatches: Bool = false) {
     self.axes = axes
     self.epsilon = epsilon
-    self.isTotal = isTotal
+    self.spansMicrobatches = spansMicrobatches
   }
 
   /// The same over other axes.
   package func over(_ axes: [Int]) -> Normalization {
-    Normalization(axes: axes, epsilon: epsilon, isTotal: isTotal)
+    Normalization(axes: axes, epsilon: epsilon, spansMicrobatches: spansMicrobatches)
   }
 }
 
@@ -31,7 +31,7 @@ extension Normalization {
 
   /// The attributes of a normalisation in text.
   var attributes: [Attribute] {
-    [.axes(axes), .number(epsilon)] + (isTotal ? [.number(1)] : [])
+    [.axes(axes), .number(epsilon)] + (spansMicrobatches ? [.number(1)] : [])
   }
 
   /// The shape of means and variances.
@@ -40,7 +40,7 @@ extension Normalization {
       throw ShapeFault("found axes \(axes), expected different ones of 0 ..< \(shape.axisCount)")
     }
     let kept = shape.removing(axes: axes)
-    guard !isTotal || kept.isFixed else {
+    guard !spansMicrobatches || kept.isFixed else {
       throw ShapeFault("found axes \(axes) of \(shape), expected that of the batch among them")
     }
     return kept
@@ -109,8 +109,8 @@ struct NormalizeRule: OperationRule {
     var inputGradient: Graph.Node?
     if call.isWanted[0] {
       // What moves a mean of all microbatches is the cotangent of all of them.
-      let s = try graph.total(scaleGradient, if: normalization.isTotal)
-      let t = try graph.total(shiftGradient, if: normalization.isTotal)
+      let s = try graph.crossMicrobatchSum(scaleGradient, if: normalization.spansMicrobatches)
+      let t = try graph.crossMicrobatchSum(shiftGradient, if: normalization.spansMicrobatches)
       inputGradient = try graph.add(
         .normalizeInputGradient(normalization), [call.cotangent, x, scale, s, t])
     }
@@ -306,8 +306,10 @@ extension Graph {
   private mutating func composedMean(
     _ x: Node, _ normalization: Normalization
   ) throws(GraphError) -> Node {
-    guard normalization.isTotal else { return try add(.mean(axes: normalization.axes), [x]) }
-    let sum = try add(.total, [add(.sum(axes: normalization.axes), [x])])
+    guard normalization.spansMicrobatches else {
+      return try add(.mean(axes: normalization.axes), [x])
+    }
+    let sum = try add(.crossMicrobatchSum, [add(.sum(axes: normalization.axes), [x])])
     return try add(.divide, [sum, composedCount(of: x, normalization)])
   }
 
@@ -317,7 +319,7 @@ extension Graph {
   ) throws(GraphError) -> Node {
     let extents = normalization.axes.map { shape(of: x)[$0] }
     let ones = fill(1, shape: SymbolicShape(extents))
-    return try add(.total, [add(.sum(axes: Array(0..<extents.count)), [ones])])
+    return try add(.crossMicrobatchSum, [add(.sum(axes: Array(0..<extents.count)), [ones])])
   }
 
   /// `1 / √(σ² + ε)` and `x̂`, from operations that know nothing of normalisation.
@@ -372,7 +374,7 @@ extension Graph {
     let share = MeanRule(axes: axes).factor(shape(of: x))
     func mean(_ sum: Node) throws(GraphError) -> Node {
       let mean =
-        normalization.isTotal
+        normalization.spansMicrobatches
         ? try add(.divide, [sum, composedCount(of: x, normalization)])
         : try add(.scale(share), [sum])
       return try expanded(mean, along: axes, toShapeOf: x)
@@ -420,6 +422,6 @@ extension [Attribute] {
     guard let axes = integers(0), let epsilon = number(1), epsilon >= 0,
       count == 2 || self[2] == .number(1)
     else { return nil }
-    return Normalization(axes: axes, epsilon: epsilon, isTotal: count == 3)
+    return Normalization(axes: axes, epsilon: epsilon, spansMicrobatches: count == 3)
   }
 }
