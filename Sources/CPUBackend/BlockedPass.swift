@@ -25,10 +25,10 @@ final class BlockedPass {
   ///
   /// - Parameters:
   ///   - steps: The operations, which name their operands by indices of `places`.
-  ///   - places: Where operands and results are.
+  ///   - places: The places of operands and results.
   ///   - count: The elements of the results.
   ///   - block: The elements of a block, and of a slot.
-  ///   - scratch: Where the slots are, one after another.
+  ///   - scratch: The slots, one after another.
   init(
     _ steps: [ElementStep], places: [Place], count: Int, block: Int, scratch: Location
   ) {

@@ -1,4 +1,4 @@
-// What a picture shows, before it is written in any language: boxes, arrows and groups.
+// The content of a picture, before it is written in any language: boxes, arrows and groups.
 
 /// Boxes joined by arrows; every level of detail but `network` comes to one.
 struct Diagram {

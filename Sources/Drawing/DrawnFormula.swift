@@ -1,4 +1,4 @@
-// What an operation writes between its operands.
+// The formula of an operation and its operands.
 import Graphs
 
 /// A piece of a formula, and how tightly it holds together.

@@ -1,4 +1,4 @@
-// Which layers a graph has that was written as an expression: affine maps, activations, a loss.
+// The layers of a graph that was written as an expression: affine maps, activations, a loss.
 import Graphs
 
 extension DrawnGraph {

@@ -1,4 +1,4 @@
-// How the names of leaves are set: theta1 as θ₁, affine1/weight as W₁.
+// The typesetting of the names of leaves: theta1 as θ₁, affine1/weight as W₁.
 package import Graphs
 
 /// The letters of the leaves of a graph.

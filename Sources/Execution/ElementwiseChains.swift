@@ -1,4 +1,4 @@
-// Which elementwise nodes one pass computes together, block by block.
+// The elementwise nodes that one pass computes together, block by block.
 import Graphs
 import Tensors
 

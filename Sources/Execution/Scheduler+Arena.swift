@@ -1,4 +1,4 @@
-// Where the values that live for a part of a run lie.
+// The places of values that live for a part of a run.
 import Graphs
 import Tensors
 

@@ -5,20 +5,20 @@ import Tensors
 /// A value on the stack.
 struct Value {
   let node: Graph.Node
-  /// Whether a vector lies down: transposed, where vectors stand otherwise.
+  /// Indicates a transposed vector: one that lies down, where vectors stand otherwise.
   var isRow = false
   /// Of a norm, the node of its square.
   var square: Graph.Node?
 }
 
-/// What the machine's stack holds.
+/// An item on the machine's stack.
 enum Item {
   case number(Double)
   case list([ListItem])
   case value(Value)
 }
 
-/// What a shape stands for, row by row of the batch.
+/// The meaning of a shape, row by row of the batch.
 enum Kind: Equatable {
   case scalar
   case vector(Extent)
@@ -27,13 +27,13 @@ enum Kind: Equatable {
 }
 
 extension SymbolicShape {
-  /// Whether there is one value for each row of the batch.
+  /// Indicates one value for each row of the batch.
   var isBatched: Bool { extents.first == .batch }
 
   /// The extents of the value for one row.
   var row: [Extent] { Array(isBatched ? extents.dropFirst() : extents[...]) }
 
-  /// What the value for one row is.
+  /// The kind of the value of one row.
   var kind: Kind {
     guard !row.contains(.batch) else { return .array }
     return switch row.count {
@@ -199,7 +199,7 @@ struct Builder {
     return graph[value.node].name == nil ? "(\(lines[0]))'" : "\(lines[0])'"
   }
 
-  /// What is wrong with the operands of an operator, both of which are named.
+  /// Describes the fault in the operands of an operator and names both.
   func fault(_ message: String, _ a: Value, _ b: Value) -> Fault {
     Fault(message, details: ["left:  \(text(a))", "right: \(text(b))"])
   }

@@ -1,7 +1,7 @@
-// Which symbols an expression has: their shapes, and which are parameters, data or labels.
+// The symbols of an expression: their shapes, and which are parameters, data or labels.
 public import Graphs
 
-/// What is said about symbols beside an expression.
+/// The declarations of symbols beside an expression.
 public struct Declarations: Sendable {
   /// The shape of symbols; those without one are single numbers.
   public let shapes: [String: SymbolicShape]
@@ -97,7 +97,7 @@ public struct Declarations: Sendable {
     return SymbolicShape(items: items)
   }
 
-  /// Whether any symbol has one value per row.
+  /// Indicates that some symbol has one value per row.
   var hasBatch: Bool { shapes.values.contains { $0.extents.contains(.batch) } }
 }
 

@@ -1,6 +1,6 @@
-/// What is wrong with an expression, and where.
+/// A fault in an expression, and its place.
 public struct ExpressionError: Error, Hashable {
-  /// What was found and what was expected, on one line.
+  /// The text found and the text expected, on one line.
   public let message: String
   /// The operands that do not go together, one on each line.
   public let details: [String]
@@ -56,7 +56,7 @@ extension Character {
     }
   }
 
-  /// Whether the character has no shape of its own: a control character or a mark of formatting.
+  /// Indicates a character without a shape of its own: a control character or a mark of formatting.
   var isInvisible: Bool {
     unicodeScalars.allSatisfy {
       let category = $0.properties.generalCategory

@@ -1,4 +1,4 @@
-// What known numbers come to, so that gradients read as people write them.
+// The folding of known numbers, so that gradients read as people write them.
 import Graphs
 
 extension Graph {

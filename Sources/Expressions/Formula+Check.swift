@@ -11,7 +11,7 @@ extension Formula {
   /// they choose from.
   ///
   /// - Parameters:
-  ///   - seed: What they are drawn from, with the name of the symbol.
+  ///   - seed: The seed they are drawn from, with the name of the symbol.
   ///   - batch: The number of rows.
   /// - Returns: A tensor per symbol, by name.
   /// - Throws: `GraphError` if the formula cannot be evaluated.
@@ -77,7 +77,7 @@ extension Formula {
   ///
   /// - Parameters:
   ///   - batch: The number of rows.
-  ///   - options: How much is compared, and the seed of the values.
+  ///   - options: The extent of the comparison, and the seed of the values.
   /// - Returns: One entry per symbol that is not labels, parameters and data alike.
   /// - Throws: `GraphError` if the formula cannot be evaluated.
   public func checkGradient(
@@ -92,8 +92,8 @@ extension Formula {
   ///
   /// - Parameters:
   ///   - batch: The number of rows.
-  ///   - options: How much is compared, and the seed of the values.
-  ///   - usesJacobians: Whether to multiply whole Jacobians too.
+  ///   - options: The extent of the comparison, and the seed of the values.
+  ///   - usesJacobians: True to multiply whole Jacobians too.
   /// - Returns: The comparisons, with respect to every symbol that is not labels, and whether values had
   ///   to be positive for the output to be finite.
   /// - Throws: `GraphError` if the formula cannot be evaluated, or its Jacobians are too large.

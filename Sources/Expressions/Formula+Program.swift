@@ -9,7 +9,7 @@ extension Formula {
   ///
   /// - Parameters:
   ///   - forwardCount: The nodes that are the forward part; what follows is headed as backward.
-  ///   - names: What each output is, in a remark behind it.
+  ///   - names: The name of each output, in a remark behind it.
   /// - Returns: The lines, without a line break at the end.
   /// - Complexity: O(nodes).
   public func program(forwardCount: Int? = nil, naming names: [String] = []) -> String {

@@ -2,11 +2,11 @@
 import Graphs
 
 extension Formula {
-  /// How an expression is written.
+  /// The notation of a written expression.
   public enum Notation: Sendable {
-    /// What ``Formula/init(_:_:)`` reads.
+    /// The text that ``Formula/init(_:_:)`` reads.
     case plain
-    /// What LaTeX sets, inside a formula.
+    /// The LaTeX of a formula's inside.
     case latex
   }
 
@@ -18,7 +18,7 @@ extension Formula {
   ///
   /// - Parameters:
   ///   - notation: Plain or LaTeX.
-  ///   - names: What each output is called in a remark behind it; nothing by default.
+  ///   - names: The name of each output in a remark behind it; none by default.
   /// - Returns: The lines, without a line break at the end.
   /// - Complexity: O(nodes).
   public func text(_ notation: Notation = .plain, naming names: [String] = []) -> String {
@@ -144,7 +144,7 @@ private struct Writer {
     fragment(spelling).within(minimum, notation, isRight: isRight)
   }
 
-  /// What stands after a minus sign; a number after it would be a negative number.
+  /// Writes the operand of a minus sign; a bare number there would read as a negative number.
   private func negated(_ spelling: Spelling) -> String {
     let text = within(spelling, 3, isRight: true)
     let isNumber = text.first.map(Names.isDigit) ?? false

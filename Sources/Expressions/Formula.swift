@@ -121,7 +121,7 @@ public struct Formula: Sendable {
     return Formula(of: kept, in: simple)
   }
 
-  /// Whether both are the same computation of the same symbols, bit for bit.
+  /// Returns true if both are the same computation of the same symbols, bit for bit.
   ///
   /// - Complexity: O(nodes).
   public func isIdentical(to other: Formula) -> Bool {

@@ -2,7 +2,7 @@
 import Configuration
 import Graphs
 
-/// What is known of functions before they are called.
+/// The functions that expressions can call.
 enum Function {
   /// Functions of each element: the elementwise operations of one operand and nothing else.
   static let elementwise: Set<String> = Set(
@@ -19,7 +19,7 @@ enum Function {
   /// All that stand before an opening bracket.
   static let names: Set<String> = Set(readable).union(raw).union(raw.map { "@" + $0 })
 
-  /// What to say about a name that is no function.
+  /// Describes a name that is no function.
   static func unknown(_ name: String) -> String {
     if let near = nearest(name, in: readable + raw) {
       return "unknown function '\(name)'; did you mean '\(near)'?"

@@ -20,7 +20,7 @@ struct Instruction {
     case output
   }
   let kind: Kind
-  /// Where to point if it fails.
+  /// The position that an error points to.
   let offset: Int
 }
 
@@ -35,7 +35,7 @@ enum BinaryOperator: String {
   case power = "^"
   case elementwisePower = ".^"
 
-  /// How strongly it binds; a minus sign before an operand has ``negationPrecedence``.
+  /// The strength of the binding; a minus sign before an operand has ``negationPrecedence``.
   var precedence: Int {
     switch self {
     case .add, .subtract: 1

@@ -15,7 +15,7 @@ struct Token: Equatable {
     case end
   }
   let kind: Kind
-  /// Where it begins, in characters.
+  /// The position of its first character.
   let offset: Int
 }
 
@@ -176,7 +176,7 @@ private let superscripts: [Character: Character] = [
   "⁹": "9",
 ]
 
-/// What comes along when text is copied: marks of byte order, joiners, and invisible operators.
+/// The invisible characters that come along when text is copied: byte order marks, joiners, operators.
 private let invisible: Set<Character> = [
   "\u{AD}", "\u{200B}", "\u{200C}", "\u{200D}", "\u{2060}", "\u{2061}", "\u{FEFF}",
 ]

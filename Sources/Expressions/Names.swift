@@ -43,7 +43,7 @@ enum Names {
     return String(letter).precomposedStringWithCompatibilityMapping.first ?? letter
   }
 
-  /// Whether a symbol of that name is a parameter unless told otherwise.
+  /// Returns true if a symbol of that name is a parameter by default.
   static func isParameter(_ name: String) -> Bool {
     guard let first = name.first else { return false }
     return first == "W" || first == "b" || isGreek(first)
@@ -55,7 +55,7 @@ enum Names {
 
   static func isDigit(_ character: Character) -> Bool { ("0"..."9").contains(character) }
 
-  /// Whether a character may begin a name.
+  /// Returns true if a character may begin a name.
   static func isStart(_ character: Character) -> Bool {
     (character.isLetter && !marksThatAreLetters.contains(character)) || character == "_"
       || character == "∂" || character == "∇"
@@ -64,12 +64,12 @@ enum Names {
   /// Letters to Unicode that mathematics uses as marks.
   private static let marksThatAreLetters: Set<Character> = ["ᵀ", "ᵗ", "ǁ", "ˆ"]
 
-  /// Whether a character may stand in a name.
+  /// Returns true if a character may stand in a name.
   static func isPart(_ character: Character) -> Bool {
     isStart(character) || isDigit(character) || subscriptDigits[character] != nil
   }
 
-  /// Whether a name can be written without quotes and is read as itself.
+  /// Returns true if a name can be written without quotes and is read as itself.
   static func isPlain(_ name: String) -> Bool {
     guard let first = name.first, isStart(first), name.allSatisfy(isPart) else { return false }
     return canonical(name) == name && !reserved.contains(name) && !Function.names.contains(name)

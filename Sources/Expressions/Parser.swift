@@ -11,7 +11,7 @@ func parse(_ source: SourceText) throws(ExpressionError) -> [Instruction] {
 }
 
 private struct Parser {
-  /// What waits for its second operand, or for its closing bracket.
+  /// An operator that waits for its second operand, or an opening bracket for its closing one.
   private enum Pending {
     case parenthesis, norm, absoluteValue, index
     case call(String, arguments: Int)
@@ -28,7 +28,7 @@ private struct Parser {
       }
     }
 
-    /// What closes it.
+    /// The token that closes it.
     var closing: String? {
       switch self {
       case .parenthesis, .call: ")"
@@ -149,7 +149,7 @@ private struct Parser {
     }
   }
 
-  /// Whether a number before this token is the base of a power, whose sign is another matter.
+  /// Returns true if a number before this token is the base of a power, whose sign is another matter.
   private func isRaised(_ kind: Token.Kind) -> Bool {
     if case .superscript = kind { return true }
     return kind == .mark("^") || kind == .mark(".^")
@@ -171,7 +171,7 @@ private struct Parser {
     }
   }
 
-  /// Whether the letter at this place is the sign of a sum: what follows would fit nothing else.
+  /// Returns true if the letter at this place is the sign of a sum: the rest would fit nothing else.
   private func isSum(_ distance: Int) -> Bool {
     guard next(distance) == .name("Σ") else { return next(distance) == .mark("∑") }
     switch next(distance + 1) {
@@ -180,7 +180,7 @@ private struct Parser {
     }
   }
 
-  /// Whether the name was an operand; a call goes on with its arguments.
+  /// Returns true if the name was an operand; a call goes on with its arguments.
   private mutating func nameOrCall(
     _ name: String, _ offset: Int
   ) throws(ExpressionError) -> Bool {
@@ -284,7 +284,7 @@ private struct Parser {
     }
   }
 
-  /// What may stand after an operand.
+  /// The tokens that may stand after an operand, in words.
   private var expectation: String {
     let closing = pending.last { $0.kind.closing != nil }?.kind.closing
     return closing.map { "an operator or '\($0)'" } ?? "an operator"

@@ -1,4 +1,4 @@
-// How a node reads as mathematics: the inverse of what the builder does.
+// The spelling of a node as mathematics: the inverse of the builder.
 import Graphs
 
 /// One step of an expression, down to the nodes that it is made from.
@@ -100,7 +100,7 @@ extension Graph {
     if case .fill = self[node].operation { shape(of: node) == [] } else { false }
   }
 
-  /// Whether a node is what `‖x‖` is read as.
+  /// Returns true if a node is read from `‖x‖`.
   private func isNorm(_ node: Node) -> Bool {
     guard self[node].operation == .sqrt, let square = self[node].inputs.first,
       case .squaredNorm(let axes) = self[square].operation

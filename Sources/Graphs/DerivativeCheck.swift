@@ -5,15 +5,15 @@ public import Tensors
 
 /// Two numbers that must be the same, and how far they are apart.
 public struct Agreement: Hashable, Sendable {
-  /// What was compared.
+  /// The quantity that was compared.
   public let name: String
   /// The first number.
   public let first: Double
   /// The second number.
   public let second: Double
-  /// How far apart they are, over the sum of the magnitudes of the terms of both.
+  /// The difference, relative to the sum of the magnitudes of the terms of both.
   public let relativeError: Double
-  /// What that is relative to.
+  /// The size that the difference is relative to.
   let size: Double
 
   /// Compares two numbers on a scale, of 10⁻⁵ at least: below 10⁻¹⁴ what cancels exactly is rounding alone.
@@ -50,7 +50,7 @@ public struct Agreement: Hashable, Sendable {
   }
 }
 
-/// What all checks of the derivatives of one output came to.
+/// The outcome of all checks of the derivatives of one output.
 public struct DerivativeCheck: Sendable {
   /// Reverse mode against central differences.
   public let gradient: GradientCheck
@@ -79,7 +79,7 @@ public struct DerivativeCheck: Sendable {
   /// The largest relative difference of two exact derivatives that passes.
   public static let tolerance = 1e-9
 
-  /// Whether everything agrees.
+  /// Indicates that everything agrees.
   public var passes: Bool {
     gradient.passes && second.passes
       && (products + symmetry + (jacobians ?? []))
@@ -95,8 +95,8 @@ extension Graph {
   ///   - output: The node whose sum is differentiated.
   ///   - targets: Data or parameter nodes; numbers, not labels.
   ///   - values: A value for every leaf that `output` depends on.
-  ///   - options: How much is compared.
-  ///   - usesJacobians: Whether to multiply Jacobians too; see ``gradientByJacobians(of:withRespectTo:at:batch:)``.
+  ///   - options: The extent of the comparison.
+  ///   - usesJacobians: True to multiply Jacobians too; see ``gradientByJacobians(of:withRespectTo:at:batch:)``.
   /// - Returns: The comparisons.
   /// - Throws: ``GraphError`` if the graph cannot be evaluated or differentiated, or its Jacobians are too
   ///   large.
@@ -122,13 +122,13 @@ extension Graph {
 
   /// Comparisons that do not call noise of rounding a difference.
   ///
-  /// What differs is computed again with the last bits of all numbers moved. A difference that is a derivative's
+  /// Values that differ are computed again with the last bits of all numbers moved. A difference that is a derivative's
   /// own stays as it is; one of rounding, of derivatives that nearly cancel behind a normalisation by almost
   /// nothing, changes as much as it is large, and that much is taken off.
   ///
   /// - Parameters:
   ///   - values: A value for every leaf.
-  ///   - seed: What the last bits are drawn from.
+  ///   - seed: The seed of the last bits.
   ///   - compare: Makes the comparisons at some values, the same ones at any.
   /// - Returns: The comparisons at `values`.
   /// - Throws: What `compare` throws.

@@ -2,13 +2,13 @@
 import Numerics
 public import Tensors
 
-/// How gradients are compared with central differences.
+/// The settings of a comparison of gradients with central differences.
 public struct GradientCheckOptions: Hashable, Sendable {
   /// The elements that are compared one by one, over all targets; at least one of each.
   public var elementBudget: Int
   /// The random directions in which each target as a whole is compared.
   public var directionCount: Int
-  /// What elements and directions are drawn from.
+  /// The seed of elements and directions.
   public var seed: UInt64
   /// The largest relative difference that passes, beyond the error bound of the differences.
   public var tolerance: Double
@@ -24,19 +24,19 @@ public struct GradientCheckOptions: Hashable, Sendable {
   }
 }
 
-/// What came out of a comparison.
+/// The outcome of a comparison.
 public struct GradientCheck: Hashable, Sendable {
   /// The comparison of one element, or along one direction.
   public struct Sample: Hashable, Sendable {
     /// The index of the element, row-major; nil for a direction.
     public let element: Int?
-    /// What differentiation of the graph gives.
+    /// The derivative from the differentiated graph.
     public let gradient: Double
-    /// What central differences give.
+    /// The derivative from central differences.
     public let difference: Double
     /// The difference of the two over their size.
     public let relativeError: Double
-    /// How far apart the two may be because central differences have errors of their own.
+    /// The difference that the errors of central differences themselves explain.
     public let errorBound: Double
     /// Indicates whether the function has a kink near, such as relu at 0, where no derivative exists, or is too noisy
     /// for central differences.
@@ -45,7 +45,7 @@ public struct GradientCheck: Hashable, Sendable {
     /// The part of the error that central differences do not explain.
     public var excess: Double { max(0, relativeError - errorBound) }
 
-    /// Whether this comparison speaks more strongly against the gradient than another one.
+    /// Returns true if this comparison speaks more strongly against the gradient than another one.
     func isWorse(than other: Sample) -> Bool {
       (excess, relativeError) > (other.excess, other.relativeError)
     }
@@ -88,7 +88,7 @@ public struct GradientCheck: Hashable, Sendable {
       .max { $1.1.isWorse(than: $0.1) }
   }
 
-  /// Whether every comparison that is not at a kink agrees; if all are at kinks nothing was shown.
+  /// Indicates that every comparison away from kinks agrees; if all are at kinks nothing was shown.
   public var passes: Bool {
     guard let worst else { return targets.allSatisfy { $0.kinkCount == 0 } }
     return worst.sample.excess <= tolerance
@@ -109,7 +109,7 @@ extension Graph {
   ///   - output: The node whose sum is differentiated.
   ///   - targets: Data or parameter nodes; numbers, not labels.
   ///   - values: A value for every leaf that `output` depends on.
-  ///   - options: How much is compared.
+  ///   - options: The extent of the comparison.
   /// - Returns: One entry per target, in order.
   /// - Throws: ``GraphError`` if the graph cannot be evaluated or differentiated.
   /// - Complexity: 6 evaluations, of what depends on the target, per element or direction that agrees, at most

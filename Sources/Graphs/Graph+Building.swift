@@ -58,8 +58,8 @@ extension Graph {
   /// - Parameters:
   ///   - lhs: The node of `A`.
   ///   - rhs: The node of `B`.
-  ///   - transposingLHS: Whether `A` is stored as `[depth, rows]`.
-  ///   - transposingRHS: Whether `B` is stored as `[columns, depth]`.
+  ///   - transposingLHS: True if `A` is stored as `[depth, rows]`.
+  ///   - transposingRHS: True if `B` is stored as `[columns, depth]`.
   ///   - name: A name for messages and pictures.
   /// - Returns: A node of shape `[rows, columns]`.
   /// - Throws: ``GraphError/operands(operation:name:fault:)`` if the shapes do not go together.

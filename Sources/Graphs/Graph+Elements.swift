@@ -1,4 +1,4 @@
-// Which elements of its operands an element of a node is made from, for pictures of single numbers.
+// The elements of operands that an element of a node is made from, for pictures of single numbers.
 package import Tensors
 
 extension Graph {

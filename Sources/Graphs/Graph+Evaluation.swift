@@ -11,7 +11,7 @@ extension Graph {
   ///   - nodes: The nodes to evaluate.
   ///   - values: A value for each data, label and parameter node that they depend on, by name.
   ///   - batch: The rows computed at once; without it, the extent that the values agree on.
-  ///   - draws: What random numbers depend on.
+  ///   - draws: The seed, step and rows of random numbers.
   /// - Returns: One tensor per node.
   /// - Throws: ``GraphError`` if a value is missing or has another shape, or a label is no class.
   /// - Complexity: O(nodes) tensors in memory.

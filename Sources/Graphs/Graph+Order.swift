@@ -43,7 +43,7 @@ extension Graph {
     return (result, kept.compactMap { moved[$0.index] })
   }
 
-  /// Whether both graphs have the same nodes, bit for bit, in the same order.
+  /// Returns true if both graphs have the same nodes, bit for bit, in the same order.
   ///
   /// - Complexity: O(nodes).
   public func isIdentical(to other: Graph) -> Bool {

@@ -72,7 +72,7 @@ extension Graph {
   }
 }
 
-/// What a node's value depends on: all of its record but the layer, and 0 and −0 told apart.
+/// The key of a node's value: all of its record but the layer, with 0 and −0 told apart.
 struct NodeValue: Hashable {
   private let record: Graph.Record
   private let bits: [UInt64]

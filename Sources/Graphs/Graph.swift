@@ -21,9 +21,9 @@ public struct Graph: Sendable {
     package init(index: Int) { self.index = index }
   }
 
-  /// What a graph knows of one node.
+  /// The record of one node.
   public struct Record: Hashable, Sendable {
-    /// What the node computes.
+    /// The operation of the node.
     public let operation: Operation
     /// The nodes it computes it from, all before it.
     public let inputs: [Node]
@@ -68,7 +68,7 @@ public struct Graph: Sendable {
   /// The number of nodes.
   public var count: Int { records.count }
 
-  /// What the graph knows of `node`.
+  /// Returns the record of a node.
   public subscript(node: Node) -> Record { records[node.index] }
 
   /// The shape of the value of `node`.
@@ -173,7 +173,7 @@ public struct Graph: Sendable {
       limit: Graph.elementLimit)
   }
 
-  /// What is wrong where numbers stand for class numbers or the other way round.
+  /// Describes the fault if numbers stand for class numbers, or the other way round.
   func labelFault(_ operation: Operation, _ inputs: [Node]) -> String? {
     // The same elements in another shape are still what they were.
     if case .reshape = operation { return nil }

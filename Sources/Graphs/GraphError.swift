@@ -12,7 +12,7 @@ public enum GraphError: Error, Hashable {
   case valueShape(String, found: String, expected: String)
   /// A label is not the number of a class.
   case label(String, row: Int, found: Double, classes: Int)
-  /// What is asked for an operation has more elements than are written down.
+  /// An operation would have more elements than can be counted.
   case tooLarge(operation: String, found: String, limit: Int)
 }
 
@@ -39,7 +39,7 @@ extension GraphError: CustomStringConvertible {
   }
 }
 
-/// What is wrong with the shapes of an operation's operands; the graph adds which operation it was.
+/// A fault in the shapes of an operation's operands; the graph adds the name of the operation.
 struct ShapeFault: Error {
   let text: String
   init(_ text: String) { self.text = text }

@@ -26,13 +26,13 @@ struct Line {
   /// Prepares lines through the value of a leaf.
   ///
   /// - Parameters:
-  ///   - leaf: What moves.
+  ///   - leaf: The node that moves.
   ///   - output: The node whose sum is looked at.
   ///   - graph: The graph of both.
   ///   - values: A value for every leaf.
   ///   - center: The values of the nodes that `output` depends on.
   ///   - tolerance: The relative difference from which on smaller steps are taken.
-  ///   - smallestSize: What differences are relative to where derivatives are smaller.
+  ///   - smallestSize: The least size that differences are relative to.
   init(
     through leaf: Graph.Node, of output: Graph.Node, in graph: Graph, values: [String: Tensor],
     center: [Tensor?], tolerance: Double, smallestSize: Double
@@ -71,7 +71,7 @@ struct Line {
   /// Compares the derivative along a direction with difference quotients.
   ///
   /// - Parameters:
-  ///   - gradient: What the derivative is said to be.
+  ///   - gradient: The derivative to compare.
   ///   - direction: The direction, as many numbers as the leaf has.
   ///   - size: The size of what moves.
   ///   - element: The element that moves, if it is one alone.

@@ -1,7 +1,7 @@
 import Tensors
 
 extension Graph {
-  /// What a node computes.
+  /// The computation of a node.
   ///
   /// Elementwise operations on two operands broadcast: shapes are aligned at their last axis, and
   /// an axis that is missing or has length 1 is repeated.

@@ -6,7 +6,7 @@ public struct Convolution: Hashable, Sendable {
   public let window: Window
   /// The number of groups: each takes its share of the input channels and gives its share of the outputs.
   public let groups: Int
-  /// Whether images are `[batch, spatial..., channels]`; otherwise `[batch, channels, spatial...]`.
+  /// Indicates images of `[batch, spatial..., channels]`; otherwise `[batch, channels, spatial...]`.
   public let isChannelsLast: Bool
 
   /// Describes a convolution.
@@ -14,7 +14,7 @@ public struct Convolution: Hashable, Sendable {
   /// - Parameters:
   ///   - window: A window over one or two axes.
   ///   - groups: A number that divides the channels on both sides.
-  ///   - isChannelsLast: Whether channels are the last axis of images.
+  ///   - isChannelsLast: True if channels are the last axis of images.
   public init(_ window: Window, groups: Int = 1, isChannelsLast: Bool = false) {
     precondition(
       (1...2).contains(window.axes.count), "a convolution over \(window.axes.count) axes")
@@ -29,7 +29,7 @@ public struct Convolution: Hashable, Sendable {
 public struct Pooling: Hashable, Sendable {
   /// The window that slides over the spatial axes.
   public let window: Window
-  /// Whether images are `[batch, spatial..., channels]`; otherwise `[batch, channels, spatial...]`.
+  /// Indicates images of `[batch, spatial..., channels]`; otherwise `[batch, channels, spatial...]`.
   public let isChannelsLast: Bool
 
   /// Describes a pooling over one or two axes.
@@ -73,7 +73,7 @@ struct ImageShape {
   }
 }
 
-/// Where element `(image, channel, row, column)` of images lies; images of one axis have one row.
+/// The strides of element `(image, channel, row, column)` of images; images of one axis have one row.
 struct ImageStrides {
   let image: Int
   let channel: Int

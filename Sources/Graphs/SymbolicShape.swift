@@ -4,7 +4,7 @@ public import Tensors
 public enum Extent: Hashable, Sendable {
   /// As many as rows are computed together; known when a plan is made.
   case batch
-  /// That many.
+  /// A fixed number of elements.
   case fixed(Int)
 }
 
@@ -49,10 +49,10 @@ public struct SymbolicShape: Hashable, Sendable {
     }
   }
 
-  /// How many axes are as long as the batch.
+  /// The number of axes that are as long as the batch.
   public var batchAxisCount: Int { extents.count { $0 == .batch } }
 
-  /// Whether the shape is the same for every batch.
+  /// Indicates that the shape is the same for every batch.
   public var isFixed: Bool { batchAxisCount == 0 }
 
   /// Returns the shape for a given number of rows.

@@ -1,6 +1,8 @@
 // Classes of the largest scores, and the rows that are classified correctly.
 
-/// Functions of scores, `[rows, classes]`, and labels, `[rows]`, each within `0..<classes`. No allocation.
+/// Functions of scores, `[rows, classes]`, and labels, `[rows]`, each within `0..<classes`.
+///
+/// Nothing is allocated.
 public enum Classification {
   /// Counts the rows whose largest logit is that of the label; ties go to the lowest class.
   public static func correct(
@@ -15,7 +17,7 @@ public enum Classification {
 
   /// Counts the rows whose label is among the `count` largest logits; ties go to the lowest class.
   ///
-  /// What is not a number counts as larger than any number.
+  /// A NaN counts as larger than any number.
   public static func correct(
     logits: UnsafePointer<Float>, labels: UnsafePointer<Int32>, rows: Int, classes: Int,
     amongLargest count: Int

@@ -1,6 +1,6 @@
 // The random numbers that a graph draws while it is computed.
 
-/// What the random numbers of one run of a graph depend on, besides what they are for.
+/// The inputs of the random numbers of one run of a graph, besides their purpose.
 public struct Draws: Sendable, Hashable {
   /// The seed of the run.
   public let seed: UInt64
@@ -25,7 +25,7 @@ public struct Draws: Sendable, Hashable {
   /// - Parameters:
   ///   - element: The number of the element within its row, below 2³².
   ///   - row: The number of the row, from ``firstRow``.
-  ///   - stream: What it is for, from ``randomStream(_:_:)``.
+  ///   - stream: The purpose, from ``randomStream(_:_:)``.
   /// - Returns: 32 random bits.
   public func word(at element: Int, row: Int, stream: UInt32) -> UInt32 {
     let counter = UInt32(truncatingIfNeeded: element / 64 * 16 + element % 16)

@@ -33,7 +33,7 @@ public struct Philox: Sendable, Hashable {
     return SIMD4(x0, x1, x2, x3)
   }
 
-  /// Whether two generators have the same seed.
+  /// Returns true if two generators have the same seed.
   public static func == (lhs: Philox, rhs: Philox) -> Bool { lhs.key == rhs.key }
 
   /// Feeds the seed into a hasher.
@@ -49,7 +49,7 @@ public struct Philox: Sendable, Hashable {
 /// what a seed means, so it never changes.
 ///
 /// - Parameters:
-///   - purpose: What the numbers are for, such as `initial value`.
+///   - purpose: The purpose of the numbers, such as `initial value`.
 ///   - name: The layer or parameter they belong to, empty for the whole run.
 /// - Returns: The last word of the counter.
 public func randomStream(_ purpose: String, _ name: String = "") -> UInt32 {

@@ -17,7 +17,7 @@ public struct RandomDraws: Sendable, Hashable {
   ///   - seed: The seed of the run.
   ///   - stream: The number of the stream, from ``randomStream(_:_:)``.
   ///   - step: The step or epoch, 0 for what happens once in a run.
-  ///   - position: What tells draws of one step apart, such as a row's place in the batch.
+  ///   - position: The number that tells draws of one step apart, such as a row's place in the batch.
   public init(seed: UInt64, stream: UInt32, step: UInt32 = 0, position: UInt32 = 0) {
     philox = Philox(seed: seed)
     self.stream = stream

@@ -29,10 +29,10 @@ package struct ElementStep: Sendable {
   }
 }
 
-/// Where operands or results of a pass are.
+/// The place of an operand or a result of a pass.
 package struct ElementPlace {
   package let pointer: UnsafeMutablePointer<Float>
-  /// Whether each block has elements of its own; otherwise all blocks have the same.
+  /// Indicates that each block has elements of its own; otherwise all blocks have the same.
   package let isWhole: Bool
 
   package init(_ pointer: UnsafeMutablePointer<Float>, isWhole: Bool) {

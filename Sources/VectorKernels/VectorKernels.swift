@@ -1,4 +1,4 @@
-// What the kernels of one instruction set can do.
+// The kernels of one instruction set.
 
 /// The kernels that gain from wider vectors, in one form per instruction set.
 ///

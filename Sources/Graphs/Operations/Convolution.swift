@@ -1,7 +1,7 @@
 // Convolution and the two products it is differentiated into: three bilinear maps, each the vjp of the others.
 import Tensors
 
-/// What the three maps share.
+/// The common part of the three maps.
 ///
 /// With images x `[batch, C, ...]`, weights W `[O, C / groups, kernel...]` and
 /// images y `[batch, O, ...]`, all of them sum x · W · y over the same triples of elements and leave out one.

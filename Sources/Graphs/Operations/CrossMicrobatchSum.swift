@@ -30,7 +30,7 @@ struct CrossMicrobatchSumRule: OperationRule {
 }
 
 extension Graph.Operation {
-  /// Whether the value depends on the other microbatches of a step.
+  /// Indicates that the value depends on the other microbatches of a step.
   public var spansMicrobatches: Bool {
     switch self {
     case .crossMicrobatchSum: true

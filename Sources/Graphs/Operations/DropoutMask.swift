@@ -1,8 +1,8 @@
-// What dropout multiplies by: random numbers that depend on the seed, the step and the row, on nothing computed.
+// The factors of dropout: random numbers that depend on the seed, the step and the row, on nothing computed.
 import Numerics
 import Tensors
 
-/// Which elements dropout keeps: a leaf whose value is drawn anew in every step.
+/// The elements that dropout keeps: a leaf whose value is drawn anew in every step.
 ///
 /// An element is 0 with the probability of the rate, else `1 / (1 − rate)`: 0 where its
 /// `Draws` word is below ``threshold``, with the elements of a row of images numbered channels last, as
@@ -10,9 +10,9 @@ import Tensors
 public struct DropoutMask: Hashable, Sendable {
   /// The probability of 0, below 1.
   public let rate: Double
-  /// What tells the masks of one step apart.
+  /// The number that tells the masks of one step apart.
   public let stream: UInt32
-  /// Whether the axis of the channels is the last one, where there are more than two.
+  /// Indicates that channels are the last axis, of more than two.
   public let isChannelsLast: Bool
 
   /// Describes a mask.
@@ -26,14 +26,14 @@ public struct DropoutMask: Hashable, Sendable {
   /// The least word that keeps an element; even.
   public var threshold: UInt32 { UInt32(min((rate * 0x1p31).rounded(), 0x7FFF_FFFF)) << 1 }
 
-  /// What kept elements are multiplied by.
+  /// The factor of kept elements.
   public var scale: Double { 1 / (1 - rate) }
 
   /// The mask in double precision.
   ///
   /// - Parameters:
   ///   - shape: Its shape, rows first.
-  ///   - draws: Which rows of which step.
+  ///   - draws: The step and its rows.
   /// - Returns: A tensor of that shape.
   func evaluate(_ shape: Shape, _ draws: Draws) -> Tensor {
     let columns = shape.extents.dropFirst().reduce(1, *)
@@ -60,7 +60,7 @@ extension Graph {
   /// Adds numbers that are 0 or `1 / (1 − rate)` at random, others in every step.
   ///
   /// - Parameters:
-  ///   - mask: How they are drawn.
+  ///   - mask: The rate and the stream they are drawn with.
   ///   - shape: The shape of the value, its first axis that of the rows.
   /// - Returns: The node of the numbers.
   public mutating func dropoutMask(_ mask: DropoutMask, shape: SymbolicShape) -> Node {

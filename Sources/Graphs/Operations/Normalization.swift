@@ -1,14 +1,14 @@
 // Normalisation to mean 0 and variance 1 over some axes, and the two products it is differentiated into.
 import Tensors
 
-/// What is normalised: the axes that share a mean and a variance, and what is added to the variance.
+/// A normalisation: the axes that share a mean and a variance, and the number added to the variance.
 public struct Normalization: Hashable, Sendable {
   /// The axes over which mean and variance are taken.
   public let axes: [Int]
-  /// What is added to the variance, so that the deviation is never zero.
+  /// The number added to the variance, so that the deviation is never zero.
   public let epsilon: Double
-  /// Whether mean and variance are those of all microbatches of a step; the axes of the batch are among
-  /// the axes then.
+  /// Indicates that mean and variance are those of all microbatches of a step; the batch is then among
+  /// the axes.
   public let spansMicrobatches: Bool
 
   /// Describes a normalisation.
@@ -398,7 +398,7 @@ extension Graph {
 
   /// The vjp of an operation from the same value composed of other operations.
   ///
-  /// For derivatives of gradients, where a rule of its own would serve nobody's speed.
+  /// Serves derivatives of gradients, which need no speed.
   mutating func vjpOfComposite(
     _ call: VJPCall, _ compose: (inout Graph, [Node]) throws(GraphError) -> Node
   ) throws(GraphError) -> [Node?] {

@@ -1,7 +1,7 @@
 // Pooling, and the gathering and scattering it is differentiated into.
 import Tensors
 
-/// What the operations on a window over each channel share.
+/// The common part of the operations on a window over each channel.
 protocol PoolingRuleBase: OperationRule {
   var pooling: Pooling { get }
 }

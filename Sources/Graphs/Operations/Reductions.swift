@@ -3,9 +3,9 @@ import Tensors
 
 protocol ReductionRule: OperationRule {
   var axes: [Int] { get }
-  /// What one element adds to the sum.
+  /// Returns the term that one element adds to the sum.
   func term(_ x: Double) -> Double
-  /// What the sum is multiplied by, given the shape of the operand.
+  /// Returns the factor of the sum, from the shape of the operand.
   func factor(_ input: SymbolicShape) -> Factor
 }
 

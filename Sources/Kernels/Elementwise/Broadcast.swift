@@ -3,7 +3,7 @@
 public import Tensors
 package import VectorKernels
 
-/// How the axes of two operands line up under NumPy's rules of broadcasting.
+/// The alignment of the axes of two operands under NumPy's rules of broadcasting.
 ///
 /// Made once from two shapes, then run any number of times. Neighbouring axes on which both operands
 /// advance alike are one axis here, so the usual cases have one or two.
@@ -98,7 +98,7 @@ public struct BroadcastPlan: Sendable {
   ///
   /// - Parameters:
   ///   - a: The first operand.
-  ///   - c: Where the result goes.
+  ///   - c: The result.
   /// - Complexity: one pass over the result; allocates nothing.
   public func expand(_ a: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>) {
     let inner = axisCount &- 1

@@ -10,8 +10,8 @@ public enum Dropout {
   ///   - rows: The rows, placed in the global batch one after another.
   ///   - columns: The elements of a row, numbered as they lie.
   ///   - threshold: The least word that keeps an element; even.
-  ///   - scale: What is written for it.
-  ///   - stream: What the words are for.
+  ///   - scale: The value of a kept element.
+  ///   - stream: The stream of the words.
   ///   - draws: The step, and the place of the first row.
   ///   - mask: `rows · columns` elements.
   /// - Complexity: One call of Philox for four elements; no allocation.

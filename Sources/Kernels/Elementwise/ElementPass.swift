@@ -20,7 +20,7 @@ package enum ElementPass {
   /// - Parameters:
   ///   - steps: The operations, in order.
   ///   - stepCount: Their number.
-  ///   - places: Where their operands and results are.
+  ///   - places: The places of their operands and results.
   ///   - count: The number of elements.
   ///   - block: The elements of a block.
   /// - Complexity: one pass over operands and results; allocates nothing.

@@ -8,7 +8,7 @@ public import Tensors
 /// Images are `[batch, spatial..., channels]`, weights `[out, in / groups, kernel...]`. A final class with one
 /// owner, used by one thread at a time, after ``prepareThread()`` on each thread that does.
 public final class ImageConvolution {
-  /// Which of the three tensors is computed.
+  /// The tensor of the three that is computed.
   public enum Kind: Hashable, Sendable {
     /// y from x and W, perhaps with a bias per output channel.
     case forward(bias: Bool)
@@ -26,12 +26,12 @@ public final class ImageConvolution {
   /// Prepares the convolution of one shape.
   ///
   /// - Parameters:
-  ///   - kind: What is computed.
+  ///   - kind: The tensor that is computed.
   ///   - window: A window over one or two axes.
   ///   - groups: The number of groups.
   ///   - x: The shape of the images.
   ///   - y: The shape of the images at the window's positions.
-  ///   - activation: What follows y, of the forward kind only.
+  ///   - activation: The function applied to y, of the forward kind only.
   ///   - hasBFloat16Operands: Whether those images that are operands are given in bfloat16; weights, their
   ///     cotangents and the result are `Float`, and the kernel rounds weights that are an operand.
   /// - Throws: ``OneDNNError`` if the library refuses the shape or is out of memory.

@@ -28,7 +28,7 @@ public struct ImageWindow: Sendable {
 
   var inputCount: Int { batch * rows.input * columns.input * channels }
 
-  /// What the window covers of an image at one position.
+  /// The elements of an image that the window covers at one position.
   struct Patch {
     /// The offset of the first element inside the image.
     let first: Int
@@ -101,12 +101,12 @@ public struct ImageWindow: Sendable {
     }
   }
 
-  /// Whether no element is covered twice.
+  /// Indicates that no element is covered twice.
   var isDisjoint: Bool {
     rows.window.stride >= rows.window.span && columns.window.stride >= columns.window.span
   }
 
-  /// Whether every element is covered exactly once.
+  /// Indicates that every element is covered exactly once.
   var isTiling: Bool { ImageWindow.isTiling(rows) && ImageWindow.isTiling(columns) }
 
   private static func isTiling(_ axis: (window: Window.Axis, input: Int, output: Int)) -> Bool {
@@ -115,16 +115,16 @@ public struct ImageWindow: Sendable {
   }
 }
 
-/// What is done at each position of a window.
+/// The work at each position of a window.
 protocol PatchKernel {
   /// Computes up to sixteen channels.
   ///
   /// - Parameters:
-  ///   - patch: What the window covers.
+  ///   - patch: The elements that the window covers.
   ///   - channel: The first channel.
   ///   - place: The offset of the position's channels in the result.
   ///   - position: The number of the position.
-  ///   - access: How many channels there are.
+  ///   - access: The channels of a step: all sixteen, or the first.
   func run<Some: Access>(
     _ patch: ImageWindow.Patch, _ channel: Int, place: Int, position: Int, _ access: Some)
 }

@@ -27,7 +27,7 @@ extension ImageWindow {
   ///   - x: The images.
   ///   - y: The maxima.
   ///   - indices: The argmax indices, ``indexCount`` bytes.
-  ///   - throughRelu: Whether `x = relu(z)` and the indices are for the cotangent of `z`: maxima that are
+  ///   - throughRelu: True if `x = relu(z)` and the indices are for the cotangent of `z`: maxima that are
   ///     not above 0 have none.
   public func maximum(
     _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>,
@@ -134,7 +134,7 @@ private struct MaximumWithIndices: PatchKernel {
   let y: UnsafeMutablePointer<Float>
   let indices: UnsafeMutablePointer<UInt8>
   let stride: Int
-  /// What the first maximum must be above to be chosen, and the choice where none is.
+  /// The number that a first maximum must exceed, and the index where none does.
   let least: Lanes
   let ofLeast: Indices
 
@@ -157,7 +157,7 @@ private struct MaximumWithIndices: PatchKernel {
   }
 }
 
-/// How what is given to an element meets what was given to it before.
+/// The way that a share meets the shares that an element has already.
 private protocol Giving {
   func give<Some: Access>(_ part: Lanes, _ target: UnsafeMutablePointer<Float>, _ access: Some)
 }

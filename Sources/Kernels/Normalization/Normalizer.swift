@@ -56,7 +56,7 @@ public struct Normalizer: Sendable {
   ///   - outer: The elements before the axis that is normalised over.
   ///   - middle: The length of that axis.
   ///   - inner: The elements after it.
-  ///   - epsilon: What is added to the variance.
+  ///   - epsilon: The number added to the variance.
   ///   - rows: The rows along the axis, where sums are taken over microbatches.
   public init(outer: Int, middle: Int, inner: Int, epsilon: Double, rows: Int = 1) {
     self.outer = outer

@@ -1,4 +1,4 @@
-// What a normaliser computes element by element, and what it sums along rows.
+// The formulas of a normaliser, element by element, and the terms that it sums along rows.
 
 import Numerics
 

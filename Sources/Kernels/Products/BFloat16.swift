@@ -8,7 +8,7 @@ public enum BFloat16 {
   ///
   /// - Parameters:
   ///   - values: The numbers; finite.
-  ///   - residual: What was lost so far, changed in place.
+  ///   - residual: The error carried so far, changed in place.
   ///   - target: Gets the rounded numbers.
   ///   - count: The number of elements, a multiple of 16.
   public static func encode(

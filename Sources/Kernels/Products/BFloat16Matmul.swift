@@ -7,7 +7,7 @@ public import OneDNN
 /// Otherwise as ``Matmul``: `C = f(op(A)·op(B) + b)`, all row by row. A final class with one owner, used by one
 /// thread at a time, after ``prepareThread()`` on each thread that does.
 public final class BFloat16Matmul {
-  /// Whether this CPU and the library have such products, and convolutions alike.
+  /// Indicates that this CPU and the library have such products and convolutions.
   public static var isSupported: Bool { NumberFormat.bfloat16.isSupported }
 
   private let primitive: MatmulPrimitive
@@ -20,10 +20,10 @@ public final class BFloat16Matmul {
   ///   - m: Rows of `C`, at least 1.
   ///   - n: Columns of `C`, at least 1.
   ///   - k: Terms of each sum, at least 1.
-  ///   - transposeLHS: Whether `A` is stored `[k, m]`.
-  ///   - transposeRHS: Whether `B` is stored `[n, k]`.
-  ///   - bias: Whether ``run(lhs:rhs:bias:into:)`` will be given `b`.
-  ///   - activation: What follows the sum.
+  ///   - transposeLHS: True if `A` is stored `[k, m]`.
+  ///   - transposeRHS: True if `B` is stored `[n, k]`.
+  ///   - bias: True if ``run(lhs:rhs:bias:into:)`` will be given `b`.
+  ///   - activation: The function applied after the sum.
   /// - Throws: ``OneDNNError`` if the library refuses the shape or the format.
   /// - Complexity: up to milliseconds, when code is generated.
   public init(
@@ -44,7 +44,7 @@ public final class BFloat16Matmul {
   ///   - a: The elements of `A`.
   ///   - b: The elements of `B`.
   ///   - bias: The elements of `b`, given exactly if announced.
-  ///   - c: Where `C` goes; overlaps no operand.
+  ///   - c: The elements of `C`; overlaps no operand.
   /// - Complexity: 2·m·n·k operations; allocates nothing.
   public func run(
     lhs a: UnsafePointer<UInt16>, rhs b: UnsafePointer<UInt16>, bias: UnsafePointer<Float>?,

@@ -16,7 +16,7 @@ public func prepareThread() { OneDNN.prepareThread() }
 /// by one thread at a time, after ``prepareThread()`` on each thread that does. Which library call
 /// computes it follows from the shape alone, so the bits do too.
 public final class Matmul {
-  /// What is applied to each element after the sum.
+  /// A function applied to each element after the sum.
   public enum Activation: Hashable, Sendable {
     /// Nothing.
     case none
@@ -28,7 +28,7 @@ public final class Matmul {
     case sigmoid
   }
 
-  /// How a shape is computed.
+  /// The way to compute a shape.
   private enum Way {
     /// One primitive, bias and activation within.
     case primitive(MatmulPrimitive)
@@ -53,10 +53,10 @@ public final class Matmul {
   ///   - m: Rows of `C`, 0 or more.
   ///   - n: Columns of `C`, 0 or more.
   ///   - k: Terms of each sum, 0 or more; with 0 the sums are zero.
-  ///   - transposeLHS: Whether `A` is stored `[k, m]`.
-  ///   - transposeRHS: Whether `B` is stored `[n, k]`.
-  ///   - bias: Whether ``run(lhs:rhs:bias:into:)`` will be given `b`.
-  ///   - activation: What follows the sum.
+  ///   - transposeLHS: True if `A` is stored `[k, m]`.
+  ///   - transposeRHS: True if `B` is stored `[n, k]`.
+  ///   - bias: True if ``run(lhs:rhs:bias:into:)`` will be given `b`.
+  ///   - activation: The function applied after the sum.
   /// - Throws: ``OneDNNError`` if the library refuses the shape or is out of memory.
   /// - Complexity: up to milliseconds, when code is generated.
   public init(
@@ -86,7 +86,7 @@ public final class Matmul {
     }
   }
 
-  /// Whether a shape is computed by sgemm and a pass of ours.
+  /// Returns true if a shape is computed by sgemm and a pass of ours.
   ///
   /// A fixed rule, because the two ways give other bits: sgemm where it was the faster by more than
   /// noise, over 750 shapes on one core of a Zen 4 (note 1 of this module).
@@ -110,7 +110,7 @@ public final class Matmul {
   ///   - a: The elements of `A`.
   ///   - b: The elements of `B`.
   ///   - bias: The elements of `b`, given exactly if announced.
-  ///   - c: Where `C` goes; overlaps no operand.
+  ///   - c: The elements of `C`; overlaps no operand.
   /// - Complexity: 2·m·n·k operations and 0.2 µs; allocates nothing.
   public func run(
     lhs a: UnsafePointer<Float>, rhs b: UnsafePointer<Float>, bias: UnsafePointer<Float>?,

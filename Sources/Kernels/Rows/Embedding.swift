@@ -28,7 +28,7 @@ public enum Embedding {
 
   /// Writes, for each row of the table, the sum of the rows of `a` whose numbers name it, in their order.
   ///
-  /// What belongs to a number that names none goes nowhere: the value that it came from is NaN.
+  /// Cotangents of numbers that name no row are dropped: the values that they came from are NaN.
   public static func sums(
     _ a: UnsafePointer<Float>, numbers: UnsafePointer<Float>, numberCount: Int, count: Int,
     units: Int, into c: UnsafeMutablePointer<Float>

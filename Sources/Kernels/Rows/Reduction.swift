@@ -16,8 +16,8 @@ public enum Reduction {
   ///   - outer: The extent of the axes before.
   ///   - middle: The extent of the axis that is summed.
   ///   - inner: The extent of the axes after.
-  ///   - c: Where the sums go; does not overlap `a`.
-  ///   - scale: What each sum is multiplied with, such as 1/middle for a mean.
+  ///   - c: The sums; does not overlap `a`.
+  ///   - scale: The factor of each sum, such as 1/middle for a mean.
   /// - Complexity: one pass; allocates nothing.
   public static func sum(
     _ a: UnsafePointer<Float>, outer: Int, middle: Int, inner: Int,

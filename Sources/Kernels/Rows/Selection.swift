@@ -69,7 +69,7 @@ public enum Selection {
   ///   - a: A tensor of any shape, row-major.
   ///   - extents: The extents of the result.
   ///   - strides: For each of its axes, the elements of `a` from one to the next.
-  ///   - c: Where the result goes.
+  ///   - c: The result.
   public static func permute(
     _ a: UnsafePointer<Float>, extents: [Int], strides: [Int], into c: UnsafeMutablePointer<Float>
   ) {

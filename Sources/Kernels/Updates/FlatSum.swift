@@ -39,7 +39,7 @@ public enum FlatSum {
     return sum.value
   }
 
-  /// Whether no element is infinite or not a number.
+  /// Returns true if no element is infinite or not a number.
   ///
   /// - Complexity: one pass; stops at the block that holds the first.
   public static func isFinite(_ a: UnsafePointer<Float>, count: Int) -> Bool {

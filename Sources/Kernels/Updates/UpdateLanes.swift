@@ -1,9 +1,9 @@
-// What the passes of optimisers are made of: sixteen elements at a time.
+// The parts of the passes of optimisers: sixteen elements at a time.
 
 import CVectors
 import Numerics
 
-/// What is added to the mean of the gradients: the slopes of penalties.
+/// The slopes of penalties, which are added to the mean of the gradients.
 protocol Penalties {
   /// The gradient that a rule sees, from the sum of gradients and the parameters.
   func gradient(_ g: Lanes, _ p: Lanes) -> Lanes
@@ -41,7 +41,7 @@ struct DecayAndSign: Penalties {
 
 /// The moments of Adam and what is made of them in one step.
 struct Moments {
-  /// What the first moment falls short of the mean of gradients by.
+  /// The factor by which the first moment falls short of the mean of gradients.
   let correction1: Double
   private let gain1: Lanes
   private let factor2: Lanes

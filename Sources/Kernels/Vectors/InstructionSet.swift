@@ -1,4 +1,4 @@
-// Which form of the vector kernels this CPU runs.
+// The form of the vector kernels that this CPU runs.
 
 import CVectors
 import KernelsBaseline
@@ -11,7 +11,7 @@ package import VectorKernels
 
 /// An instruction set that the vector kernels are built for.
 package enum InstructionSet: CaseIterable, Sendable {
-  /// What every CPU of the architecture has: SSE2 or NEON.
+  /// The instructions that every CPU of the architecture has: SSE2 or NEON.
   case baseline
   #if arch(x86_64)
     /// AVX2 and what came with it.
@@ -20,7 +20,7 @@ package enum InstructionSet: CaseIterable, Sendable {
     case avx512
   #endif
 
-  /// Whether this CPU and its operating system have it.
+  /// Indicates that this CPU and its operating system have it.
   package var isSupported: Bool {
     switch self {
     case .baseline: true

@@ -62,7 +62,7 @@ private func copy(
   }
 }
 
-/// How sixteen elements, or the fewer that are left, are read and written.
+/// The reading and writing of sixteen elements, or of the fewer that are left.
 protocol Access {
   func read(_ p: UnsafePointer<Float>) -> Lanes
   func write(_ x: Lanes, _ p: UnsafeMutablePointer<Float>)
