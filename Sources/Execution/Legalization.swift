@@ -251,7 +251,7 @@ private struct Legalizer {
     let record = source[node]
     let shape = source.shape(of: record.inputs[x])
     let isImages = record.shape == shape
-    func groups(_ axes: [Int]) -> Int { Legalizer.neighbours(axes).count }
+    func groups(_ axes: [Int]) -> Int { Legalizer.neighbors(axes).count }
     let turnedAxes = normalization.axes.map {
       Legalizer.turned(axis: $0, axisCount: shape.axisCount)
     }
@@ -310,7 +310,7 @@ private struct Legalizer {
   }
 
   /// Axes in groups of neighbours.
-  private static func neighbours(_ axes: [Int]) -> [[Int]] {
+  private static func neighbors(_ axes: [Int]) -> [[Int]] {
     var groups: [[Int]] = []
     for axis in axes.sorted() {
       if let last = groups.last?.last, last + 1 == axis {
@@ -326,7 +326,7 @@ private struct Legalizer {
     _ input: Graph.Node, _ axes: [Int], by operation: ([Int]) -> Graph.Operation
   ) throws(GraphError) -> Graph.Node {
     var node = input
-    for group in Legalizer.neighbours(axes).reversed() {
+    for group in Legalizer.neighbors(axes).reversed() {
       node = try result.add(operation(group), [node])
     }
     return node
