@@ -1,16 +1,16 @@
-// Stacks for handlers of signals that are installed by others, a profiler say, and that ask for one.
+// Alternate stacks for signal handlers that others install with `SA_ONSTACK`, such as a profiler's.
 
 import Glibc
 
-/// Room for the largest vector registers, of which the system saves 11 KB, and for a deep handler.
+/// The size of a stack: room for a deep handler and the vector registers that the system saves, up to 11 KB.
 ///
-/// What no handler touches takes no memory.
+/// Pages that no handler touches take no memory.
 private let byteCount = 256 << 10
 
 /// Gives the calling thread an alternate signal stack until it ends, unless it has one.
 ///
-/// A handler that was installed with `SA_ONSTACK` then leaves alone what primitives keep below the stack
-/// pointer; see note 4 of Kernels. Where there is no memory for it the thread goes without.
+/// A handler installed with `SA_ONSTACK` then spares the data that primitives keep below the stack
+/// pointer; see note 4 of Kernels. Without memory for it, the thread goes without.
 func requireAlternateStack() {
   guard pthread_getspecific(stackOfThread) == nil else { return }
   var stack = stack_t()
@@ -19,7 +19,7 @@ func requireAlternateStack() {
   let memory = mmap(
     nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)
   guard let memory, memory != MAP_FAILED else { return }
-  // What runs over its lower end ends the process instead of changing other memory.
+  // An overflow at the lower end then ends the process instead of changing other memory.
   let guardByteCount = Int(getpagesize())
   mprotect(memory, guardByteCount, PROT_NONE)
   stack = stack_t(
@@ -28,7 +28,7 @@ func requireAlternateStack() {
   pthread_setspecific(stackOfThread, memory)
 }
 
-/// The memory of the thread's alternate stack, given back when the thread ends.
+/// The key of the thread's alternate stack, whose memory is returned when the thread ends.
 private let stackOfThread: pthread_key_t = {
   var key = pthread_key_t()
   let status = pthread_key_create(&key) { memory in

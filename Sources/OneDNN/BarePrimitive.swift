@@ -1,29 +1,29 @@
 import CDNNL
 
-/// A matrix product or convolution by itself, for measurements: what the library can do at its best.
+/// A matrix product or convolution by itself, to measure the best time of the library.
 ///
-/// Nothing precedes or follows the product, and tensors may be in whatever layout the library prefers:
-/// what is in memory is not what a plain layout would say. A final class with one owner, used by one thread
-/// at a time, after ``prepareThread()`` on each thread that does.
+/// Nothing precedes or follows the product, and tensors may be in any layout that the library prefers, so
+/// their elements in memory need not be in plain order. A final class with one owner, used by one thread at a
+/// time, after ``prepareThread()`` on each thread that uses it.
 public final class BarePrimitive {
   /// The layout of tensors in memory.
   public enum Layouts: Hashable, Sendable {
-    /// As the program stores them: matrices row by row, images with channels last; weights of
-    /// convolutions as the library prefers.
+    /// The layouts of the program: matrices row by row, images with channels last; weights of convolutions
+    /// as the library prefers.
     case plain
-    /// As the library prefers.
+    /// The layouts that the library prefers.
     case preferred
   }
 
   /// The operation and its shape.
   public enum Work: Hashable, Sendable {
-    /// The product `[rows, depth] · [depth, columns]`, of operands that are stored transposed or not.
+    /// The product `[rows, depth] · [depth, columns]`; operands may be stored transposed.
     case product(rows: Int, columns: Int, depth: Int, transposeLHS: Bool, transposeRHS: Bool)
     /// Forward: y from x, W. Input gradient: x̄ from ȳ, W. Weight gradient: W̄ from x, ȳ.
     case convolution(ConvolutionPrimitive.Kind, ConvolutionPrimitive.Geometry)
   }
 
-  /// The bytes of the first operand, the second, and the result.
+  /// The sizes in bytes of the first operand, the second, and the result.
   public let byteCounts: (lhs: Int, rhs: Int, result: Int)
 
   private let primitive: Primitive
@@ -35,7 +35,7 @@ public final class BarePrimitive {
   ///   - work: The product or convolution, of extents 1 or more; a convolution without a bias.
   ///   - layouts: The layouts of the three tensors.
   /// - Throws: ``OneDNNError`` if the library refuses the shape or is out of memory.
-  /// - Complexity: up to milliseconds, when code is generated.
+  /// - Complexity: up to milliseconds if code must be generated.
   public init(_ work: Work, _ layouts: Layouts) throws(OneDNNError) {
     let context = try Context()
     let description: PrimitiveDescription
@@ -84,7 +84,7 @@ public final class BarePrimitive {
   /// - Parameters:
   ///   - lhs: The first operand.
   ///   - rhs: The second operand.
-  ///   - result: Where the result goes; overlaps no operand.
+  ///   - result: The memory of the result; overlaps no operand.
   public func run(
     lhs: UnsafeRawPointer, rhs: UnsafeRawPointer, into result: UnsafeMutableRawPointer
   ) {

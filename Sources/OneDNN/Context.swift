@@ -1,9 +1,9 @@
 import CDNNL
 
-/// The engine of the CPU and a stream of it, which primitives are created for and run on.
+/// The CPU engine and one of its streams: primitives are created for the engine and run on the stream.
 ///
-/// Used by one thread at a time. The cache of compiled primitives inside oneDNN recognises the
-/// engine, so contexts share compiled code.
+/// Used by one thread at a time. oneDNN's cache of compiled primitives recognises the engine, so contexts
+/// share compiled code.
 public final class Context {
   let engine: dnnl_engine_t
   let stream: dnnl_stream_t
@@ -12,21 +12,16 @@ public final class Context {
   ///
   /// - Throws: ``OneDNNError`` if the library is built without the CPU.
   public init() throws(OneDNNError) {
-    var engine: dnnl_engine_t?
-    try check(dnnl_engine_create(&engine, dnnl_cpu, 0), "dnnl_engine_create")
-    guard let engine else {
-      throw OneDNNError(call: "dnnl_engine_create", status: "no engine", subject: "")
-    }
-    var stream: dnnl_stream_t?
-    let status = dnnl_stream_create(
-      &stream, engine, dnnl_stream_default_flags.rawValue)
-    guard status == dnnl_success, let stream else {
+    let engine = try made("dnnl_engine_create") { dnnl_engine_create(&$0, dnnl_cpu, 0) }
+    do throws(OneDNNError) {
+      stream = try made("dnnl_stream_create") {
+        dnnl_stream_create(&$0, engine, dnnl_stream_default_flags.rawValue)
+      }
+    } catch {
       dnnl_engine_destroy(engine)
-      try check(status, "dnnl_stream_create")
-      throw OneDNNError(call: "dnnl_stream_create", status: "no stream", subject: "")
+      throw error
     }
     self.engine = engine
-    self.stream = stream
   }
 
   deinit {

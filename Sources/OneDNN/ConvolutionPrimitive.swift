@@ -1,22 +1,22 @@
 import CDNNL
 
-/// A convolution of images, or one of the two products it is differentiated into, compiled for one shape.
+/// A convolution of images, or one of its two gradients, compiled for one shape.
 ///
 /// Images are `[batch, height, width, channels]`, channels last; weights are plain,
-/// `[out, in / groups, height, width]`, and are brought into the layout that the library prefers by each
-/// run. A final class with one owner, used by one thread at a time, after ``prepareThread()`` on each thread
-/// that does.
+/// `[out, in / groups, height, width]`, and each run converts them to the layout that the library prefers.
+/// A final class with one owner, used by one thread at a time, after ``prepareThread()`` on each thread that
+/// uses it.
 public final class ConvolutionPrimitive {
-  /// The tensor that is computed from the other two.
+  /// The tensor that is computed from the other two; x̄ is the cotangent of x.
   public enum Kind: Hashable, Sendable {
-    /// y from x and W, perhaps with a bias per output channel.
+    /// Computes y from x and W, and a bias per output channel if there is one.
     case forward(bias: Bool)
-    /// The cotangent of x from that of y and W.
+    /// Computes x̄ from ȳ and W.
     case inputGradient
-    /// The cotangent of W from x and that of y.
+    /// Computes W̄ from x and ȳ.
     case weightGradient
 
-    /// The arguments that x, W and y are to the library.
+    /// The library's argument numbers of x, W and y.
     var arguments: (x: Int32, w: Int32, y: Int32) {
       switch self {
       case .forward: (cdnnl_arg_source(), cdnnl_arg_weights(), cdnnl_arg_destination())
@@ -45,12 +45,12 @@ public final class ConvolutionPrimitive {
     public struct Axis: Hashable, Sendable {
       /// The extents of x and y along the axis.
       let input: Int, output: Int
-      /// The elements the window covers, and those between its positions and between what it covers.
+      /// The number of covered elements, and the distances between positions and between covered elements.
       let kernel: Int, stride: Int, dilation: Int
       /// The padding before the first element and after the last.
       let before: Int, after: Int
 
-      /// Describes the window along one axis; without arguments but `input`, one that does nothing.
+      /// Describes the window along one axis; the defaults describe a window of one element.
       public init(
         input: Int, output: Int, kernel: Int = 1, stride: Int = 1, dilation: Int = 1,
         before: Int = 0, after: Int = 0
@@ -71,7 +71,7 @@ public final class ConvolutionPrimitive {
     let groups: Int
     let axes: [Axis]
 
-    /// Names a convolution.
+    /// Describes a convolution.
     ///
     /// - Parameters:
     ///   - batch: The number of images.
@@ -88,7 +88,7 @@ public final class ConvolutionPrimitive {
       self.axes = axes
     }
 
-    /// The extents of the weights, groups as an axis of their own where there are several.
+    /// The extents of the weights, with a leading axis of groups if there are several.
     var weightExtents: [Int] {
       (groups > 1 ? [groups, outputs / groups] : [outputs])
         + [inputs / groups] + axes.map(\.kernel)
@@ -106,7 +106,7 @@ public final class ConvolutionPrimitive {
         numbers(\.stride), numbers { $0.dilation - 1 }, numbers(\.before), numbers(\.after))
     }
 
-    /// The convolution and its shape, in errors.
+    /// The convolution and its shape, for errors.
     var subject: String {
       "convolution of \(batch) images \(axes.map(\.input)) by \(weightExtents)"
     }
@@ -114,8 +114,8 @@ public final class ConvolutionPrimitive {
 
   private let kind: Kind
   private let primitive: Primitive
-  /// Brings weights into the layout that the primitive prefers, or their gradient out of it; nil where they are
-  /// in it already.
+  /// Converts weights to the layout that the primitive prefers, or their gradient from it; nil if that is
+  /// the plain one.
   private let reorder: Primitive?
   private let x: Memory
   private let y: Memory
@@ -127,10 +127,10 @@ public final class ConvolutionPrimitive {
   /// - Parameters:
   ///   - kind: The tensor that is computed.
   ///   - geometry: The extents, all 1 or more.
-  ///   - operands: The format of the elements of those images that are operands. Weights are `Float` whatever
-  ///     this is; the copy into the preferred layout rounds them too.
+  ///   - operands: The format of the elements of image operands. Weights are always given as `Float`; the
+  ///     copy to the preferred layout rounds them too.
   /// - Throws: ``OneDNNError`` if the library refuses the shape or is out of memory.
-  /// - Complexity: up to milliseconds, when code is generated.
+  /// - Complexity: up to milliseconds if code must be generated.
   public init(
     _ kind: Kind, _ geometry: Geometry, operands: NumberFormat = .float
   ) throws(OneDNNError) {
@@ -176,14 +176,14 @@ public final class ConvolutionPrimitive {
     primitive = try Primitive(description, roles, context)
   }
 
-  /// Computes one of the three from the other two.
+  /// Computes one of the three tensors from the other two.
   ///
   /// - Parameters:
-  ///   - x: The images, or where their cotangent goes.
-  ///   - w: The weights, or where their cotangent goes.
-  ///   - y: Where the result goes, or its cotangent.
-  ///   - addend: The bias, given exactly if announced.
-  /// - Complexity: 2 · batch · out · positions · in / groups · kernel operations; no allocation of ours.
+  ///   - x: The images, or the memory of their cotangent.
+  ///   - w: The weights, or the memory of their cotangent.
+  ///   - y: The memory of the result, or its cotangent.
+  ///   - addend: The bias, given if and only if the primitive has one.
+  /// - Complexity: 2 · batch · out · positions · in / groups · kernel operations; no allocation on our side.
   public func run(
     x: UnsafeRawPointer, w: UnsafeRawPointer, y: UnsafeRawPointer,
     bias addend: UnsafePointer<Float>? = nil
@@ -202,7 +202,7 @@ public final class ConvolutionPrimitive {
 extension PrimitiveDescription {
   /// Chooses an implementation of a convolution or of one of its gradients; the library lays out the weights.
   ///
-  /// `images` is the order of `x` and `y` in memory; a bias has a place in a forward pass alone.
+  /// `images` is the order of `x` and `y` in memory; only a forward pass may have a bias.
   init(
     _ kind: ConvolutionPrimitive.Kind, _ geometry: ConvolutionPrimitive.Geometry,
     x: borrowing Layout, y: borrowing Layout, bias: cdnnl_layout_t? = nil,

@@ -1,4 +1,4 @@
-// Handles of oneDNN, each released by its owner: also where the initialiser of that owner throws.
+// Handles of oneDNN, each released by its owner, also if the owner's initialiser throws.
 
 import CDNNL
 
@@ -10,27 +10,25 @@ struct Layout: ~Copyable {
   ///
   /// - Parameters:
   ///   - extents: The length of each axis, at least 1.
-  ///   - tag: The order of the axes in memory; any of them where the library is to choose.
-  ///   - subject: The primitive that this is for, in errors.
+  ///   - tag: The order of the axes in memory; `dnnl_format_tag_any` lets the library choose.
+  ///   - subject: The primitive that uses it, for errors.
   ///   - format: The format of an element.
   /// - Throws: ``OneDNNError`` if the library refuses the extents.
   init(
     _ extents: [Int], _ tag: dnnl_format_tag_t, _ subject: String, _ format: NumberFormat = .float
   ) throws(OneDNNError) {
-    var handle: cdnnl_layout_t?
-    try check(
+    handle = try made("dnnl_memory_desc_create", subject) {
       cdnnl_layout_create(
-        &handle, Int32(extents.count), extents.map { dnnl_dim_t($0) }, format.dataType, tag),
-      "dnnl_memory_desc_create", subject)
-    self.handle = try required(handle, "dnnl_memory_desc_create", subject)
+        &$0, Int32(extents.count), extents.map { dnnl_dim_t($0) }, format.dataType, tag)
+    }
   }
 
-  /// Takes over a layout of the library.
+  /// Takes ownership of a layout of the library.
   fileprivate init(owned handle: cdnnl_layout_t) { self.handle = handle }
 
   deinit { cdnnl_layout_destroy(handle) }
 
-  /// The bytes of a tensor in this layout.
+  /// The size in bytes of a tensor in this layout.
   var byteCount: Int { dnnl_memory_desc_get_size(handle) }
 
   /// Returns whether another layout has the same extents, format and order.
@@ -39,10 +37,10 @@ struct Layout: ~Copyable {
   }
 }
 
-/// A memory object: a layout, and an address that is set before each execution or belongs to it.
+/// A memory object: a layout, and an address that callers set before each execution, or a buffer of its own.
 final class Memory {
   let handle: dnnl_memory_t
-  /// The memory it owns; nil where callers set an address.
+  /// The buffer that it owns; nil if callers set the address.
   private let buffer: UnsafeMutableRawPointer?
 
   /// Creates a memory object whose address callers set.
@@ -50,7 +48,7 @@ final class Memory {
     try self.init(layout, context, buffer: nil)
   }
 
-  /// Creates a memory object with memory of its own, all zeros: what pads a blocked layout counts as zero.
+  /// Creates a memory object with a buffer of zeros of its own: the padding of blocked layouts must be zero.
   convenience init(allocating layout: borrowing Layout, _ context: Context) throws(OneDNNError) {
     let byteCount = max(layout.byteCount, 1)
     let buffer = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
@@ -59,16 +57,14 @@ final class Memory {
     point(to: buffer)
   }
 
-  /// Takes over `buffer`, also where it throws.
+  /// Takes ownership of `buffer`, and frees it if it throws.
   private init(
     _ layout: borrowing Layout, _ context: Context, buffer: UnsafeMutableRawPointer?
   ) throws(OneDNNError) {
-    var handle: dnnl_memory_t?
-    do {
-      try check(
-        dnnl_memory_create(&handle, layout.handle, context.engine, cdnnl_no_memory()),
-        "dnnl_memory_create")
-      self.handle = try required(handle, "dnnl_memory_create", "")
+    do throws(OneDNNError) {
+      handle = try made("dnnl_memory_create") {
+        dnnl_memory_create(&$0, layout.handle, context.engine, cdnnl_no_memory())
+      }
     } catch {
       buffer?.deallocate()
       throw error
@@ -89,14 +85,12 @@ final class Memory {
   }
 }
 
-/// Attributes of a primitive: its scratchpad is ours, and each element may pass through a function.
+/// Attributes of a primitive: a scratchpad that we provide, and optionally a function of each element.
 private struct Attributes: ~Copyable {
   let handle: dnnl_primitive_attr_t
 
   init(activation: dnnl_alg_kind_t? = nil) throws(OneDNNError) {
-    var created: dnnl_primitive_attr_t?
-    try check(dnnl_primitive_attr_create(&created), "dnnl_primitive_attr_create")
-    let handle = try required(created, "dnnl_primitive_attr_create", "")
+    let handle = try made("dnnl_primitive_attr_create") { dnnl_primitive_attr_create(&$0) }
     do {
       try check(
         dnnl_primitive_attr_set_scratchpad_mode(handle, dnnl_scratchpad_mode_user),
@@ -114,9 +108,7 @@ private struct Attributes: ~Copyable {
   private static func append(
     _ activation: dnnl_alg_kind_t, to attributes: dnnl_primitive_attr_t
   ) throws(OneDNNError) {
-    var created: dnnl_post_ops_t?
-    try check(dnnl_post_ops_create(&created), "dnnl_post_ops_create")
-    let operations = try required(created, "dnnl_post_ops_create", "")
+    let operations = try made("dnnl_post_ops_create") { dnnl_post_ops_create(&$0) }
     defer { dnnl_post_ops_destroy(operations) }
     try check(cdnnl_append_eltwise(operations, activation), "dnnl_post_ops_append_eltwise")
     try check(
@@ -125,98 +117,94 @@ private struct Attributes: ~Copyable {
   }
 }
 
-/// An implementation that the library has chosen for an operation on tensors of given layouts.
+/// The implementation that the library chooses for an operation on tensors of given layouts.
+///
+/// Its initialisers throw ``OneDNNError`` if the library has none.
 struct PrimitiveDescription: ~Copyable {
   fileprivate let handle: dnnl_primitive_desc_t
-  /// The operation and its shape, in errors.
+  /// The operation and its shape, for errors.
   let subject: String
 
-  /// Chooses an implementation of the product `f(A·B + b)`.
-  ///
-  /// The layout of `b` and the function `f` may be missing. Throws ``OneDNNError`` if the library refuses.
+  /// Chooses an implementation with the attributes of ours, by the library's function `call`.
+  private init(
+    _ call: StaticString, _ subject: String, activation: dnnl_alg_kind_t? = nil,
+    _ choose: (inout dnnl_primitive_desc_t?, dnnl_primitive_attr_t) -> dnnl_status_t
+  ) throws(OneDNNError) {
+    let attributes = try Attributes(activation: activation)
+    handle = try made(call, subject) { choose(&$0, attributes.handle) }
+    self.subject = subject
+  }
+
+  /// Chooses an implementation of the product `f(A·B + b)`; without `bias` b is 0, without `activation`
+  /// f is the identity.
   init(
     product lhs: borrowing Layout, _ rhs: borrowing Layout, bias: cdnnl_layout_t? = nil,
     into result: borrowing Layout, activation: dnnl_alg_kind_t? = nil, _ context: Context,
     _ subject: String
   ) throws(OneDNNError) {
-    let attributes = try Attributes(activation: activation)
-    var handle: dnnl_primitive_desc_t?
-    try check(
+    try self.init("dnnl_matmul_primitive_desc_create", subject, activation: activation) {
       cdnnl_describe_product(
-        &handle, context.engine, lhs.handle, rhs.handle, bias, result.handle, attributes.handle),
-      "dnnl_matmul_primitive_desc_create", subject)
-    self.handle = try required(handle, "dnnl_matmul_primitive_desc_create", subject)
-    self.subject = subject
+        &$0, context.engine, lhs.handle, rhs.handle, bias, result.handle, $1)
+    }
   }
 
-  /// Chooses an implementation of a convolution, with a bias where there is a layout of it.
+  /// Chooses an implementation of a convolution, with a bias if its layout is given.
   init(
     convolving x: borrowing Layout, _ w: borrowing Layout, bias: cdnnl_layout_t? = nil,
     into y: borrowing Layout, _ window: cdnnl_window, _ context: Context, _ subject: String
   ) throws(OneDNNError) {
-    let attributes = try Attributes()
     var window = window
-    var handle: dnnl_primitive_desc_t?
-    try check(
+    try self.init("dnnl_convolution_forward_primitive_desc_create", subject) {
       cdnnl_describe_convolution(
-        &handle, context.engine, x.handle, w.handle, bias, y.handle, &window, attributes.handle),
-      "dnnl_convolution_forward_primitive_desc_create", subject)
-    self.handle = try required(handle, "dnnl_convolution_forward_primitive_desc_create", subject)
-    self.subject = subject
+        &$0, context.engine, x.handle, w.handle, bias, y.handle, &window, $1)
+    }
   }
 
   /// Chooses an implementation of the gradient of a convolution with respect to its input or its weights.
   ///
-  /// The library takes the convolution itself, whose operands are all of one format, as a hint.
+  /// The library takes the convolution itself, with all operands in one format, as a hint.
   init(
     gradientOf forward: borrowing PrimitiveDescription, withRespectToInput isInputGradient: Bool,
     x: borrowing Layout, w: borrowing Layout, y: borrowing Layout, _ window: cdnnl_window,
     _ context: Context
   ) throws(OneDNNError) {
-    let attributes = try Attributes()
     var window = window
-    var handle: dnnl_primitive_desc_t?
-    try check(
+    try self.init("dnnl_convolution_backward_primitive_desc_create", forward.subject) {
       cdnnl_describe_gradient(
-        &handle, context.engine, isInputGradient, x.handle, w.handle, y.handle, &window,
-        forward.handle, attributes.handle),
-      "dnnl_convolution_backward_primitive_desc_create", forward.subject)
-    self.handle = try required(
-      handle, "dnnl_convolution_backward_primitive_desc_create", forward.subject)
-    subject = forward.subject
+        &$0, context.engine, isInputGradient, x.handle, w.handle, y.handle, &window,
+        forward.handle, $1)
+    }
   }
 
-  /// Chooses an implementation of a copy from one layout into another.
+  /// Chooses an implementation of a copy from one layout to another.
   init(
     copying source: borrowing Layout, to target: borrowing Layout, _ context: Context,
     _ subject: String
   ) throws(OneDNNError) {
-    let attributes = try Attributes()
-    var handle: dnnl_primitive_desc_t?
-    try check(
+    try self.init("dnnl_reorder_primitive_desc_create", subject) {
       dnnl_reorder_primitive_desc_create(
-        &handle, source.handle, context.engine, target.handle, context.engine, attributes.handle),
-      "dnnl_reorder_primitive_desc_create", subject)
-    self.handle = try required(handle, "dnnl_reorder_primitive_desc_create", subject)
-    self.subject = subject
+        &$0, source.handle, context.engine, target.handle, context.engine, $1)
+    }
   }
 
   deinit { dnnl_primitive_desc_destroy(handle) }
 
-  /// Returns the layout that was chosen for one of the tensors.
+  /// Returns the layout that the library chose for one of the tensors.
   func layout(_ tensor: dnnl_query_t) throws(OneDNNError) -> Layout {
     Layout(
-      owned: try required(
-        cdnnl_layout_chosen(handle, tensor), "dnnl_primitive_desc_query_md", subject))
+      owned: try made("dnnl_primitive_desc_query_md", subject) {
+        $0 = cdnnl_layout_chosen(handle, tensor)
+        return dnnl_success
+      })
   }
 }
 
-/// A compiled primitive with the memory objects it runs on and a scratchpad of its own.
+/// A compiled primitive with its memory objects and a scratchpad of its own.
 struct Primitive: ~Copyable {
   private let handle: dnnl_primitive_t
   private let arguments: UnsafeMutablePointer<dnnl_exec_arg_t>
   private let count: Int32
-  /// Kept for as long as the arguments name them.
+  /// The owners of the handles in `arguments`.
   private let memories: [Memory]
   private let context: Context
 
@@ -224,21 +212,19 @@ struct Primitive: ~Copyable {
   ///
   /// - Parameters:
   ///   - description: The implementation.
-  ///   - roles: The memory object of each argument but the scratchpad.
-  ///   - context: Where it runs.
+  ///   - roles: The memory object of each argument except the scratchpad.
+  ///   - context: The engine and stream to run on.
   /// - Throws: ``OneDNNError`` if the library is out of memory.
-  /// - Complexity: up to milliseconds, when code is generated.
+  /// - Complexity: up to milliseconds if code must be generated.
   init(
     _ description: borrowing PrimitiveDescription, _ roles: [(argument: Int32, memory: Memory)],
     _ context: Context
   ) throws(OneDNNError) {
     let scratchpad = try Memory(
       allocating: try description.layout(dnnl_query_scratchpad_md), context)
-    var handle: dnnl_primitive_t?
-    try check(
-      dnnl_primitive_create(&handle, description.handle), "dnnl_primitive_create",
-      description.subject)
-    self.handle = try required(handle, "dnnl_primitive_create", description.subject)
+    handle = try made("dnnl_primitive_create", description.subject) {
+      dnnl_primitive_create(&$0, description.handle)
+    }
     let roles = roles + [(cdnnl_arg_scratchpad(), scratchpad)]
     arguments = .allocate(capacity: roles.count)
     for (index, role) in roles.enumerated() {
@@ -254,9 +240,9 @@ struct Primitive: ~Copyable {
     arguments.deallocate()
   }
 
-  /// Computes; the CPU's stream does so before it returns, so there is nothing to wait for.
+  /// Runs the primitive; the CPU's stream is synchronous, so it has finished on return.
   ///
-  /// - Complexity: 0.2 µs beside the work; no allocation of ours.
+  /// - Complexity: 0.2 µs plus the work; no allocation on our side.
   @inline(__always)
   func run() {
     let status = dnnl_primitive_execute(handle, context.stream, count, arguments)
@@ -264,12 +250,21 @@ struct Primitive: ~Copyable {
   }
 }
 
-/// Returns what a call that succeeded must have made.
-private func required<Handle>(
-  _ handle: Handle?, _ call: String, _ subject: String
+/// Returns the handle that a call of the library makes.
+///
+/// - Parameters:
+///   - call: The library's function, for errors.
+///   - subject: The purpose of the call, for errors.
+///   - create: Makes the call.
+/// - Returns: The handle.
+/// - Throws: ``OneDNNError`` if the call fails or makes nothing.
+func made<Handle>(
+  _ call: StaticString, _ subject: String = "", _ create: (inout Handle?) -> dnnl_status_t
 ) throws(OneDNNError) -> Handle {
+  var handle: Handle?
+  try check(create(&handle), call, subject)
   guard let handle else {
-    throw OneDNNError(call: call, status: "returned nothing", subject: subject)
+    throw OneDNNError(call: "\(call)", status: "returned nothing", subject: subject)
   }
   return handle
 }

@@ -1,14 +1,14 @@
 import CDNNL
 
-/// One matrix product with everything that follows it, compiled for one shape.
+/// One matrix product with bias and activation, compiled for one shape.
 ///
-/// `C = f(op(A)·op(B) + b)`, all row by row: `C` is `[m, n]`, `b` is `[n]`, `A` is `[m, k]` or,
+/// `C = f(op(A)·op(B) + b)`, all row-major: `C` is `[m, n]`, `b` is `[n]`, `A` is `[m, k]` or,
 /// transposed, `[k, m]`, `B` is `[k, n]` or, transposed, `[n, k]`. A final class with one owner,
-/// used by one thread at a time, after ``prepareThread()`` on each thread that does.
+/// used by one thread at a time, after ``prepareThread()`` on each thread that uses it.
 public final class MatmulPrimitive {
   /// The function applied to each element of the sum.
   public enum Activation: Hashable, Sendable {
-    /// Nothing.
+    /// The identity.
     case none
     /// The hyperbolic tangent, as oneDNN computes it: within 2 ulp.
     case tanh
@@ -36,13 +36,13 @@ public final class MatmulPrimitive {
   ///   - m: Rows of `C`, at least 1.
   ///   - n: Columns of `C`, at least 1.
   ///   - k: Terms of each sum, at least 1.
-  ///   - transposeLHS: Whether `A` is stored `[k, m]`.
-  ///   - transposeRHS: Whether `B` is stored `[n, k]`.
-  ///   - hasBias: Whether `b` is added.
+  ///   - transposeLHS: True if `A` is stored as `[k, m]`.
+  ///   - transposeRHS: True if `B` is stored as `[n, k]`.
+  ///   - hasBias: True to add `b`.
   ///   - activation: The function that follows the sum.
   ///   - operands: The format of the elements of `A` and `B`; `b` and `C` are `Float`.
   /// - Throws: ``OneDNNError`` if the library refuses the shape or is out of memory.
-  /// - Complexity: up to milliseconds, when code is generated.
+  /// - Complexity: up to milliseconds if code must be generated.
   public init(
     rows m: Int, columns n: Int, depth k: Int, transposeLHS: Bool, transposeRHS: Bool,
     bias hasBias: Bool, activation: Activation, operands: NumberFormat = .float
@@ -73,9 +73,9 @@ public final class MatmulPrimitive {
   /// - Parameters:
   ///   - a: The elements of `A`, in the format of operands.
   ///   - b: The elements of `B`, in the format of operands.
-  ///   - addend: The elements of `b`, given exactly if the primitive has a bias.
-  ///   - c: Where `C` goes; overlaps no operand.
-  /// - Complexity: 2·m·n·k operations and 0.2 µs; no allocation of ours.
+  ///   - addend: The elements of `b`, given if and only if the primitive has a bias.
+  ///   - c: The memory of `C`; overlaps no operand.
+  /// - Complexity: 2·m·n·k operations and 0.2 µs; no allocation on our side.
   public func run(
     lhs a: UnsafeRawPointer, rhs b: UnsafeRawPointer, bias addend: UnsafePointer<Float>?,
     into c: UnsafeMutablePointer<Float>

@@ -2,14 +2,14 @@ import CDNNL
 
 /// The format of a product's operands; sums and results are always `Float`.
 public enum NumberFormat: Hashable, Sendable {
-  /// As `Float`.
+  /// `Float`.
   case float
-  /// As the upper half of a `Float`: 8 bits of precision, the same range.
+  /// The upper half of a `Float`: 8 bits of precision, the same range.
   case bfloat16
 
-  /// Indicates whether the library has products of such numbers that run as fast as this CPU can.
+  /// Indicates whether the library multiplies such numbers by instructions of this CPU.
   ///
-  /// For bfloat16 that is AVX-512 BF16 or AMX, as far as the library is allowed to use them.
+  /// For bfloat16 these are AVX-512 BF16 or AMX, if the library may use them.
   public var isSupported: Bool {
     switch self {
     case .float: true
@@ -19,7 +19,7 @@ public enum NumberFormat: Hashable, Sendable {
     }
   }
 
-  /// The library's name of it.
+  /// The library's name of the format.
   var dataType: dnnl_data_type_t {
     switch self {
     case .float: dnnl_f32

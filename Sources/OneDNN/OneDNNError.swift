@@ -6,7 +6,7 @@ public struct OneDNNError: Error, Hashable, Sendable, CustomStringConvertible {
   public let call: String
   /// The status it returned, as oneDNN names it.
   public let status: String
-  /// The purpose of the call, such as a shape; empty if that says nothing more.
+  /// The purpose of the call, such as a shape; empty if the call says it all.
   public let subject: String
 
   /// The subject, the call and its status.

@@ -1,8 +1,9 @@
 import CDNNL
 
-/// Rounds so many `Float` to bfloat16: to nearest, ties to even; what is not a number stays so.
+/// A rounding of a fixed number of `Float` to bfloat16: to nearest, ties to even; NaN stays NaN.
 ///
-/// A final class with one owner, used by one thread at a time, after ``prepareThread()`` on each thread that does.
+/// A final class with one owner, used by one thread at a time, after ``prepareThread()`` on each thread that
+/// uses it.
 public final class RoundingPrimitive {
   private let primitive: Primitive
   private let source: Memory
@@ -27,8 +28,8 @@ public final class RoundingPrimitive {
   ///
   /// - Parameters:
   ///   - values: The numbers.
-  ///   - rounded: Gets the rounded numbers.
-  /// - Complexity: 0.2 µs, and 0.1 ns a number while these are in the caches.
+  ///   - rounded: The memory of the rounded numbers.
+  /// - Complexity: 0.2 µs, plus 0.1 ns per number if the numbers are in the caches.
   public func run(_ values: UnsafePointer<Float>, into rounded: UnsafeMutablePointer<UInt16>) {
     source.point(to: values)
     target.point(to: rounded)

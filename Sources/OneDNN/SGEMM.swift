@@ -1,19 +1,19 @@
 import CDNNL
 
-/// Computes the matrix product `C = op(A)·op(B)`, all row by row.
+/// Computes the matrix product `C = op(A)·op(B)`, all row-major.
 ///
 /// `C` is `[m, n]`, `A` is `[m, k]` or, transposed, `[k, m]`, `B` is `[k, n]` or, transposed,
-/// `[n, k]`. On a thread that has called ``prepareThread()``.
+/// `[n, k]`. The thread must have called ``prepareThread()``.
 ///
 /// - Parameters:
 ///   - m: Rows of `C`.
 ///   - n: Columns of `C`.
 ///   - k: Terms of each sum.
-///   - transposeLHS: Whether `A` is stored `[k, m]`.
-///   - transposeRHS: Whether `B` is stored `[n, k]`.
+///   - transposeLHS: True if `A` is stored as `[k, m]`.
+///   - transposeRHS: True if `B` is stored as `[n, k]`.
 ///   - a: The elements of `A`.
 ///   - b: The elements of `B`.
-///   - c: Where `C` goes; overlaps neither operand.
+///   - c: The memory of `C`; overlaps neither operand.
 /// - Complexity: 2·m·n·k operations and 0.2 µs.
 @inline(__always)
 public func sgemm(
