@@ -1,15 +1,15 @@
 /// Returns whether two numbers agree to a relative tolerance.
 ///
-/// `|a − b| ≤ tolerance · max(|a|, |b|, floor)`; symmetric, true of equal numbers, false when either
-/// is not a number, and an infinity is close to itself alone. The floor keeps noise around zero from
-/// failing a relative test.
+/// `|a − b| ≤ tolerance · max(|a|, |b|, floor)`. Symmetric; true for equal numbers, false if either is
+/// NaN, and an infinity is close only to itself. The floor keeps noise around zero from failing a
+/// relative test.
 ///
 /// - Parameters:
 ///   - a: One number.
 ///   - b: The other.
 ///   - tolerance: The relative tolerance; the default is about half the digits of `Double`.
 ///   - floor: The magnitude below which the difference counts as absolute.
-/// - Returns: Whether they agree.
+/// - Returns: True if they agree.
 public func isClose(
   _ a: Double, _ b: Double, tolerance: Double = 1.5e-8, floor: Double = 1
 ) -> Bool {

@@ -2,7 +2,7 @@
 ///
 /// Parameters, gradients and optimiser state share one layout, so sums, updates and files work on
 /// ranges and know no layers. Every range starts on a cache line. The elements between ranges are padding:
-/// zero in every vector, and kept zero by sums and updates, which pass over it.
+/// they are zero in every vector; sums and updates process them too, and keep them zero.
 public struct FlatLayout: Hashable, Sendable {
   /// One named array: `shape.count` elements from `offset`.
   public struct Range: Hashable, Sendable {
@@ -19,7 +19,7 @@ public struct FlatLayout: Hashable, Sendable {
     public var indices: Swift.Range<Int> { offset..<offset + count }
   }
 
-  /// The elements between possible starts of ranges: one cache line of `Float`.
+  /// The number of elements that every offset is a multiple of: one cache line of `Float`.
   public static let alignment = 16
 
   /// The elements of a block: sums over elements go by blocks that lie fixed in the whole vector and by a
@@ -34,7 +34,7 @@ public struct FlatLayout: Hashable, Sendable {
 
   /// Lays out `arrays` one after another.
   ///
-  /// - Parameter arrays: Names, all different, and shapes.
+  /// - Parameter arrays: Names, which must differ, and shapes.
   public init(_ arrays: [(name: String, shape: Shape)]) {
     var ranges: [Range] = []
     var offset = 0
@@ -43,8 +43,7 @@ public struct FlatLayout: Hashable, Sendable {
       precondition(indexByName[name] == nil, "two arrays named '\(name)'")
       indexByName[name] = ranges.count
       ranges.append(Range(name: name, shape: shape, offset: offset))
-      let alignment = FlatLayout.alignment
-      offset += (shape.count + alignment - 1) / alignment * alignment
+      offset += shape.count.rounded(upToMultipleOf: FlatLayout.alignment)
     }
     self.ranges = ranges
     self.indexByName = indexByName
@@ -58,20 +57,20 @@ public struct FlatLayout: Hashable, Sendable {
       uniqueKeysWithValues: self.ranges.enumerated().map { ($1.name, $0) })
   }
 
-  /// The layout of some of the arrays, in the places that they have here.
+  /// The layout of consecutive arrays, which keep their offsets.
   ///
-  /// - Parameter places: The indices of neighbours in ``ranges``.
+  /// - Parameter indices: The indices of the arrays in ``ranges``.
   /// - Returns: A layout for the same flat vectors up to the end of these arrays.
-  public subscript(places: some RangeExpression<Int>) -> FlatLayout {
-    let places = places.relative(to: ranges)
-    let end = places.upperBound < ranges.count ? ranges[places.upperBound].offset : count
-    return FlatLayout(ranges[places], end: end)
+  public subscript(indices: some RangeExpression<Int>) -> FlatLayout {
+    let indices = indices.relative(to: ranges)
+    let end = indices.upperBound < ranges.count ? ranges[indices.upperBound].offset : count
+    return FlatLayout(ranges[indices], end: end)
   }
 
   /// The number of elements without padding.
   public var elementCount: Int { ranges.reduce(0) { $0 + $1.count } }
 
-  /// The array of that name, if there is one.
+  /// The array of a name; nil if the layout has none of that name.
   ///
   /// - Complexity: O(1).
   public subscript(name: String) -> Range? { indexByName[name].map { ranges[$0] } }

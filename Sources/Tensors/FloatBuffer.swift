@@ -1,9 +1,9 @@
 import Glibc
 
-/// A buffer of `Float`, aligned to a cache line: memory of its own, or part of another object's.
+/// A buffer of `Float`, aligned to a cache line, in memory of its own or of another object.
 ///
-/// A final class with one owner: the memory lives as long as the object. It is not synchronised;
-/// whoever shares it between threads or processes orders the accesses.
+/// The memory lives as long as the object. Accesses are not synchronised; code that shares a buffer between
+/// threads or processes must order them.
 public final class FloatBuffer: @unchecked Sendable {
   /// The alignment of every buffer, in bytes: a cache line, and a whole AVX-512 register.
   public static let alignment = 64
@@ -17,8 +17,8 @@ public final class FloatBuffer: @unchecked Sendable {
 
   /// Allocates `count` zeros.
   ///
-  /// Where there is no memory for them the process ends with one line and the status of input and output, as
-  /// nothing that was asked for can be done.
+  /// If the memory cannot be allocated, the process ends with one line and exit status 74, because none of
+  /// its work can go on.
   ///
   /// - Complexity: O(count), one allocation.
   public init(count: Int) {
@@ -34,12 +34,12 @@ public final class FloatBuffer: @unchecked Sendable {
     owner = nil
   }
 
-  /// Uses memory of another object in place, as it is.
+  /// Wraps memory of another object, with its present contents.
   ///
   /// - Parameters:
   ///   - pointer: The first element, on a cache line.
   ///   - count: The number of elements.
-  ///   - owner: Holds the memory at least as long as it lives itself.
+  ///   - owner: The object that keeps the memory alive.
   public init(at pointer: UnsafeMutablePointer<Float>, count: Int, owner: AnyObject) {
     precondition(
       Int(bitPattern: pointer) % FloatBuffer.alignment == 0, "a buffer off a cache line")
@@ -56,7 +56,7 @@ public final class FloatBuffer: @unchecked Sendable {
   }
 }
 
-/// Ends the process, which Swift's own allocation would do by a signal.
+/// Ends the process with a message; a failing allocation of Swift's own would end it by a signal.
 private func endWithoutMemory(byteCount: Int) -> Never {
   let line = Array("nndist: found no memory for \(byteCount) bytes\n".utf8)
   _ = write(STDERR_FILENO, line, line.count)

@@ -5,7 +5,7 @@ public struct Shape: Hashable, Sendable {
 
   /// Creates a shape from the length of each axis.
   ///
-  /// - Parameter extents: Lengths, each 0 or more; no axes for a single number.
+  /// - Parameter extents: The lengths, each 0 or more; empty for a single number.
   public init(_ extents: [Int]) {
     precondition(extents.allSatisfy { $0 >= 0 }, "negative extent in \(extents)")
     self.extents = extents
@@ -14,7 +14,7 @@ public struct Shape: Hashable, Sendable {
   /// The number of axes.
   public var axisCount: Int { extents.count }
 
-  /// The number of elements, 1 for a shape without axes; `Int.max` if there are more.
+  /// The number of elements, 1 for a shape without axes; `Int.max` if it does not fit an `Int`.
   public var count: Int {
     extents.reduce(1) { product, extent in
       let (count, isBeyondCount) = product.multipliedReportingOverflow(by: extent)

@@ -1,6 +1,6 @@
 /// A shape with its elements in row-major order, in double precision.
 ///
-/// The value of the interpreter and of tests: plain and copyable. Training works on raw buffers.
+/// The interpreter and the tests compute with it: plain and copyable. Training works on raw buffers.
 public struct Tensor: Hashable, Sendable {
   /// The lengths of the axes.
   public let shape: Shape

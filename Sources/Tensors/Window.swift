@@ -1,18 +1,18 @@
-/// A window that slides over the spatial axes of a tensor: of a convolution or of pooling.
+/// A window that slides over the spatial axes of a tensor, in a convolution or in pooling.
 ///
 /// Along an axis of n elements with padding p before and q after, kernel k, dilation d and stride s, it
 /// has ⌊(n + p + q − d·(k − 1) − 1) / s⌋ + 1 positions; position o covers elements o·s − p + j·d for j in
-/// 0 ..< k, of which those outside 0 ..< n are padding.
+/// 0 ..< k. Elements outside 0 ..< n are padding.
 public struct Window: Hashable, Sendable {
   /// The window along one axis.
   public struct Axis: Hashable, Sendable {
-    /// The elements that the window covers.
+    /// The number of elements that the window covers.
     public let kernel: Int
-    /// The elements from one position to the next.
+    /// The number of elements from one position to the next.
     public let stride: Int
     /// The padding before the first element and after the last.
     public let padding: (before: Int, after: Int)
-    /// The elements from one that is covered to the next.
+    /// The distance between neighbouring covered elements; 1 without gaps.
     public let dilation: Int
 
     /// Describes the window along one axis.
@@ -28,10 +28,10 @@ public struct Window: Hashable, Sendable {
       self.dilation = dilation
     }
 
-    /// The elements from the first that is covered to the last, these included.
+    /// The number of elements from the first covered one to the last, both included.
     public var span: Int { dilation * (kernel - 1) + 1 }
 
-    /// The number of positions along an axis of `extent` elements; nil if the window does not fit.
+    /// Returns the number of positions along an axis of `extent` elements; nil if the window does not fit.
     public func positions(over extent: Int) -> Int? {
       let room = extent + padding.before + padding.after - span
       return room < 0 ? nil : room / stride + 1
@@ -58,7 +58,8 @@ public struct Window: Hashable, Sendable {
     self.axes = axes
   }
 
-  /// The positions along each axis over a tensor of these spatial extents; nil if it does not fit.
+  /// Returns the number of positions along each axis of a tensor with these spatial extents; nil if the
+  /// window does not fit.
   public func positions(over extents: [Int]) -> [Int]? {
     precondition(extents.count == axes.count, "\(axes.count) axes over \(extents)")
     var positions: [Int] = []
