@@ -1,9 +1,9 @@
-// How ranks agree before they go on: that a value is the same everywhere, and that local work failed
-// nowhere. What is agreed can be left in good order, with one line and one status.
+// Agreement between ranks: that a value is the same everywhere, and that local work failed nowhere. From
+// an agreed error all ranks can leave in good order, with one line and one status.
 
 /// A value that must be the same on all ranks and is not.
 public struct Disagreement: Error, Equatable, Sendable {
-  /// What the value is, as in "configuration".
+  /// The name of the value, such as "configuration".
   public var name: String
   /// The values, in rank order.
   public var values: [String]
@@ -14,7 +14,7 @@ public struct Disagreement: Error, Equatable, Sendable {
     self.values = values
   }
 
-  /// One line that says which ranks have what; of long values the first line that differs.
+  /// One line with the value of each rank; for values of several lines, the first line that differs.
   public var description: String {
     guard values.contains(where: { $0.contains("\n") }) else {
       let shown = values.map { $0.isEmpty ? "nothing" : "'\($0)'" }
@@ -31,7 +31,7 @@ public struct Disagreement: Error, Equatable, Sendable {
   }
 }
 
-/// A failure of local work that all ranks know of.
+/// A failure of local work that all ranks know.
 public struct AgreedFailure: Error, Equatable, Sendable {
   /// The rank that prints: the lowest that failed, or root if all failed alike.
   public var rank: Int
@@ -39,49 +39,38 @@ public struct AgreedFailure: Error, Equatable, Sendable {
   public var message: String
   /// The exit status of the job.
   public var exitStatus: Int32
-  /// Whether all ranks failed with this same message and status.
+  /// Indicates whether all ranks failed with this same message and status.
   public var isSameOnAllRanks: Bool
 }
 
 extension Communicator {
-  /// Refuses to go on if `value` is not the same on all ranks.
+  /// Throws unless `value` is the same on all ranks.
   ///
   /// Collective, checked. Meant for set-up: every rank receives the values of all.
   ///
   /// - Parameters:
-  ///   - value: A text or fingerprint; of several lines the first that differs is reported. Nil on a
-  ///     rank that has nothing to say, not on root.
-  ///   - name: What the value is, for the message.
+  ///   - value: A text or fingerprint; of several lines, the first that differs is reported. Nil on a
+  ///     rank without a value, which root must have.
+  ///   - name: The name of the value, for the message.
   /// - Throws: ``CommunicationError/differs(_:)``, the same on all ranks, naming the ranks and values;
-  ///   what ``allgather(_:)`` throws.
+  ///   the errors of ``allgather(_:)``.
   /// - Complexity: O(size · count of bytes).
   public func requireSame(_ value: String?, named name: String) throws(CommunicationError) {
-    // A first byte tells the empty value from none.
+    // A leading byte distinguishes the empty value from none.
     let all = try allgather(value.map { [1] + Array($0.utf8) } ?? [])
     guard all.contains(where: { !$0.isEmpty && $0 != all[0] }) else { return }
     let values = all.map { String(decoding: ($0.isEmpty ? all[0] : $0).dropFirst(), as: UTF8.self) }
     throw .differs(Disagreement(name: name, values: values))
   }
 
-  /// Returns the integers of all ranks, in rank order.
-  ///
-  /// Collective, checked.
-  ///
-  /// - Throws: What ``allgather(_:)`` throws.
-  public func allgatherIntegers(_ value: Int) throws(CommunicationError) -> [Int] {
-    try allgather(withUnsafeBytes(of: value) { Array($0) }).map { bytes in
-      bytes.withUnsafeBytes { $0.loadUnaligned(as: Int.self) }
-    }
-  }
-
   /// Does local work on every rank and returns its result if it failed on none.
   ///
-  /// Collective: all ranks call it; `work` itself calls no collective. If it fails anywhere it throws
-  /// everywhere, the same error on every rank, so that no rank waits for one that gave up.
+  /// Collective: all ranks call it; `work` itself calls no collective. A failure anywhere is thrown
+  /// everywhere, as the same error on every rank, so that no rank waits for one that gave up.
   ///
-  /// - Parameter work: What this rank does by itself. The exit status of its error is that of
-  ///   ``ExitStatusProviding``, and 70 (our bug) for any other error.
-  /// - Returns: What `work` returned.
+  /// - Parameter work: The work of this rank alone. The exit status of its error comes from
+  ///   ``ExitStatusProviding``, and is 70 (our bug) for any other error.
+  /// - Returns: The result of `work`.
   /// - Throws: ``CommunicationError/failed(_:)`` with the error of the lowest rank that failed.
   /// - Complexity: one MPI_Allreduce of one integer when nothing fails, and no allocation.
   public func together<T>(_ work: () throws -> T) throws(CommunicationError) -> T {
@@ -89,7 +78,7 @@ extension Communicator {
     do {
       outcome = .success(try work())
     } catch {
-      // A lost collective cannot be cured by another one, and an agreed error needs none.
+      // Another collective cannot repair a failed one, and an agreed error needs none.
       if let error = error as? CommunicationError {
         switch error {
         case .mpi, .failed: throw error
@@ -128,8 +117,8 @@ extension Communicator {
   /// status. After any other error this rank prints and ends the whole job; the call does not return.
   ///
   /// - Parameters:
-  ///   - error: What this rank cannot go on after.
-  ///   - print: Prints one line, to standard error, unbuffered.
+  ///   - error: The error that ends the work of this rank.
+  ///   - print: Prints one line to standard error, unbuffered.
   /// - Returns: The status with which this rank must exit now.
   public func leave(after error: any Error, print: (String) -> Void) -> Int32 {
     let status = exitStatus(of: error)
@@ -149,7 +138,7 @@ extension Communicator {
     return status
   }
 
-  /// Returns `message` with the number of this rank in front if there are others.
+  /// Returns `message`, prefixed with the number of this rank if the job has several.
   ///
   /// - Parameter message: One line without a prefix.
   /// - Returns: The line to print.
@@ -159,14 +148,14 @@ extension Communicator {
 
   private func exitStatus(of error: any Error) -> Int32 {
     let status = (error as? any ExitStatusProviding)?.exitStatus ?? ExitStatus.bug
-    // A status outside would read as success, or as another one, in the shell.
+    // The shell would take a status outside this range for success, or for another one.
     return (1...255).contains(status) ? status : ExitStatus.bug
   }
 
   private func line(of error: any Error) -> String { String(describing: error) }
 }
 
-/// What a failing rank tells the others.
+/// The report that a failing rank sends to the others.
 private struct FailureReport: Equatable {
   var status: Int32
   var message: String

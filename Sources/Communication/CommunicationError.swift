@@ -1,6 +1,6 @@
-// Everything that can go wrong between ranks, its wording, and the exit status it leads to.
+// All errors between ranks, their wording, and their exit statuses.
 
-/// What went wrong between the ranks.
+/// An error between ranks.
 public enum CommunicationError: Error, Equatable {
   /// An MPI call failed; the job cannot go on.
   case mpi(call: String, reason: String)
@@ -9,24 +9,24 @@ public enum CommunicationError: Error, Equatable {
   case collectivesDiffer([String])
   /// A value that must be the same on all ranks is not.
   case differs(Disagreement)
-  /// Local work failed on one rank or more, and all ranks know.
+  /// Local work failed on at least one rank, and all ranks know it.
   case failed(AgreedFailure)
-  /// More elements than MPI can count in 32 bits.
+  /// A count that does not fit into the 32 bits of MPI.
   case tooLarge(what: String, count: Int, limit: Int)
-  /// What one rank sends to another is not what that one expects.
+  /// One rank sends another number of floats than the receiver expects.
   case countsDiffer(sender: Int, sent: Int, receiver: Int, expected: Int)
-  /// The program was started by a launcher it cannot talk to.
+  /// The program was started by a launcher that it cannot talk to.
   case launcherUnsupported(name: String, processCount: Int?)
   /// The launcher started another number of processes than MPI knows of.
   case sizeDiffers(launcher: Int, mpi: Int)
-  /// The MPI library found at run time is not the one the program was built for.
+  /// The MPI library found at run time is not the version that the program was built for.
   case libraryDiffers(found: String, expected: String)
 }
 
 extension CommunicationError {
-  /// Whether every rank throws this same error at the same place.
+  /// Indicates whether every rank throws this same error at the same call.
   ///
-  /// If so all ranks can leave in good order and one of them prints; if not the job must be aborted.
+  /// If so, all ranks can leave in good order and one of them prints; otherwise the job must be aborted.
   public var isAgreed: Bool {
     switch self {
     case .collectivesDiffer, .differs, .failed, .countsDiffer, .tooLarge: true
@@ -36,7 +36,7 @@ extension CommunicationError {
 }
 
 extension CommunicationError: CustomStringConvertible {
-  /// One line: what was found and what was expected.
+  /// One line with the value found and the value expected.
   public var description: String {
     switch self {
     case .mpi(let call, let reason):
@@ -76,15 +76,15 @@ extension CommunicationError: ExitStatusProviding {
   }
 }
 
-/// An error that knows the exit status it leads to.
+/// An error that knows its exit status.
 ///
-/// Modules that know nothing of this one get their conformance where they meet it.
+/// Errors of modules that do not import this one conform in the module that imports both.
 public protocol ExitStatusProviding: Error {
   /// The status of the process after this error, in `1...255`.
   var exitStatus: Int32 { get }
 }
 
-/// The exit statuses this module uses by itself.
+/// The exit statuses that this module uses itself.
 enum ExitStatus {
   static let unavailable: Int32 = 69
   static let bug: Int32 = 70
@@ -93,7 +93,7 @@ enum ExitStatus {
   static let configuration: Int32 = 78
 }
 
-/// Groups ranks by what they gave: `rank 0: a`, `ranks 1–3: b`.
+/// Groups ranks by their values: `rank 0: a`, `ranks 1–3: b`.
 func groups(of values: [String]) -> [String] {
   var order: [String] = []
   var ranks: [String: [Int]] = [:]

@@ -1,21 +1,21 @@
-// What every part of the trainer that talks to other ranks relies on: the collectives, and nothing
-// about what is sent.
+// The interface through which every other module reaches the other ranks: the collectives, with no
+// knowledge of the data they carry.
 
 /// The ranks of one job, and the collectives among them.
 ///
-/// A collective is called by all ranks, in the same order; it returns when all have called it. One
-/// thread per rank calls them, the one that made the communicator. Errors of MPI itself are not
-/// survivable: leave through ``leave(after:print:)``.
+/// All ranks call a collective, in the same order; it returns when all have called it. On each rank only
+/// the thread that made the communicator calls them. Errors of MPI itself are not survivable: leave
+/// through ``leave(after:print:)``.
 ///
-/// Checked collectives first agree on what is called, with which count and scalar type, because MPI
-/// does not: it happily reduces 4096 floats against 2048 doubles. That costs one small MPI_Allreduce
-/// more. Exchanges of the hot path are checked once, when they are prepared.
+/// Checked collectives first agree on the call, its count and its scalar type, because MPI does not
+/// check: it happily reduces 4096 floats against 2048 doubles. This costs one more small MPI_Allreduce.
+/// Exchanges on the hot path are checked once, when they are prepared.
 public protocol Communicator: AnyObject {
   /// The number of this process, in `0..<size`.
   var rank: Int { get }
   /// The number of processes.
   var size: Int { get }
-  /// Where this rank runs, and with which others.
+  /// The host and cores of this rank, and the ranks it shares them with.
   var placement: Placement { get }
 
   /// Returns when all ranks have called it.
@@ -26,18 +26,18 @@ public protocol Communicator: AnyObject {
   ///   ``CommunicationError/mpi(call:reason:)`` with MPI's own text.
   func barrier() throws(CommunicationError)
 
-  /// Replaces `bytes` on every rank with those of `root`, whatever their count was.
+  /// Replaces `bytes` on every rank with those of `root`; counts may differ before the call.
   ///
   /// Collective, checked. Sent in pieces of 1 GiB, so any count will do.
   ///
   /// - Parameters:
-  ///   - bytes: What root sends; what the others receive.
+  ///   - bytes: The bytes to send on root; the received bytes on the others.
   ///   - root: The rank that sends, the same on all ranks.
   /// - Throws: ``CommunicationError/collectivesDiffer(_:)``; ``CommunicationError/mpi(call:reason:)``.
   /// - Complexity: O(count) bytes received per rank; one allocation.
   func broadcast(_ bytes: inout [UInt8], from root: Int) throws(CommunicationError)
 
-  /// Returns the bytes of all ranks, in rank order; each rank may give another count.
+  /// Returns the bytes of all ranks, in rank order; counts may differ between ranks.
   ///
   /// Collective, checked. Meant for set-up: it allocates.
   ///
@@ -48,14 +48,14 @@ public protocol Communicator: AnyObject {
   /// - Complexity: O(bytes of all ranks) in memory and bytes received.
   func allgather(_ bytes: [UInt8]) throws(CommunicationError) -> [[UInt8]]
 
-  /// Writes the equally long records of all ranks into `all`, in rank order.
+  /// Writes the records of all ranks, equal in length, into `all`, in rank order.
   ///
-  /// Collective of the hot path: no allocation, and only the local counts are checked. All ranks must
+  /// Collective on the hot path: allocates nothing and checks only the local counts. All ranks must
   /// pass the same count.
   ///
   /// - Parameters:
   ///   - record: This rank's bytes, at most 2³¹ − 1.
-  ///   - all: Room for `size` records, apart from `record`.
+  ///   - all: Room for `size` records; must not overlap `record`.
   /// - Throws: ``CommunicationError/mpi(call:reason:)``.
   /// - Complexity: O(size · count) bytes received.
   func allgather(
@@ -68,24 +68,24 @@ public protocol Communicator: AnyObject {
   ///
   /// - Parameters:
   ///   - values: This rank's values on entry, the result on return; the same count on all ranks.
-  ///   - reduction: How values are put together, the same on all ranks.
+  ///   - reduction: The operation, the same on all ranks.
   /// - Throws: ``CommunicationError/collectivesDiffer(_:)``; ``CommunicationError/mpi(call:reason:)``.
   /// - Complexity: O(count · log size) bytes sent.
   func allreduce(_ values: inout [Int64], _ reduction: Reduction) throws(CommunicationError)
 
   /// Replaces `values` on every rank with the sum over all ranks.
   ///
-  /// Collective, checked. Every rank gets the same bits, but other numbers of ranks give others: not
-  /// for gradients. Source: MPI 3.1, section 5.9.6.
+  /// Collective, checked. Every rank gets the same bits, but they depend on the number of ranks: do not
+  /// use it for gradients. Source: MPI 3.1, section 5.9.6.
   ///
-  /// - Parameter values: This rank's share on entry, the sum on return.
+  /// - Parameter values: This rank's addend on entry, the sum on return.
   /// - Throws: ``CommunicationError/collectivesDiffer(_:)``; ``CommunicationError/mpi(call:reason:)``.
   /// - Complexity: 2 · (size − 1) / size · byteCount sent per rank when MPI picks the ring.
   func allreduce(_ values: UnsafeMutableBufferPointer<Float>) throws(CommunicationError)
 
-  /// Returns the lowest rank on which `condition` holds, or nil if there is none.
+  /// Returns the lowest rank on which `condition` holds, or nil if it holds nowhere.
   ///
-  /// Collective of the hot path: no allocation, nothing checked.
+  /// Collective on the hot path: allocates and checks nothing.
   ///
   /// - Throws: ``CommunicationError/mpi(call:reason:)``.
   /// - Complexity: one MPI_Allreduce of one integer.
@@ -93,12 +93,12 @@ public protocol Communicator: AnyObject {
 
   /// Begins to send and receive the ranges of an exchange, and returns at once.
   ///
-  /// Of the hot path: only local extents are checked. The ranges sent must not be written and those
-  /// received not be touched before ``finish(_:)``; exchanges with one tag are started in the same
-  /// order on all ranks.
+  /// On the hot path: only local extents are checked. Until ``finish(_:)`` returns, the ranges sent must
+  /// not be written and the ranges received must not be touched; exchanges with the same tag are started
+  /// in the same order on all ranks.
   ///
   /// - Parameters:
-  ///   - exchange: From ``prepareExchange(sending:receiving:tag:)``, not under way.
+  ///   - exchange: From ``prepareExchange(sending:receiving:tag:)``, not in progress.
   ///   - source: Holds every range to send.
   ///   - destination: Holds every range to receive; may be the same memory.
   /// - Throws: ``CommunicationError/mpi(call:reason:)``.
@@ -108,47 +108,46 @@ public protocol Communicator: AnyObject {
     into destination: UnsafeMutableBufferPointer<Float>
   ) throws(CommunicationError)
 
-  /// Lets the library go on with an exchange and returns whether it is complete.
+  /// Advances an exchange and returns whether it is complete.
   ///
   /// - Throws: ``CommunicationError/mpi(call:reason:)``.
   func progress(_ exchange: FloatExchange) throws(CommunicationError) -> Bool
 
-  /// Returns when all that was started of an exchange has been sent and received; at once if nothing
-  /// was.
+  /// Returns when all messages of an exchange have been sent and received; at once if it was not started.
   ///
   /// - Throws: ``CommunicationError/mpi(call:reason:)``.
   func finish(_ exchange: FloatExchange) throws(CommunicationError)
 
   /// Replaces `values` on every rank with the sum over all ranks, in the library's own order.
   ///
-  /// Collective, not checked: the other side of a measurement.
+  /// Collective, not checked; used only as the baseline of benchmarks.
   ///
-  /// - Parameter values: This rank's share on entry, the sum on return; fewer than 2³¹.
+  /// - Parameter values: This rank's addend on entry, the sum on return; fewer than 2³¹.
   /// - Throws: ``CommunicationError/mpi(call:reason:)``.
   func sumInFreeOrder(_ values: UnsafeMutableBufferPointer<Float>) throws(CommunicationError)
 
-  /// Runs `wait`, in which this rank waits for others by other means than a collective; if one of them
-  /// is lost meanwhile, the job ends.
+  /// Runs `wait`, which waits for other ranks without a collective, under the watchdog: losing one of
+  /// them meanwhile ends the job.
   ///
-  /// - Parameter wait: Returns when the others have come.
+  /// - Parameter wait: Returns when the other ranks have arrived.
   func watchWait(_ wait: () -> Void)
 
   /// Ends the whole job at once with this status; nothing after it runs, on any rank.
   ///
-  /// Not collective, and from any thread. Buffered output of this rank is flushed.
+  /// Not collective; any thread may call it. Flushes buffered output of this rank.
   ///
   /// - Parameter status: The exit status of the job, in `1...255`.
   func abort(status: Int32) -> Never
 
-  /// Ends communication in good order; after it only `rank`, `size` and `placement` may be used.
+  /// Ends communication in good order; afterwards only `rank`, `size` and `placement` may be used.
   ///
-  /// Collective; a second call does nothing. It also happens when the last reference goes away.
+  /// Collective; a second call does nothing. Releasing the last reference does the same.
   ///
   /// - Throws: ``CommunicationError/mpi(call:reason:)``.
   func finish() throws(CommunicationError)
 }
 
-/// How integers of all ranks are put together.
+/// The operation that combines the integers of all ranks.
 public enum Reduction: Int64, Sendable, CaseIterable {
   /// The sum over the ranks.
   case sum
@@ -162,15 +161,15 @@ extension Communicator {
   /// The rank that sends in a broadcast, writes files and prints.
   public var root: Int { 0 }
 
-  /// Whether this rank is ``root``.
+  /// Indicates whether this rank is ``root``.
   public var isRoot: Bool { rank == root }
 
   /// Replaces `values` on every rank with the sum over all ranks; not for gradients.
   ///
   /// Collective, checked; see the form that takes a buffer.
   ///
-  /// - Parameter values: This rank's share on entry, the sum on return.
-  /// - Throws: What the form that takes a buffer throws.
+  /// - Parameter values: This rank's addend on entry, the sum on return.
+  /// - Throws: The errors of the form that takes a buffer.
   public func allreduce(_ values: inout [Float]) throws(CommunicationError) {
     var failure: CommunicationError?
     values.withUnsafeMutableBufferPointer { buffer in

@@ -1,12 +1,12 @@
-// Who sends which range of floats to whom, checked once and then used for every step: the partners, and
-// MPI's requests, in memory that stays.
+// A prepared exchange of float ranges between ranks, checked once and then used in every step: the
+// partners and MPI's requests, in memory that stays allocated.
 
 import CMPI
 
-/// A prepared exchange of ranges between ranks, which goes on while the ranks compute.
+/// A prepared exchange of ranges between ranks, which proceeds while the ranks compute.
 ///
-/// Made by ``Communicator/prepareExchange(sending:receiving:tag:)``; a call that uses it allocates nothing
-/// of ours. One message per pair of ranks that have something for each other.
+/// Made by ``Communicator/prepareExchange(sending:receiving:tag:)``; calls that use it allocate nothing on
+/// our side. It sends one message per non-empty range.
 public final class FloatExchange {
   /// A message: the other rank and the range of elements.
   struct Message {
@@ -16,12 +16,12 @@ public final class FloatExchange {
 
   let sends: [Message]
   let receipts: [Message]
-  /// Tells the messages of this exchange from those of others that are under way.
+  /// Tells the messages of this exchange from those of others in progress.
   let tag: Int32
-  /// One per message while the exchange is under way.
+  /// One request per message while the exchange is in progress.
   let requests: UnsafeMutablePointer<MPI_Request?>
   var requestCount: Int { sends.count + receipts.count }
-  /// Whether the exchange has been started and not finished.
+  /// Indicates whether the exchange has been started and not yet finished.
   public internal(set) var isUnderWay = false
   /// One past the last element sent.
   public let sendExtent: Int
@@ -46,20 +46,19 @@ public final class FloatExchange {
 }
 
 extension Communicator {
-  /// Checks and keeps an exchange of ranges between ranks.
+  /// Checks and prepares an exchange of ranges between ranks.
   ///
-  /// Collective, checked. Ranges may be empty; those received must not overlap. A rank that names itself
-  /// is refused: what it has it need not send.
+  /// Collective, checked. Ranges may be empty; those received must not overlap. A rank must not list
+  /// itself; local data needs no message.
   ///
   /// - Parameters:
   ///   - sending: For each rank, the range of the source that goes there.
   ///   - receiving: For each rank, the range of the destination filled from there.
-  ///   - tag: Tells its messages from those of exchanges that are under way at the same time, within
-  ///     0 ..< 32768.
-  /// - Returns: What ``start(_:from:into:)`` takes.
-  /// - Throws: ``CommunicationError/countsDiffer(sender:sent:receiver:expected:)`` if one rank sends
-  ///   what another does not expect; ``CommunicationError/failed(_:)`` if a range ends past 2³¹ − 1
-  ///   on any rank: such vectors are refused, not cut up.
+  ///   - tag: Tells its messages from those of other exchanges in progress, in `0..<32768`.
+  /// - Returns: The exchange, for ``start(_:from:into:)``.
+  /// - Throws: ``CommunicationError/countsDiffer(sender:sent:receiver:expected:)`` if a rank sends
+  ///   another count than the receiver expects; ``CommunicationError/failed(_:)`` if a range ends past
+  ///   2³¹ − 1 on any rank: such vectors are refused, not sent in pieces.
   /// - Complexity: O(size²) integers gathered; meant for set-up.
   public func prepareExchange(
     sending: [Range<Int>], receiving: [Range<Int>], tag: Int = 0
@@ -73,8 +72,7 @@ extension Communicator {
       try requireCountable(sending, "exchange between ranks")
       try requireCountable(receiving, "exchange between ranks")
     }
-    let all = try allgather(bytes(of: (sending + receiving).map(\.count)))
-    let counts = all.map { integers(in: $0) }
+    let counts = try allgather(values: (sending + receiving).map(\.count))
     for sender in 0..<size {
       for receiver in 0..<size {
         let (sent, expected) = (counts[sender][receiver], counts[receiver][size + sender])
@@ -106,17 +104,6 @@ private func requireApart(_ ranges: [Range<Int>]) {
   }
 }
 
-private func bytes(of values: [Int]) -> [UInt8] {
-  values.withUnsafeBytes { Array($0) }
-}
-
-private func integers(in bytes: [UInt8]) -> [Int] {
-  bytes.withUnsafeBytes { raw in
-    (0..<raw.count / MemoryLayout<Int>.size).map {
-      raw.loadUnaligned(fromByteOffset: $0 * MemoryLayout<Int>.size, as: Int.self)
-    }
-  }
-}
 
 extension FloatExchange {
   func requireRoom(source: Int, destination: Int) {

@@ -1,11 +1,11 @@
-// How much memory the processes of a host may take.
+// The limits on the memory of a host's processes.
 
 import Glibc
 
-/// The memory that there is to ask for.
+/// The memory that processes can get.
 public enum HostMemory {
-  /// The bytes that the processes of this host may take together: all of it, or what the control groups
-  /// of this one grant.
+  /// The bytes that the processes of this host may take together: all of its memory, or the limit of
+  /// this process's control groups.
   public static var byteCount: Int {
     let pages = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
     let groups = memoryLimit(
@@ -13,7 +13,7 @@ public enum HostMemory {
     return min(pages, groups ?? pages)
   }
 
-  /// The bytes that this process may map, shared ones among them; `Int.max` without a limit.
+  /// The bytes that this process may map, shared memory included; `Int.max` without a limit.
   public static var processByteCount: Int {
     [RLIMIT_AS, RLIMIT_DATA].reduce(Int.max) { least, resource in
       var limit = rlimit()
@@ -23,16 +23,16 @@ public enum HostMemory {
   }
 }
 
-/// Finds the least memory that a process's control groups and those above them grant, nil for no limit.
+/// Returns the smallest memory limit of a process's control groups and their parents; nil for no limit.
 ///
 /// - Parameters:
 ///   - controlGroups: The text of `/proc/self/cgroup`.
-///   - read: Returns the text of a file, or nil if there is none.
-/// - Returns: The bytes.
+///   - read: Returns the text of a file, or nil if it cannot be read.
+/// - Returns: The limit in bytes.
 package func memoryLimit(controlGroups: String, read: (String) -> String?) -> Int? {
   var limits: [Int] = []
   for line in controlGroups.split(separator: "\n") {
-    // A number, the controllers in version 1 or none in version 2, and the path.
+    // A number, the controllers (empty in version 2), and the path.
     let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
     guard parts.count == 3 else { continue }
     var (folder, file) = ("/sys/fs/cgroup", "memory.max")

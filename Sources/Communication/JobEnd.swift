@@ -2,10 +2,10 @@
 
 import Glibc
 
-/// Flushes buffered output, as long as that takes less than two seconds.
+/// Flushes buffered output, but waits no longer than two seconds.
 func flushOutput() {
-  // A thread stuck in a write holds its stream's lock for ever; then `alarm`'s default action would
-  // lose the status, so a thread of its own does the flushing.
+  // A thread stuck in a write holds its stream's lock for ever, and ending by `alarm` would lose the
+  // status; so a separate thread flushes.
   let flag = Flag()
   spawnThread { [flag] in
     fflush(nil)
@@ -37,7 +37,7 @@ func spawnThread(_ body: @escaping @Sendable () -> Void) {
   pthread_attr_destroy(&attributes)
 }
 
-/// What a thread runs.
+/// The closure that a thread runs.
 final class ThreadBody: Sendable {
   let run: @Sendable () -> Void
   init(_ run: @escaping @Sendable () -> Void) { self.run = run }

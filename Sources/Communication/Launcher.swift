@@ -1,15 +1,15 @@
-// Who started this process. Decided from the environment alone, before MPI is touched.
+// The launcher of this process, detected from the environment alone, before MPI is touched.
 
-/// What started this process, and how many more with it.
+/// The program that started this process, and the job it started.
 public enum Launcher: Equatable, Sendable {
-  /// Nobody: the process is alone.
+  /// No launcher: the process is alone.
   case none
-  /// One that Open MPI can talk to: its own mpirun, or another that serves PMIx.
+  /// A launcher that Open MPI can talk to: its own mpirun, or another that serves PMIx.
   case openMPI(Job)
-  /// One that started several processes which would not find each other.
+  /// A launcher whose several processes could not find each other.
   case unsupported(name: String, Job)
 
-  /// What the launcher says about the job; nil where it says nothing.
+  /// The launcher's description of the job; nil for values it does not give.
   public struct Job: Equatable, Sendable {
     /// The number of processes.
     public var processCount: Int?
@@ -19,7 +19,7 @@ public enum Launcher: Equatable, Sendable {
     public var countOnHost: Int?
     /// The number of cores of this host given to the job.
     public var coreCountOnHost: Int?
-    /// Whether the launcher ends the job when one process ends with a status other than 0.
+    /// Indicates whether the launcher ends the job when one process ends with a status other than 0.
     public var endsWithAnyProcess: Bool
 
     /// Makes a description of a job.
@@ -35,7 +35,7 @@ public enum Launcher: Equatable, Sendable {
     }
   }
 
-  /// Whether this process is the one to print what concerns all, before ranks are known.
+  /// Indicates whether this process prints for the whole job before ranks are known.
   public var isFirstProcess: Bool {
     switch self {
     case .none: true
@@ -43,13 +43,13 @@ public enum Launcher: Equatable, Sendable {
     }
   }
 
-  /// Returns what started this process.
+  /// Returns the launcher of this process.
   ///
-  /// Several processes whose launcher Open MPI cannot talk to are `unsupported`: they would each
-  /// train alone, n times, without a word. One process of such a launcher is `none`.
+  /// Several processes whose launcher Open MPI cannot talk to are `unsupported`: each of the n would
+  /// silently train alone. A single process of such a launcher is `none`.
   ///
   /// - Parameter environment: The environment variables of the process.
-  /// - Returns: The launcher, with what it says about the job.
+  /// - Returns: The launcher, with its description of the job.
   public static func detect(environment: [String: String]) -> Launcher {
     func number(_ name: String) -> Int? { environment[name].flatMap { Int($0) } }
 
@@ -107,14 +107,14 @@ public enum Launcher: Equatable, Sendable {
 }
 
 extension Launcher {
-  /// Starts communication with whatever other processes the launcher started.
+  /// Starts communication with all other processes that the launcher started.
   ///
-  /// Collective. One process needs no MPI, whoever started it.
+  /// Collective. A single process needs no MPI, with or without a launcher.
   ///
-  /// - Parameter limits: How long ranks wait for one that does not come.
+  /// - Parameter limits: The limits on waiting for other ranks.
   /// - Returns: The communicator of this process.
-  /// - Throws: ``CommunicationError/launcherUnsupported(name:processCount:)``; what
-  ///   ``MPICommunicator/init(job:limits:)`` throws.
+  /// - Throws: ``CommunicationError/launcherUnsupported(name:processCount:)``; the errors of
+  ///   ``MPICommunicator/init(job:limits:)``.
   /// - Complexity: 250 ms with several processes.
   public func start(
     limits: WaitLimits = WaitLimits()

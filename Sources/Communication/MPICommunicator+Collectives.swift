@@ -1,4 +1,4 @@
-// The collectives. Checked ones first agree on what is called, in one small MPI_Allreduce.
+// The collectives. Checked ones first agree on the call, in one small MPI_Allreduce.
 
 import CMPI
 
@@ -34,7 +34,7 @@ extension MPICommunicator {
     return try gather(bytes)
   }
 
-  /// Writes the equally long records of all ranks into `all`, in rank order.
+  /// Writes the records of all ranks, equal in length, into `all`, in rank order.
   public func allgather(
     from record: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer
   ) throws(CommunicationError) {
@@ -84,7 +84,7 @@ extension MPICommunicator {
     }
   }
 
-  /// Returns the lowest rank on which `condition` holds, or nil if there is none.
+  /// Returns the lowest rank on which `condition` holds, or nil if it holds nowhere.
   public func firstRank(where condition: Bool) throws(CommunicationError) -> Int? {
     scratch[0] = Int64(condition ? rank : size)
     try watched(.agreement, "MPI_Allreduce of one integer") {
@@ -119,7 +119,7 @@ extension MPICommunicator {
     }
   }
 
-  /// Lets the library go on with an exchange.
+  /// Advances an exchange and returns whether it is complete.
   public func progress(_ exchange: FloatExchange) throws(CommunicationError) -> Bool {
     guard exchange.isUnderWay else { return true }
     var isDone: Int32 = 0
@@ -150,7 +150,7 @@ extension MPICommunicator {
     }
   }
 
-  /// Runs `wait` while the watchdog looks on.
+  /// Runs `wait` under the watchdog.
   public func watchWait(_ wait: () -> Void) { watchedWait(wait) }
 }
 
@@ -170,16 +170,16 @@ extension MPICommunicator {
   }
 
   private func gather(_ bytes: [UInt8]) throws(CommunicationError) -> [[UInt8]] {
-    // Two MPI calls; the watchdog takes them for one.
+    // Two MPI calls, which the watchdog counts as one.
     try watching(.allgather) { () throws(CommunicationError) in
       try MPICommunicator.gather(bytes, size: size, over: world)
     }
   }
 
-  /// Throws on all ranks if they do not all come here with the same signature.
+  /// Throws on all ranks unless all of them pass the same signature.
   ///
-  /// One MPI_Allreduce of eight integers, whatever is called, so that even different collectives meet
-  /// here: the maximum of each field and of its negative shows whether all are equal.
+  /// One MPI_Allreduce of eight integers for every kind of call, so that even different collectives meet
+  /// here: the maxima of each field and of its negative show whether all are equal.
   private func agree(on signature: Signature) throws(CommunicationError) {
     for i in 0..<4 {
       scratch[i] = signature[i]
@@ -195,7 +195,7 @@ extension MPICommunicator {
   }
 }
 
-/// What one rank is about to call.
+/// The collective that one rank is about to call, with its arguments.
 private struct Signature {
   enum ScalarType: Int64 {
     case none, byte, int64, float

@@ -5,36 +5,36 @@ import Glibc
 
 /// The communicator of a job started by Open MPI's mpirun, or by another launcher that serves PMIx.
 ///
-/// One per process and lifetime; used by the thread that made it. Do not keep it in a global: Swift does
-/// not destroy those, so MPI would not be finalised and mpirun would report failure. After an error
-/// call ``Communicator/leave(after:print:)``: just letting go of it waits for all ranks.
+/// A process makes at most one, and only the thread that made it may use it. Do not keep it in a global:
+/// Swift does not destroy globals, so MPI would not be finalised and mpirun would report failure. After an
+/// error call ``Communicator/leave(after:print:)``: merely releasing it waits for all ranks.
 public final class MPICommunicator: Communicator {
   /// The number of this process.
   public let rank: Int
   /// The number of processes.
   public let size: Int
-  /// Where this rank runs, and with which others.
+  /// The host and cores of this rank, and the ranks it shares them with.
   public let placement: Placement
 
   let world: MPI_Comm
-  /// Nil for a job of one rank, which waits for nobody.
+  /// Nil for a job of one rank, which waits for no other.
   private var watchdog: Watchdog?
   private var callNumber: UInt64 = 0
   private var isFinished = false
   private let endsWithAnyProcess: Bool
-  /// Eight integers for the agreements, so that these allocate nothing.
+  /// Eight integers used by agreements, so that these allocate nothing.
   let scratch = UnsafeMutablePointer<Int64>.allocate(capacity: 8)
 
   /// Starts MPI; on return the ranks know each other.
   ///
   /// Collective. Takes about 250 ms. Sets Open MPI's yield-when-idle in the environment of this process
-  /// when the host has more ranks than cores and nobody has set it.
+  /// if the host has more ranks than cores and the variable is not set.
   ///
   /// - Parameters:
-  ///   - job: What the launcher says, from ``Launcher/detect(environment:)``.
-  ///   - limits: How long ranks wait for one that does not come.
+  ///   - job: The launcher's description of the job, from ``Launcher/detect(environment:)``.
+  ///   - limits: The limits on waiting for other ranks.
   /// - Throws: ``CommunicationError/libraryDiffers(found:expected:)`` before MPI is started;
-  ///   ``CommunicationError/sizeDiffers(launcher:mpi:)`` if the launcher and MPI do not fit;
+  ///   ``CommunicationError/sizeDiffers(launcher:mpi:)`` if the launcher and MPI disagree;
   ///   ``CommunicationError/mpi(call:reason:)``.
   public init(
     job: Launcher.Job, limits: WaitLimits = WaitLimits()
@@ -86,7 +86,7 @@ public final class MPICommunicator: Communicator {
   }
 
   deinit {
-    // Nothing to be done about an error here: mpirun reports what it sees.
+    // An error here cannot be handled; mpirun reports it.
     do throws(CommunicationError) { try finish() } catch {}
     scratch.deallocate()
   }
@@ -100,7 +100,7 @@ public final class MPICommunicator: Communicator {
     guard !isFinished else { return }
     isFinished = true
     defer { watchdog?.end() }
-    // What is still in buffers is written before the first rank can exit and mpirun can end others.
+    // Write buffered output before the first rank can exit and mpirun can end the others.
     fflush(nil)
     try watched(.finish, "MPI_Finalize") { MPI_Finalize() }
   }
@@ -113,9 +113,9 @@ public final class MPICommunicator: Communicator {
   /// Ends the whole job.
   ///
   /// mpirun ends a job with the status of the first process that ends badly, so ending this process is
-  /// enough, from any thread. Under Slurm the others would go on: there MPI_Abort is needed, though it
-  /// may not be called from here while another thread is inside MPI; if it is stuck, this process ends
-  /// after two seconds.
+  /// enough, from any thread. Under Slurm the others would go on: MPI_Abort is needed there, although MPI
+  /// forbids calling it while another thread is inside MPI; if it hangs, this process ends after two
+  /// seconds.
   private static func endJob(status: Int32, _ endsWithAnyProcess: Bool) -> Never {
     let status = (1...255).contains(status) ? status : ExitStatus.bug
     guard !endsWithAnyProcess else { endProcess(status: status) }
@@ -128,7 +128,7 @@ public final class MPICommunicator: Communicator {
     _exit(status)
   }
 
-  /// Makes an MPI call while the watchdog looks on.
+  /// Makes an MPI call under the watchdog.
   @inline(__always)
   func watched(
     _ collective: Collective, _ name: StaticString, _ call: () -> Int32
@@ -140,7 +140,7 @@ public final class MPICommunicator: Communicator {
     guard status == MPI_SUCCESS else { throw mpiError(status, "\(name)") }
   }
 
-  /// Waits by other means than MPI while the watchdog looks on.
+  /// Waits without MPI, under the watchdog.
   func watchedWait(_ wait: () -> Void) {
     callNumber &+= 1
     watchdog?.enter(.sharedMemory, number: callNumber)
@@ -148,7 +148,7 @@ public final class MPICommunicator: Communicator {
     watchdog?.leave()
   }
 
-  /// Makes several MPI calls that the watchdog takes for one.
+  /// Makes several MPI calls that the watchdog counts as one.
   func watching<T>(
     _ collective: Collective, _ calls: () throws(CommunicationError) -> T
   ) throws(CommunicationError) -> T {
@@ -160,7 +160,7 @@ public final class MPICommunicator: Communicator {
 }
 
 extension MPICommunicator {
-  /// The MPI library in use, such as `Open MPI v4.1.4`; may be asked for without starting MPI.
+  /// Returns the MPI library in use, such as `Open MPI v4.1.4`; works before MPI is started.
   public static func libraryVersion() throws(CommunicationError) -> String {
     var buffer = [CChar](repeating: 0, count: Int(MPI_MAX_LIBRARY_VERSION_STRING))
     var count: Int32 = 0
@@ -170,7 +170,7 @@ extension MPICommunicator {
     return String(text.prefix { $0 != "," && $0 != "\n" })
   }
 
-  /// Two libraries of other versions share names but not structures.
+  /// Refuses a library of another version, which would share names but not structures.
   private static func checkLibrary() throws(CommunicationError) {
     let found = try libraryVersion()
     let expected = "Open MPI v\(cmpi_header_major_version()).\(cmpi_header_minor_version())."
@@ -179,12 +179,12 @@ extension MPICommunicator {
     }
   }
 
-  /// Ranks that wait by spinning take the core from those that work.
+  /// Makes waiting ranks yield if they outnumber the cores: spinning ones take the core from working ones.
   ///
   /// Without this, 8 ranks on 2 cores took 46 ms for 1 KB; with enough cores for all, yielding makes
-  /// the smallest collectives slower (0.5 to 1.0 µs on two ranks). If the launcher does not say which
-  /// cores the job has, they are those of the parent process, its daemon, because this one may already
-  /// be bound to its own share.
+  /// the smallest collectives slower (0.5 to 1.0 µs on two ranks). If the launcher does not name the
+  /// cores of the job, those of the parent process, its daemon, count, because this process may already
+  /// be bound to its own cores.
   private static func yieldIfOversubscribed(_ job: Launcher.Job) {
     guard let ranks = job.countOnHost else { return }
     let own = availableCores().count
@@ -213,7 +213,7 @@ extension MPICommunicator {
     return ranks.map { Int($0) }
   }
 
-  /// Gathers bytes of any count; also used before the watchdog stands.
+  /// Gathers bytes of any count; also used before the watchdog starts.
   static func gather(
     _ bytes: [UInt8], size: Int, over world: MPI_Comm
   ) throws(CommunicationError) -> [[UInt8]] {
@@ -241,7 +241,7 @@ extension MPICommunicator {
   }
 }
 
-/// Throws what MPI says if `status` is not success.
+/// Throws the error in MPI's own words if `status` is not success.
 func check(_ status: Int32, _ call: @autoclosure () -> String) throws(CommunicationError) {
   guard status == MPI_SUCCESS else { throw mpiError(status, call()) }
 }

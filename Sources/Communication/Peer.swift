@@ -1,15 +1,15 @@
-// Another rank as the kernel of this host sees it.
+// Another rank as the kernel of this host shows it.
 
 import Glibc
 
 /// Another rank on this host, known by its process number and start time.
 struct Peer: Sendable {
-  /// What a process does.
+  /// The state of a process.
   enum State: Equatable {
     case running
     /// Stopped by a signal.
     case stopped
-    /// Stopped by a debugger: someone looks after it.
+    /// Stopped by a debugger: someone is working on it.
     case held
     case ended
   }
@@ -17,10 +17,10 @@ struct Peer: Sendable {
   var rank: Int
   var pid: Int32
   var hostName: String
-  /// In clock ticks since boot: tells the process from a later one of the same number.
+  /// The start time in clock ticks since boot; tells the process from a later one of the same number.
   var startTime: UInt64
 
-  /// Reads what the process does now.
+  /// Reads the current state of the process.
   ///
   /// - Complexity: one small file of /proc.
   func state() -> State {
@@ -31,15 +31,15 @@ struct Peer: Sendable {
   }
 }
 
-/// The parts of /proc/PID/stat that matter here.
+/// The fields of /proc/PID/stat that matter here.
 package struct ProcessStat: Equatable {
   package var state: Character
   package var parent: Int32
   package var startTime: UInt64
 
-  /// Reads the text of the file; nil if it is not one.
+  /// Reads the text of the file; nil for other text.
   ///
-  /// The name of the program in it may hold blanks and brackets.
+  /// The program name in it may hold spaces and parentheses.
   package init?(_ text: String) {
     guard let end = text.lastIndex(of: ")") else { return nil }
     let fields = text[text.index(after: end)...].split(separator: " ")
@@ -54,7 +54,7 @@ package struct ProcessStat: Equatable {
 }
 
 extension ProcessStat {
-  /// Reads what the kernel says of a process now; nil if there is none of that number.
+  /// Reads the fields of a process; nil if no process has that number.
   init?(ofProcess pid: Int32) {
     guard let text = contents(ofFile: "/proc/\(pid)/stat") else { return nil }
     self.init(text)
@@ -70,7 +70,7 @@ extension ProcessStat {
   }
 }
 
-/// What a rank tells the others about itself at the start.
+/// The facts that a rank tells the others about itself at the start.
 struct Introduction: Equatable {
   var pid: Int32
   var startTime: UInt64
@@ -117,8 +117,8 @@ struct Introduction: Equatable {
       cores: lines[4].split(separator: ",").compactMap { Int($0) })
   }
 
-  /// Returns the peer to look at, or nil if it cannot be seen from here: it is on another host, in
-  /// another container, or /proc hides it.
+  /// Returns the peer to observe, or nil if it is invisible from here: on another host, in another
+  /// container, or hidden by /proc.
   func peer(rank: Int, seenFrom own: Introduction) -> Peer? {
     guard namespace == own.namespace, startTime != 0 else { return nil }
     let peer = Peer(rank: rank, pid: pid, hostName: hostName, startTime: startTime)

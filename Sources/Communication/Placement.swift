@@ -1,8 +1,8 @@
-// Where ranks run: host, the other ranks on it, and the cores each may use.
+// The placement of ranks: the host, the other ranks on it, and the cores that each may use.
 
 import Glibc
 
-/// Where one rank runs, and with which others.
+/// The host and cores of one rank, and the ranks it shares them with.
 public struct Placement: Equatable, Sendable {
   /// The name of the host.
   public var hostName: String
@@ -10,27 +10,27 @@ public struct Placement: Equatable, Sendable {
   public var ranksOnHost: [Int]
   /// The number of hosts of the job.
   public var hostCount: Int
-  /// The numbers of the cores this rank may run on, ascending; hardware threads count.
+  /// The numbers of the cores that this rank may run on, ascending; hardware threads count.
   public var cores: [Int]
-  /// The number of cores the ranks of this host may use together, within the host's quota.
+  /// The number of cores that the ranks of this host may use together, within the host's quota.
   public var coreCountOnHost: Int
-  /// The number of cores for this rank alone: those bound to it, or its fair part of those it shares,
-  /// one at least.
+  /// The number of cores for this rank alone: those bound to it, or its fair part of those it shares;
+  /// at least one.
   public var ownCoreCount: Int
 
-  /// Whether this host has more ranks than cores for them.
+  /// Indicates whether this host has more ranks than cores for them.
   public var isOversubscribed: Bool { ranksOnHost.count > coreCountOnHost }
 }
 
 extension Placement {
-  /// Works out the placement of `rank` from the cores of all ranks on its host.
+  /// Computes the placement of `rank` from the cores of all ranks on its host.
   ///
   /// - Parameters:
   ///   - rank: This rank.
   ///   - hostName: The name of its host.
-  ///   - coresOfRanks: The cores each rank on this host may run on.
+  ///   - coresOfRanks: The cores that each rank on this host may run on.
   ///   - hostCount: The number of hosts of the job.
-  ///   - quota: How many cores' worth of time the host grants; nil for all.
+  ///   - quota: The number of cores' worth of time that the host grants; nil for all.
   /// - Complexity: O(ranks on the host · cores).
   package init(
     rank: Int, hostName: String, coresOfRanks: [Int: [Int]], hostCount: Int, quota: Int?
@@ -40,24 +40,24 @@ extension Placement {
     for core in coresOfRanks.values.joined() { sharers[core, default: 0] += 1 }
     let union = sharers.count
     // A core shared by k ranks counts 1/k for each of them.
-    var share = cores.reduce(0.0) { $0 + 1 / Double(sharers[$1] ?? 1) }
-    if let quota, quota < union { share *= Double(quota) / Double(union) }
+    var fairCount = cores.reduce(0.0) { $0 + 1 / Double(sharers[$1] ?? 1) }
+    if let quota, quota < union { fairCount *= Double(quota) / Double(union) }
     self.hostName = hostName
     self.ranksOnHost = coresOfRanks.keys.sorted()
     self.hostCount = hostCount
     self.cores = cores
     self.coreCountOnHost = max(1, min(union, quota ?? union))
-    // Sums of thirds may end a little below a whole number.
-    self.ownCoreCount = max(1, Int(share + 1e-6))
+    // Sums of thirds may end slightly below a whole number.
+    self.ownCoreCount = max(1, Int(fairCount + 1e-6))
   }
 }
 
-/// Returns the cores this process may run on, ascending.
+/// Returns the cores that this process may run on, ascending.
 func availableCores() -> [Int] {
   cores(ofProcess: "self") ?? Array(0..<max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
 }
 
-/// Returns the cores a process of this number, or `self`, may run on; nil if they cannot be read.
+/// Returns the cores that the process of a number, or `self`, may run on; nil if they cannot be read.
 func cores(ofProcess process: String) -> [Int]? {
   let key = "Cpus_allowed_list:"
   let lines = contents(ofFile: "/proc/\(process)/status")?.split(separator: "\n") ?? []
@@ -65,7 +65,7 @@ func cores(ofProcess process: String) -> [Int]? {
   return cores(inList: String(line.dropFirst(key.count)))
 }
 
-/// Returns the numbers in a list such as `0-3,8`, or nil if it is not one.
+/// Returns the numbers in a list such as `0-3,8`, or nil for other text.
 package func cores(inList list: String) -> [Int]? {
   var cores: [Int] = []
   for part in list.split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
@@ -78,7 +78,7 @@ package func cores(inList list: String) -> [Int]? {
   return cores.isEmpty ? nil : cores
 }
 
-/// Returns how many cores' worth of time the control group grants, rounded up, or nil for no limit.
+/// Returns the number of cores' worth of time that the control group grants, rounded up; nil for no limit.
 func coreQuota() -> Int? {
   if let text = contents(ofFile: "/sys/fs/cgroup/cpu.max") { return coreQuota(inCPUMax: text) }
   guard let quota = contents(ofFile: "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
@@ -103,7 +103,7 @@ func currentHostName() -> String {
   return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
-/// Returns the text of a small file such as those of /proc, or nil if it cannot be read.
+/// Returns the text of a small file, such as those of /proc, or nil if it cannot be read.
 func contents(ofFile path: String) -> String? {
   let descriptor = open(path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else { return nil }

@@ -6,20 +6,20 @@ import Synchronization
 
 /// The partition of the ranks into groups that share memory, and this rank's own group.
 ///
-/// A group is the ranks of one host, where they can map each other's memory; a rank by itself is a
-/// group too, so that whoever uses groups needs no other case.
+/// A group consists of ranks of one host that can map each other's memory. A rank by itself is a group
+/// too, so code above needs no special case.
 public final class RankGroup {
   /// All groups of the job, each ascending, by their first rank; the same on all ranks.
   public let groups: [[Int]]
   /// The number of this rank's group.
   public let index: Int
-  /// This rank's place in its group.
+  /// The number of this rank within its group, in `0..<members.count`.
   public let place: Int
   /// The ranks of this rank's group, ascending.
   public var members: [Int] { groups[index] }
-  /// Whether this rank is the first of its group.
+  /// Indicates whether this rank is the first of its group.
   public var isLeader: Bool { place == 0 }
-  /// Whether all ranks of the job are in one group.
+  /// Indicates whether all ranks of the job are in one group.
   public var isWholeJob: Bool { groups.count == 1 }
 
   private let communicator: any Communicator
@@ -27,9 +27,9 @@ public final class RankGroup {
   private let gate: UnsafeMutablePointer<Gate>
   private let spins: Int
 
-  /// What the ranks of a group share to wait for each other; in the first one's memory.
+  /// The state of the barrier, in the memory of the group's first rank.
   private struct Gate: ~Copyable {
-    /// Rises with every barrier.
+    /// The number of barriers passed.
     let generation = Atomic<UInt32>(0)
     let arrived = Atomic<UInt32>(0)
     let sleeping = Atomic<UInt32>(0)
@@ -42,7 +42,7 @@ public final class RankGroup {
   ///
   /// - Parameters:
   ///   - communicator: All ranks of the job.
-  ///   - limit: The most ranks of a group; nil for all of a host.
+  ///   - limit: The maximum number of ranks in a group; nil for all of a host.
   /// - Throws: ``CommunicationError``.
   public init(
     _ communicator: any Communicator, limit: Int? = nil
@@ -54,7 +54,7 @@ public final class RankGroup {
       byteCount: MemoryLayout<Gate>.size, members: own, communicator: communicator)
     let canShare = try communicator.allgather([memory == nil ? 0 : 1])
     if canShare.contains([0]) {
-      // Once more on all ranks, since it is collective.
+      // Repeated on all ranks, because it is collective.
       if memory == nil { own = [rank] }
       memory = try SharedMemory(
         byteCount: MemoryLayout<Gate>.size, members: own, communicator: communicator)
@@ -64,35 +64,28 @@ public final class RankGroup {
     }
     self.memory = memory
     gate = base.bindMemory(to: Gate.self, capacity: 1)
-    let all = try communicator.allgather(own.withUnsafeBytes { Array($0) })
-    var groups: [[Int]] = []
-    for (other, bytes) in all.enumerated() {
-      let members = bytes.withUnsafeBytes { raw in
-        (0..<raw.count / 8).map { raw.loadUnaligned(fromByteOffset: 8 * $0, as: Int.self) }
-      }
-      if members.first == other { groups.append(members) }
-    }
-    self.groups = groups
+    let all = try communicator.allgather(values: own)
+    groups = all.enumerated().filter { $0.element.first == $0.offset }.map(\.element)
     index = groups.firstIndex { $0.contains(rank) } ?? 0
     place = own.firstIndex(of: rank) ?? 0
-    // Ranks that have no core of their own take it from those that work.
+    // A rank without a core of its own would take it from ranks that work.
     spins = communicator.placement.isOversubscribed ? 0 : 20_000
   }
 
-  /// Returns memory to which every rank of the group contributes a segment, of zeros.
+  /// Returns memory to which every rank of the group contributes a segment of zeros.
   ///
   /// Collective over all ranks of the job.
   ///
   /// - Parameter byteCount: The size of this rank's segment; ranks may differ.
   /// - Returns: The memory, mapped on this rank.
-  /// - Throws: ``CommunicationError/failed(_:)`` if there is none on some rank.
+  /// - Throws: ``CommunicationError/failed(_:)`` if a rank cannot get the memory.
   public func allocate(byteCount: Int) throws(CommunicationError) -> SharedMemory {
     try SharedMemory(byteCount: byteCount, members: members, communicator: communicator)
   }
 
-  /// Returns when all ranks of the group have called it; what they wrote before can be read then.
+  /// Returns when all ranks of the group have called it; their earlier writes are visible then.
   ///
-  /// - Complexity: below a microsecond beside the waiting where no rank sleeps; no allocation.
+  /// - Complexity: below a microsecond, plus the waiting, if no rank sleeps; no allocation.
   public func barrier() {
     guard members.count > 1 else { return }
     let generation = gate.pointee.generation.load(ordering: .acquiring)
@@ -100,7 +93,7 @@ public final class RankGroup {
     if arrived == UInt32(members.count) {
       gate.pointee.arrived.store(0, ordering: .relaxed)
       gate.pointee.generation.store(generation &+ 1, ordering: .sequentiallyConsistent)
-      // A rank says that it sleeps before it looks at the generation for the last time.
+      // A rank announces that it sleeps before it checks the generation for the last time.
       if gate.pointee.sleeping.load(ordering: .sequentiallyConsistent) > 0 {
         clinux_futex_wake_all(gate)
       }
@@ -119,9 +112,9 @@ public final class RankGroup {
     }
   }
 
-  /// Waits until `condition` holds, which another rank of the group brings about.
+  /// Waits until another rank of the group makes `condition` true.
   ///
-  /// - Parameter condition: Looks at memory of the group; called again and again.
+  /// - Parameter condition: Reads memory of the group; called repeatedly.
   public func wait(until condition: () -> Bool) {
     for _ in 0..<spins {
       if condition() { return }
@@ -134,9 +127,9 @@ public final class RankGroup {
 }
 
 extension Communicator {
-  /// The ranks of this rank's host that are to share memory, this one among them.
+  /// Returns the ranks of this host that should share memory with this rank, itself among them.
   ///
-  /// - Parameter limit: The most ranks that do; nil for all of the host.
+  /// - Parameter limit: The maximum number of ranks that share; nil for all of the host.
   /// - Returns: The ranks, ascending.
   public func ranksTogether(limit: Int?) -> [Int] {
     let onHost = placement.ranksOnHost

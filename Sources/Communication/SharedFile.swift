@@ -1,15 +1,15 @@
-// Files that several processes map, and how the others find them.
+// Files that several processes map, and the paths by which they find them.
 
 import CLinux
 import Glibc
 
 /// A file whose bytes several processes map.
 ///
-/// A file in memory alone is found through the process that holds it open; a file in a folder by its name,
-/// which is removed once all have opened it. Either ends with the last process that maps it. Behind the
-/// shared bytes stands a token: the same path may lead a process of another container to another file.
+/// A file in memory is found through the process that holds it open; a file in a folder by its name, which
+/// is removed once all have opened it. The system frees either with the last process that maps it. A token
+/// follows the shared bytes: in another container, the same path may lead to another file.
 final class SharedFile {
-  /// Why a file could not be shared.
+  /// The reason why a file could not be shared.
   struct Failure: Error, CustomStringConvertible, ExitStatusProviding {
     let call: String
     let code: Int32
@@ -20,7 +20,7 @@ final class SharedFile {
     var exitStatus: Int32 { ExitStatus.inputOutput }
   }
 
-  /// For the processes that are to open it.
+  /// The data with which other processes open the file.
   let introduction: SharedRegion.Introduction
   private let descriptor: Int32
   private let isNamed: Bool
@@ -28,12 +28,12 @@ final class SharedFile {
   /// Makes a file of zeros, a whole number of pages.
   ///
   /// - Parameters:
-  ///   - byteCount: The least number of bytes to share.
-  ///   - place: Where it lies.
+  ///   - byteCount: The minimum number of bytes to share.
+  ///   - place: The storage.
   /// - Throws: ``Failure``.
   init(byteCount: Int, in place: SharedRegion.Place) throws(Failure) {
     let token = [UInt64.random(in: 0...UInt64.max), UInt64.random(in: 0...UInt64.max)]
-    let byteCount = SharedFile.wholePages(byteCount)
+    let byteCount = SharedFile.roundedUpToPages(max(byteCount, 1))
     let path: String
     switch place {
     case .memory:
@@ -62,12 +62,12 @@ final class SharedFile {
   ///
   /// - Parameters:
   ///   - introduction: From the process that made it.
-  ///   - isReadOnly: Whether its bytes are only read.
+  ///   - isReadOnly: True to open it for reading only.
   /// - Throws: ``Failure``, also if the path leads to another file here.
   init(opening introduction: SharedRegion.Introduction, isReadOnly: Bool = false) throws(Failure) {
     isNamed = false
     self.introduction = introduction
-    // Another file of that path may be anything, such as a pipe that nobody writes to.
+    // A foreign file at that path may be anything, such as a pipe without a writer.
     let mode = (isReadOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
     descriptor = open(introduction.path, mode)
     guard descriptor >= 0 else { throw Failure("open \(introduction.path)") }
@@ -85,10 +85,10 @@ final class SharedFile {
     close(descriptor)
   }
 
-  /// Takes the memory or the space of all bytes now; without it a process ends by a signal where it first
-  /// writes to bytes for which there is none.
+  /// Reserves the memory or disk space of all bytes now; otherwise a signal ends the process at the first
+  /// write for which no space is left.
   ///
-  /// - Throws: ``Failure`` where there is not enough.
+  /// - Throws: ``Failure`` if space is short.
   /// - Complexity: O(pages).
   func reserve() throws(Failure) {
     var code: Int32
@@ -100,19 +100,20 @@ final class SharedFile {
 
   /// Maps the bytes.
   ///
-  /// - Parameter isReadOnly: Whether they are only read.
-  /// - Returns: The mapping, which the caller ends.
+  /// - Parameter isReadOnly: True to map them for reading only.
+  /// - Returns: The mapping, which the caller unmaps.
   /// - Throws: ``Failure``.
   func map(isReadOnly: Bool = false) throws(Failure) -> UnsafeMutableRawBufferPointer {
     let protection = isReadOnly ? PROT_READ : PROT_READ | PROT_WRITE
     return try SharedFile.map(introduction.byteCount, protection, MAP_SHARED, descriptor)
   }
 
-  /// Maps memory of this process alone, of zeros.
+  /// Maps private memory of zeros.
   static func mapPrivately(
     byteCount: Int
   ) throws(Failure) -> UnsafeMutableRawBufferPointer {
-    try map(wholePages(byteCount), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1)
+    try map(
+      roundedUpToPages(max(byteCount, 1)), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1)
   }
 
   private static func map(
@@ -120,15 +121,15 @@ final class SharedFile {
   ) throws(Failure) -> UnsafeMutableRawBufferPointer {
     let address = mmap(nil, byteCount, protection, kind, descriptor, 0)
     guard let address, address != MAP_FAILED else { throw Failure("mmap of \(byteCount) bytes") }
-    // Large vectors in small pages cost address translation; where this is refused nothing is lost.
+    // Small pages make address translation expensive for large vectors; a refusal does no harm.
     let hugePage = 1 << 21
     if byteCount >= hugePage { madvise(address, byteCount, MADV_HUGEPAGE) }
     return UnsafeMutableRawBufferPointer(start: address, count: byteCount)
   }
 
-  /// Of nothing no map can be made.
-  private static func wholePages(_ byteCount: Int) -> Int {
+  /// Rounds a byte count or address up to whole pages.
+  static func roundedUpToPages(_ number: Int) -> Int {
     let pageSize = sysconf(Int32(_SC_PAGESIZE))
-    return (max(byteCount, 1) + pageSize - 1) / pageSize * pageSize
+    return (number + pageSize - 1) / pageSize * pageSize
   }
 }

@@ -1,14 +1,14 @@
-// Memory of one rank that the other ranks of its group read and write in place.
+// Memory that all ranks of a group read and write in place.
 
 import Glibc
 
-/// Memory to which every rank of a group has contributed a segment; all of it is mapped on each of them.
+/// Memory to which every rank of a group contributes a segment; each rank maps all segments.
 ///
-/// A segment is a file in memory alone: it ends with the last process that maps it, however that ends,
-/// and the limit of /dev/shm, often 64 MB in containers, does not apply. It starts as zeros and takes
-/// memory only where it was written. Nothing is synchronised but by ``RankGroup/barrier()``.
+/// A segment is an anonymous file in memory: the system frees it with the last process that maps it,
+/// however that process ends, and the limit of /dev/shm, often 64 MB in containers, does not apply. It
+/// starts as zeros and takes memory only where it was written. Only ``RankGroup/barrier()`` synchronises.
 public final class SharedMemory {
-  /// The segment of each rank of the group, by its place there.
+  /// The segment of each rank of the group, by local rank.
   public let segments: [UnsafeMutableRawBufferPointer]
 
   /// Maps the segments of all ranks of a group.
@@ -27,7 +27,7 @@ public final class SharedMemory {
       byteCount: byteCount, members: members, communicator: communicator, agreeing: true)
   }
 
-  /// Maps the segments, or returns nil on all ranks of a group where one of them cannot.
+  /// Maps the segments; returns nil on all ranks of a group if one of them cannot map them.
   static func ifPossible(
     byteCount: Int, members: [Int], communicator: any Communicator
   ) throws(CommunicationError) -> SharedMemory? {
@@ -36,7 +36,7 @@ public final class SharedMemory {
     return memory.isWhole ? memory : nil
   }
 
-  /// Whether every rank of the group has mapped all segments.
+  /// Indicates whether every rank of the group has mapped all segments.
   private let isWhole: Bool
 
   private init(
@@ -48,7 +48,7 @@ public final class SharedMemory {
     if !isAlone {
       do { file = try SharedFile(byteCount: byteCount, in: .memory) } catch { failure = error }
     }
-    // Kept until all have opened it.
+    // The file stays open until all ranks have opened it.
     defer { withExtendedLifetime(file) {} }
     let all = try communicator.allgather(file?.introduction.sent ?? [])
     var segments: [UnsafeMutableRawBufferPointer] = []
@@ -82,16 +82,16 @@ public final class SharedMemory {
     for segment in segments { munmap(segment.baseAddress, segment.count) }
   }
 
-  /// Lets go of the memory behind whole pages of a part of a segment, which is zeros then.
+  /// Returns the memory of the whole pages within a part of a segment to the system; they read as zeros then.
   ///
-  /// - Parameter part: Within a segment; no rank uses it.
+  /// - Parameter part: A part of a segment that no rank uses.
   public func release(_ part: UnsafeMutableRawBufferPointer) {
     guard let start = part.baseAddress else { return }
     let pageSize = sysconf(Int32(_SC_PAGESIZE))
-    let first = (Int(bitPattern: start) + pageSize - 1) / pageSize * pageSize
+    let first = SharedFile.roundedUpToPages(Int(bitPattern: start))
     let end = (Int(bitPattern: start) + part.count) / pageSize * pageSize
     guard first < end, let address = UnsafeMutableRawPointer(bitPattern: first) else { return }
-    // A private segment has no file to remove pages from; it forgets them as well.
+    // A private segment has no file to remove pages from; discarding them has the same effect.
     if madvise(address, end - first, MADV_REMOVE) != 0 {
       madvise(address, end - first, MADV_DONTNEED)
     }

@@ -1,13 +1,13 @@
-// Memory that one process of a host fills and others then read in place.
+// Memory filled by one process of a host and then read in place by others.
 
 import Glibc
 
-/// Memory that one process fills and others of its host then map, to read.
+/// Memory that one process fills and other processes of its host then map read-only.
 ///
-/// It ends with the last process that maps it, however that ends. Nothing is synchronised: whoever fills
-/// it tells the others when that is done.
+/// The system frees it with the last process that maps it, however that process ends. Nothing is
+/// synchronised: the filling process tells the others when it is done.
 public final class SharedRegion: @unchecked Sendable {
-  /// The place of a region.
+  /// The storage of a region.
   public enum Place: Hashable, Sendable {
     /// In memory alone, found through `/proc`.
     case memory
@@ -24,16 +24,16 @@ public final class SharedRegion: @unchecked Sendable {
 
   /// The memory, a whole number of pages; written only by the process that made it, until ``protect()``.
   public let bytes: UnsafeMutableRawBufferPointer
-  /// For other processes, until ``hide()``.
+  /// The data with which other processes map the region, valid until ``hide()``.
   public let introduction: Introduction
   private var file: SharedFile?
 
-  /// Makes a region of zeros, all of whose memory is taken at once.
+  /// Makes a region of zeros and reserves all its memory at once.
   ///
   /// - Parameters:
-  ///   - byteCount: The least size.
-  ///   - place: Where it lies.
-  /// - Throws: An error that says what there is not enough of.
+  ///   - byteCount: The minimum size.
+  ///   - place: The storage.
+  /// - Throws: An error that names the resource that ran out.
   /// - Complexity: O(pages).
   public init(byteCount: Int, in place: Place) throws {
     let file = try SharedFile(byteCount: byteCount, in: place)
@@ -43,9 +43,9 @@ public final class SharedRegion: @unchecked Sendable {
     self.file = file
   }
 
-  /// Maps the region of another process, to read; the other one has not hidden it yet.
+  /// Maps the region of another process read-only; that process must not have hidden it yet.
   ///
-  /// - Throws: An error if this process cannot get at it, as from a container of its own.
+  /// - Throws: An error if this process cannot reach it, for example from another container.
   public init(_ introduction: Introduction) throws {
     bytes = try SharedFile(opening: introduction, isReadOnly: true).map(isReadOnly: true)
     self.introduction = introduction
@@ -53,15 +53,15 @@ public final class SharedRegion: @unchecked Sendable {
 
   deinit { munmap(bytes.baseAddress, bytes.count) }
 
-  /// Makes the memory read-only here: what writes to it from now on ends this process.
+  /// Makes the memory read-only here: a later write to it ends this process.
   public func protect() { mprotect(bytes.baseAddress, bytes.count, PROT_READ) }
 
-  /// Hides the region from other processes from now on; those that map it keep it.
+  /// Hides the region from other processes; those that already map it keep it.
   public func hide() { file = nil }
 }
 
 extension SharedRegion.Introduction {
-  /// As it is sent to other ranks: a line per token and of the size, then the path.
+  /// The form sent to other ranks: one line per token, one for the size, then the path.
   var sent: [UInt8] {
     Array((token.map(String.init) + [String(byteCount), path]).joined(separator: "\n").utf8)
   }

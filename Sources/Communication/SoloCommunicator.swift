@@ -1,12 +1,12 @@
 // One process, no MPI: MPI_Init takes 250 ms, which a run without a launcher need not pay.
 
-/// The communicator of a job of one process; never touches MPI.
+/// The communicator of a job of one process; it never touches MPI.
 public final class SoloCommunicator: Communicator {
   /// Always 0.
   public var rank: Int { 0 }
   /// Always 1.
   public var size: Int { 1 }
-  /// This host, with this process alone on it.
+  /// This host, with this process as its only rank.
   public let placement: Placement
 
   /// Makes the communicator.
@@ -48,7 +48,7 @@ public final class SoloCommunicator: Communicator {
     condition ? 0 : nil
   }
 
-  /// Does nothing: there is nobody to exchange with.
+  /// Does nothing: one rank has no partner.
   public func start(
     _ exchange: FloatExchange, from source: UnsafeMutableBufferPointer<Float>,
     into destination: UnsafeMutableBufferPointer<Float>

@@ -1,12 +1,12 @@
-// Notices that MPI does not come up because a rank of this host is stopped or gone: MPI_Init waits for
-// ever for it. One thread per rank looks on until the ranks know each other.
+// Detects that MPI does not start because a rank of this host is stopped or gone: MPI_Init waits for
+// ever for it. One thread per rank watches until the ranks know each other.
 
 import Glibc
 
-/// The thread that looks on while MPI starts.
+/// The thread that watches the other ranks of the host while MPI starts.
 ///
-/// It cannot ask the ranks who they are, so it finds them as the kernel shows them: the processes
-/// below the one that started this one, told apart by the variables that launchers give to ranks.
+/// It cannot ask the ranks for their numbers, so it finds them through the kernel: the processes below
+/// the one that started this one, told apart by the variables that launchers set for ranks.
 final class StartWatch: Sendable {
   private let job: Launcher.Job
   private let limits: WaitLimits
@@ -14,16 +14,16 @@ final class StartWatch: Sendable {
   private let tick: Duration
   private let isEnded = Flag()
 
-  /// Starts to look on.
+  /// Starts the thread.
   ///
   /// - Parameters:
-  ///   - job: What the launcher says.
-  ///   - limits: How long ranks wait for each other.
+  ///   - job: The launcher's description of the job.
+  ///   - limits: The limits on waiting for other ranks.
   init(job: Launcher.Job, limits: WaitLimits) {
     self.job = job
     self.limits = limits
     ranks = LocalRanks()
-    // All ranks of a host look at all of them: the more there are, the rarer.
+    // Every rank of a host looks at all of them: the more ranks, the longer the interval.
     let least = Duration.milliseconds(20) * (job.countOnHost ?? 1)
     tick = max(least, .milliseconds(50), min(.seconds(1), limits.stopped / 4))
     spawnThread { [self] in look() }
@@ -51,9 +51,9 @@ final class StartWatch: Sendable {
     }
   }
 
-  /// The ranks of this host that have ended, as far as they can be named.
+  /// Returns the ranks of this host that have ended, as far as they can be named.
   ///
-  /// A rank that is only being started has a process without variables, which counts.
+  /// A rank that is still starting has a process without the variables; it counts as present.
   private func missing(from seen: LocalRanks.View) -> [Int] {
     guard let count = job.countOnHost, count == job.processCount, seen.childCount > 0,
       seen.childCount < count
@@ -63,7 +63,7 @@ final class StartWatch: Sendable {
 
   private func check(_ ticks: Int, _ lostTicks: [Int: Int], _ seen: LocalRanks.View) {
     guard let rank = job.processNumber else { return }
-    // One line is enough: the lowest rank that is well speaks, the next only if it does not.
+    // One line is enough: the lowest healthy rank prints, the next one only if that one does not.
     let turn = seen.processes.count { $0.key < rank && lostTicks[$0.key] == nil }
     let patience = limits.stopped + min(.milliseconds(1500) * turn, .seconds(6))
     let late = lostTicks.filter { tick * $0.value >= patience }.map(\.key).min()
@@ -91,9 +91,9 @@ final class StartWatch: Sendable {
   }
 }
 
-/// The ranks of this host as processes below the launcher's own.
+/// The ranks of this host, as the processes below the launcher's own.
 struct LocalRanks: Sendable {
-  /// A rank: its first process, and the state of it and of all it started.
+  /// A rank: its first process, and the combined state of that process and its descendants.
   struct Process {
     var pid: Int32
     var state: Peer.State
@@ -102,7 +102,7 @@ struct LocalRanks: Sendable {
   /// The ranks at one moment.
   struct View {
     var processes: [Int: Process] = [:]
-    /// The processes that the launcher runs here, ranks or not yet.
+    /// The number of processes that the launcher runs here, including those that are not ranks yet.
     var childCount = 0
   }
 
@@ -110,12 +110,12 @@ struct LocalRanks: Sendable {
   /// The launcher's process on this host.
   private let daemon: Int32
 
-  /// Finds the launcher's process; nil if it or the job's name cannot be seen.
+  /// Finds the launcher's process; nil if that process or the job's name is not visible.
   init?() {
     guard let namespace = environmentValue("PMIX_NAMESPACE", of: getpid()) else { return nil }
     self.namespace = namespace
     var parent = getppid()
-    // Between it and this process may be shells and debuggers of the same rank.
+    // Shells and debuggers of the same rank may stand between it and this process.
     while parent > 1, environmentValue("PMIX_NAMESPACE", of: parent) == namespace {
       guard let next = ProcessStat(ofProcess: parent)?.parent else { return nil }
       parent = next
@@ -124,7 +124,7 @@ struct LocalRanks: Sendable {
     daemon = parent
   }
 
-  /// Looks at all ranks.
+  /// Returns the current state of all ranks.
   ///
   /// - Complexity: three small files of /proc per process.
   func look() -> View {
@@ -140,7 +140,7 @@ struct LocalRanks: Sendable {
     return view
   }
 
-  /// Held if any process below is, else stopped if any is.
+  /// Returns `held` if any process of the tree is held, else `stopped` if any is stopped.
   private func state(of pid: Int32, depth: Int) -> Peer.State {
     let own = ProcessStat(ofProcess: pid)?.peerState ?? .running
     guard depth < 8, own != .held else { return own }
@@ -150,13 +150,13 @@ struct LocalRanks: Sendable {
   }
 }
 
-/// The processes that a process has started and not yet buried.
+/// Returns the children of a process that it has not yet waited for.
 private func children(of pid: Int32) -> [Int32] {
   let text = contents(ofFile: "/proc/\(pid)/task/\(pid)/children") ?? ""
   return text.split(separator: " ").compactMap { Int32($0) }
 }
 
-/// The value of a variable that a process was started with.
+/// Returns the value of a variable in the environment that a process was started with.
 private func environmentValue(_ name: String, of pid: Int32) -> String? {
   let prefix = name + "="
   let entries = contents(ofFile: "/proc/\(pid)/environ")?.utf8.split(separator: 0) ?? []

@@ -1,14 +1,14 @@
-// Notices that this rank waits for one that will never come: MPI waits for ever for a rank that is
-// stopped. One thread per rank looks on while the main thread is inside a collective.
+// Detects that this rank waits for one that will never come: MPI waits for ever for a stopped rank. One
+// thread per rank watches while the main thread is inside a collective.
 
 import Glibc
 import Synchronization
 
-/// How long ranks wait for each other.
+/// The limits on the time that ranks wait for each other.
 public struct WaitLimits: Sendable {
-  /// How long a rank of the same host may stay stopped or ended while others wait for it.
+  /// The time a rank of the same host may stay stopped or ended while others wait for it.
   public var stopped: Duration
-  /// How long one collective may take if some ranks cannot be looked at, as those of other hosts;
+  /// The time one collective may take if some ranks cannot be observed, such as those of other hosts;
   /// zero for no limit.
   public var collective: Duration
 
@@ -19,7 +19,7 @@ public struct WaitLimits: Sendable {
   }
 }
 
-/// What the main thread waits in.
+/// The kind of call in which the main thread waits.
 enum Collective: UInt64 {
   case barrier = 1
   case broadcast, allgather, allreduce, exchange, agreement, sharedMemory, finish
@@ -27,11 +27,11 @@ enum Collective: UInt64 {
   var name: String { self == .sharedMemory ? "shared memory" : "\(self)" }
 }
 
-/// The thread that looks on, and what the main thread tells it.
+/// The watching thread, and the state it shares with the main thread.
 final class Watchdog: Sendable {
   /// The number of the current collective times 256 plus its kind, or 0 outside of one.
   ///
-  /// Written by the main thread alone, twice per collective: all that the hot path pays.
+  /// Written only by the main thread, twice per collective: the whole cost on the hot path.
   private let current = Atomic<UInt64>(0)
   private let isEnded = Flag()
 
@@ -42,13 +42,13 @@ final class Watchdog: Sendable {
   private let tick: Duration
   private let endJob: @Sendable (Int32) -> Never
 
-  /// Starts to look on.
+  /// Starts the thread.
   ///
   /// - Parameters:
   ///   - rank: This rank.
   ///   - size: The number of ranks.
-  ///   - peers: The other ranks this rank can look at, ascending.
-  ///   - limits: How long ranks wait for each other.
+  ///   - peers: The other ranks that this rank can observe, ascending.
+  ///   - limits: The limits on waiting.
   ///   - end: Ends the job with a status.
   init(
     rank: Int, size: Int, peers: [Peer], limits: WaitLimits,
@@ -63,17 +63,17 @@ final class Watchdog: Sendable {
     spawnThread { [self] in look() }
   }
 
-  /// Notes that the main thread enters a collective.
+  /// Records that the main thread enters a collective.
   ///
   /// - Parameters:
   ///   - collective: Its kind.
-  ///   - number: A number no other collective of this rank has.
+  ///   - number: A number unique among the collectives of this rank.
   @inline(__always)
   func enter(_ collective: Collective, number: UInt64) {
     current.store(number << 8 | collective.rawValue, ordering: .relaxed)
   }
 
-  /// Notes that the main thread has left the collective.
+  /// Records that the main thread has left the collective.
   @inline(__always)
   func leave() { current.store(0, ordering: .relaxed) }
 
@@ -82,8 +82,8 @@ final class Watchdog: Sendable {
 
   /// The loop of the thread.
   ///
-  /// Time is counted in its own wake-ups, not by the clock: when the whole job is stopped and
-  /// continued, as by Ctrl-Z, this thread was stopped too and nobody was late.
+  /// Counts time in its own wake-ups, not by the clock: when the whole job is suspended and continued,
+  /// as by Ctrl-Z, this thread is suspended too and no rank counts as late.
   private func look() {
     var last: UInt64 = 0
     var waitedTicks = 0
@@ -107,7 +107,7 @@ final class Watchdog: Sendable {
     }
   }
 
-  /// A rank that has ended is nothing special at the end of all.
+  /// Indicates whether a rank is lost; one that has ended is not if the job is finishing anyway.
   private func isLost(_ state: Peer.State, in collective: Collective) -> Bool {
     switch state {
     case .running, .held: false
@@ -119,7 +119,7 @@ final class Watchdog: Sendable {
   private func check(
     _ collective: Collective, _ waitedTicks: Int, _ lostTicks: [Int], _ states: [Peer.State]
   ) {
-    // One line is enough: the lowest rank that is well speaks, the next only if it does not.
+    // One line is enough: the lowest healthy rank prints, the next one only if that one does not.
     let turn = zip(peers, lostTicks).count { $0.rank < rank && $1 == 0 }
     let patience = limits.stopped + min(.milliseconds(1500) * turn, .seconds(6))
     if let i = lostTicks.firstIndex(where: { $0 > 0 && tick * $0 >= patience }) {
@@ -140,7 +140,7 @@ final class Watchdog: Sendable {
   }
 
   private func end(_ message: String) -> Never {
-    // Root's last lines of output first, then ours.
+    // Flush earlier output first, so that this line comes last.
     flushOutput()
     writeError("rank \(rank) of \(size): \(message)\n")
     endJob(ExitStatus.peerLost)
