@@ -1,19 +1,19 @@
-// SHA-256, the one digest by which files, data and parameters are compared.
+// SHA-256, the digest by which files, data and parameters are compared.
 
 import CCrypto
 
 /// A SHA-256 digest that is fed piece by piece.
 ///
-/// The pieces' borders do not matter: the digest is that of their concatenation. The work is done by
-/// libcrypto, with the CPU's SHA instructions where it has them.
+/// It is the digest of the concatenated pieces. libcrypto computes it, with the CPU's SHA instructions
+/// if it has them.
 /// Source: FIPS 180-4, section 6.2.
 public struct SHA256: ~Copyable {
-  /// The bytes of a finished digest.
+  /// The number of bytes of a finished digest.
   public static let byteCount = 32
 
   private let context: OpaquePointer
 
-  /// Starts the digest of no bytes.
+  /// Starts an empty digest.
   public init() {
     guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
       preconditionFailure("libcrypto has no SHA-256")
@@ -38,7 +38,7 @@ public struct SHA256: ~Copyable {
     bytes.withUnsafeBytes { update($0) }
   }
 
-  /// Appends the UTF-8 bytes of a string, nothing before or after them.
+  /// Appends the UTF-8 bytes of a string, without its length or a terminator.
   public mutating func update(_ text: String) {
     update(Array(text.utf8))
   }
@@ -68,7 +68,7 @@ public struct SHA256: ~Copyable {
   }
 }
 
-/// Returns bytes as lower-case hexadecimal digits, two each.
+/// Returns bytes as lower-case hexadecimal digits, two per byte.
 public func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
   let digits = Array("0123456789abcdef".utf8)
   var text: [UInt8] = []

@@ -1,35 +1,35 @@
-// One open file: every return of the system is checked, calls cut short are gone on with.
+// One open file: every system call is checked, and interrupted calls are continued.
 
 import Glibc
 
-/// An open regular file that is closed when the last reference to it goes.
+/// An open regular file, closed when the last reference to it is released.
 ///
-/// FIFOs, devices, sockets and folders are refused by name, at once: opening or reading them may wait for ever.
+/// FIFOs, devices, sockets and folders are refused at once, by name: opening or reading them may wait for ever.
 public final class Descriptor {
-  /// The path it was opened by, for errors.
+  /// The path that it was opened by, for errors.
   public let path: String
-  /// -1 once it is closed.
+  /// The system's number of the open file; -1 once it is closed.
   private var number: Int32
   private var isLocked = false
 
-  /// How a file is opened.
+  /// The mode in which a file is opened.
   public enum Mode: Sendable {
-    /// An existing file, to read; a link to one is followed.
+    /// Opens an existing file for reading; links are followed.
     case read
-    /// A file that must not exist yet, to write.
+    /// Creates a file for writing; it must not exist yet.
     case create
-    /// An existing or new file, to write at its end; it may be read, cut and locked too. A link is refused.
+    /// Opens or creates a file for writing at its end, also for reading, cutting and locking; links are refused.
     case append
   }
 
-  /// Opens a file; it is not handed to child processes.
+  /// Opens a file; child processes do not inherit it.
   ///
-  /// - Throws: ``FileError`` with the system's reason, or what the file is if it is no regular one.
+  /// - Throws: ``FileError`` with the system's reason, or with the kind of file if it is not a regular one.
   public convenience init(_ path: String, _ mode: Mode) throws(FileError) {
     try self.init(path, in: AT_FDCWD, path: path, mode)
   }
 
-  /// Opens `name` in the folder of a number.
+  /// Opens `name` in the folder with the given number.
   init(_ name: String, in folder: Int32, path: String, _ mode: Mode) throws(FileError) {
     let flags =
       switch mode {
@@ -38,7 +38,7 @@ public final class Descriptor {
       case .append: O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW
       }
     let expected = mode == .read ? "a file that can be read" : "a file that can be written to"
-    // Without O_NONBLOCK the opening of a FIFO waits for its other end; regular files take no notice of it.
+    // Without O_NONBLOCK, opening a FIFO waits for its other end; on regular files it has no effect.
     let number = retried { openat(folder, name, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0o666) }
     guard number >= 0 else {
       let isLink = errno == ELOOP && mode != .read
@@ -59,12 +59,12 @@ public final class Descriptor {
 
   deinit {
     guard number >= 0 else { return }
-    // A child that was forked and has not begun its program yet holds the file too, and with it the lock.
+    // A child that has been forked but does not run its program yet also holds the file, and with it the lock.
     if isLocked { flock(number, LOCK_UN) }
     Glibc.close(number)
   }
 
-  /// Writes all bytes, however many calls that takes.
+  /// Writes all bytes, in as many calls as needed.
   ///
   /// - Throws: ``FileError``, such as on a full disk; some of the bytes may then be in the file.
   public func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
@@ -72,7 +72,7 @@ public final class Descriptor {
     while !rest.isEmpty {
       let piece = UnsafeRawBufferPointer(rebasing: rest)
       let count = retried { Glibc.write(number, piece.baseAddress, piece.count) }
-      // A call that writes nothing and reports nothing would be repeated for ever.
+      // A call that writes nothing and reports no error would be repeated for ever.
       guard count > 0 else {
         let code = count < 0 ? errno : EIO
         throw FileError(path, expected: "to write \(bytes.count) bytes", code: code)
@@ -93,8 +93,8 @@ public final class Descriptor {
 
   /// Reads up to `bytes.count` bytes, fewer only at the end of the file.
   ///
-  /// - Parameter bytes: Where to put them.
-  /// - Returns: How many were read.
+  /// - Parameter bytes: The memory to fill.
+  /// - Returns: The number of bytes read.
   /// - Throws: ``FileError`` with the system's reason.
   public func read(into bytes: UnsafeMutableRawBufferPointer) throws(FileError) -> Int {
     var filled = 0
@@ -110,9 +110,9 @@ public final class Descriptor {
 
   /// Reads the rest of the file.
   ///
-  /// - Parameter limit: The most bytes the file may have.
+  /// - Parameter limit: The maximum size of the file in bytes.
   /// - Returns: Its bytes.
-  /// - Throws: ``FileError``, with `EFBIG` if it has more.
+  /// - Throws: ``FileError``, with `EFBIG` if the file is larger.
   /// - Complexity: O(bytes), one copy.
   public func readAll(limit: Int = Int.max) throws(FileError) -> [UInt8] {
     let byteCount = try byteCount()
@@ -131,10 +131,10 @@ public final class Descriptor {
     return bytes
   }
 
-  /// The length of the file in bytes.
+  /// Returns the length of the file in bytes.
   public func byteCount() throws(FileError) -> Int { Int(try status().st_size) }
 
-  /// The number of names the file has; more than one if hard links lead to it, none once it is removed.
+  /// Returns the number of names that the file has: several with hard links, none once it is removed.
   public func nameCount() throws(FileError) -> Int { Int(try status().st_nlink) }
 
   /// Cuts the file to a length.
@@ -144,20 +144,20 @@ public final class Descriptor {
     }
   }
 
-  /// Returns when what was written is on the disk.
+  /// Returns when all written bytes are on the disk.
   public func sync() throws(FileError) {
     guard retried({ fsync(number) }) == 0 else {
       throw FileError(path, expected: "to reach the disk")
     }
   }
 
-  /// Closes the file, which is where some file systems report that what was written is lost.
+  /// Closes the file; some file systems report only here that written bytes are lost.
   ///
-  /// Nothing else may be called after.
+  /// Nothing else may be called afterwards.
   public func close() throws(FileError) {
     let number = number
     self.number = -1
-    // A close that a signal cut short is done nevertheless: the number may be another file's by now.
+    // An interrupted close has closed the file all the same; by now its number may belong to another file.
     guard Glibc.close(number) == 0 || errno == EINTR else {
       throw FileError(path, expected: "to keep what was written to it")
     }
@@ -166,7 +166,7 @@ public final class Descriptor {
   /// Takes the exclusive lock of the file without waiting; the system frees it when the process ends,
   /// however it ends.
   ///
-  /// - Returns: Whether the lock was free.
+  /// - Returns: True if the lock was free.
   /// - Throws: ``FileError`` if the file system has no locks.
   public func lock() throws(FileError) -> Bool {
     isLocked = retried { flock(number, LOCK_EX | LOCK_NB) } == 0
@@ -183,7 +183,7 @@ public final class Descriptor {
   }
 }
 
-/// Repeats a call that a signal cut short.
+/// Repeats a call as long as signals interrupt it.
 func retried<Number: SignedInteger>(_ call: () -> Number) -> Number {
   while true {
     let result = call()

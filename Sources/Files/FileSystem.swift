@@ -1,18 +1,18 @@
-// Files and folders by their paths.
+// Operations on files and folders by path.
 
 import Glibc
 
-/// Replaces a file at once or not at all, in whatever folder it is.
+/// Replaces a file atomically, in any folder.
 ///
-/// Written under a name with the number of this process first, so that several processes may write one file.
-/// A link stays, the file it leads to is replaced. A path that leads to a pipe or a device, such as
-/// `/dev/stdout`, is written to as it is.
+/// The bytes are first written under a temporary name with the number of this process, so several processes
+/// may write the same file. A symbolic link stays; the file it leads to is replaced. A pipe or device, such
+/// as `/dev/stdout`, is written to directly.
 ///
 /// - Parameters:
 ///   - path: The file.
 ///   - bytes: Its new bytes.
-///   - isDurable: Whether to return only when the bytes and the name are on the disk.
-/// - Throws: ``FileError`` with the system's reason, such as a full disk; the file is then as it was.
+///   - isDurable: True to return only when the bytes and the name are on the disk.
+/// - Throws: ``FileError`` with the system's reason, such as a full disk; a regular file is then unchanged.
 public func replaceFile(
   at path: String, with bytes: [UInt8], isDurable: Bool = true
 ) throws(FileError) {
@@ -22,7 +22,7 @@ public func replaceFile(
     let target = try linkTarget(path) ?? path
     let name =
       target.lastIndex(of: "/").map { String(target[target.index(after: $0)...]) } ?? target
-    // The path is what the user named.
+    // Errors name the path that the user gave.
     let parent: Folder
     do throws(FileError) {
       parent = try Folder(folder(of: target))
@@ -37,13 +37,13 @@ public func replaceFile(
   }
 }
 
-/// Returns whether a path leads to something that holds no bytes of its own.
+/// Returns whether a path leads to a pipe, a device or a socket.
 private func isSpecial(_ path: String) -> Bool {
   var status = stat()
   return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG && !isFolder(status)
 }
 
-/// The path of what a link leads to in the end, nothing if the path is no link.
+/// Returns the path that a link finally leads to, or nil if the path is no link.
 private func linkTarget(_ path: String) throws(FileError) -> String? {
   var status = stat()
   guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return nil }
@@ -54,14 +54,14 @@ private func linkTarget(_ path: String) throws(FileError) -> String? {
   return String(cString: target)
 }
 
-/// Writes to a pipe or a device; a FIFO that nobody reads is refused.
+/// Writes to a pipe or a device; a FIFO without a reader is refused.
 private func writeSpecialFile(
   _ path: String, _ bytes: UnsafeRawBufferPointer
 ) throws(FileError) {
   let number = retried { open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
   guard number >= 0 else { throw FileError(path, expected: "a file that can be written to") }
   defer { close(number) }
-  // Only its opening was not to wait.
+  // Only opening it had to return at once.
   _ = fcntl(number, F_SETFL, O_WRONLY)
   var rest = bytes[...]
   while !rest.isEmpty {
@@ -76,19 +76,19 @@ private func writeSpecialFile(
 ///
 /// - Parameters:
 ///   - path: The file.
-///   - limit: The most bytes it may have.
+///   - limit: The maximum size in bytes.
 /// - Returns: Its bytes.
-/// - Throws: ``FileError``, with `EFBIG` if it has more.
+/// - Throws: ``FileError``, with `EFBIG` if the file is larger.
 /// - Complexity: O(bytes), one copy.
 public func readFile(_ path: String, limit: Int = Int.max) throws(FileError) -> [UInt8] {
   try Descriptor(path, .read).readAll(limit: limit)
 }
 
-/// Makes a folder and those it is in, as far as they are missing; each is on the disk on return.
+/// Makes a folder and its missing parents; all are on the disk on return.
 ///
 /// - Parameter path: The folder.
-/// - Returns: Whether it was missing.
-/// - Throws: ``FileError``, such as if one of the names is a file.
+/// - Returns: True if it was missing.
+/// - Throws: ``FileError``, for example if one of the names is a file.
 @discardableResult
 public func makeFolder(_ path: String) throws(FileError) -> Bool {
   if isFolder(path) { return false }
@@ -108,7 +108,7 @@ public func makeFolder(_ path: String) throws(FileError) -> Bool {
 /// Makes one folder that must not exist yet.
 ///
 /// - Parameter path: The folder.
-/// - Returns: Whether it was made; not if the name is taken.
+/// - Returns: True if it was made, false if the name is taken.
 /// - Throws: ``FileError`` for any other reason.
 public func makeNewFolder(_ path: String) throws(FileError) -> Bool {
   if mkdir(path, 0o777) == 0 {
@@ -119,13 +119,13 @@ public func makeNewFolder(_ path: String) throws(FileError) -> Bool {
   return false
 }
 
-/// Whether there is a folder at the path.
+/// Returns whether the path leads to a folder.
 public func isFolder(_ path: String) -> Bool {
   var status = stat()
   return stat(path, &status) == 0 && isFolder(status)
 }
 
-/// The folder a path is in; `.` if it names none.
+/// Returns the folder part of a path; `.` if it has none.
 public func folder(of path: String) -> String {
   guard let slash = path.lastIndex(of: "/") else { return "." }
   return slash == path.startIndex ? "/" : String(path[..<slash])

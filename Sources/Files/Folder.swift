@@ -1,19 +1,19 @@
-// A folder held open: what is done in it stays in it, whatever becomes of its path.
+// A folder held open, so that operations in it reach it even if its path changes.
 
 import Glibc
 
 /// An open folder; files in it are opened, replaced and removed relative to it.
 ///
-/// A folder that was moved is still the one that was opened, and a folder that took its place is not written to.
+/// If the folder is moved, operations follow it; a folder that takes over its path is not written to.
 /// Links to folders are followed, links to files only for reading.
 public final class Folder {
-  /// The path it was opened by.
+  /// The path that it was opened by.
   public let path: String
   private let number: Int32
   private let identity: Identity
   private var isLocked = false
 
-  /// The identity of a folder, whatever it is called.
+  /// The identity of a file or folder, independent of its name.
   private struct Identity: Equatable {
     let device: dev_t
     let node: ino_t
@@ -24,19 +24,19 @@ public final class Folder {
     }
   }
 
-  /// Opens a folder; it is not handed to child processes.
+  /// Opens a folder; child processes do not inherit it.
   ///
   /// - Throws: ``FileError`` with the system's reason.
   public init(_ path: String) throws(FileError) {
     var (named, opened) = (stat(), stat())
-    // Looked at first, for opening something else may wait for ever.
+    // Check the kind first: opening anything but a folder may wait for ever.
     guard stat(path, &named) == 0 else {
       throw FileError(path, expected: "a folder that can be read")
     }
     guard isFolder(named) else { throw FileError(path, expected: "a folder", code: ENOTDIR) }
     var number = retried { Glibc.open(path, O_RDONLY | O_CLOEXEC) }
     if number < 0, errno == EACCES {
-      // Files can be made in a folder that must not be read; only its list and its syncing are missing.
+      // Files can be made in a folder without read permission; it just cannot be listed or synced.
       number = retried { Glibc.open(path, openPathOnly | O_DIRECTORY | O_CLOEXEC) }
     }
     guard number >= 0 else { throw FileError(path, expected: "a folder that can be read") }
@@ -49,9 +49,9 @@ public final class Folder {
     identity = Identity(opened)
   }
 
-  /// Opens a folder, if there is one at a path.
+  /// Opens the folder at a path, or returns nil if it does not exist.
   ///
-  /// - Throws: ``FileError`` with the system's reason why it cannot be opened.
+  /// - Throws: ``FileError`` with the system's reason for any other failure.
   public static func existing(at path: String) throws(FileError) -> Folder? {
     do {
       return try Folder(path)
@@ -66,14 +66,14 @@ public final class Folder {
     close(number)
   }
 
-  /// Opens a folder in this one, through a link too.
+  /// Opens a folder in this one; links are followed.
   ///
   /// - Parameter name: Its name.
-  /// - Returns: The folder, or nothing if there is none of that name.
-  /// - Throws: ``FileError``, such as if the name is a file, or this folder is no longer at its path.
+  /// - Returns: The folder, or nil if the name does not exist.
+  /// - Throws: ``FileError``, for example if the name is a file, or this folder is no longer at its path.
   public func folder(_ name: String) throws(FileError) -> Folder? {
     guard try contains(name) else { return nil }
-    // By its path, which must lead to the same folder as its name in this one.
+    // It is opened by its path, which must lead to the same folder as its name in this one.
     let folder = try Folder(path(of: name))
     var status = stat()
     guard fstatat(number, name, &status, 0) == 0, Identity(status) == folder.identity else {
@@ -108,9 +108,9 @@ public final class Folder {
   ///
   /// - Parameters:
   ///   - name: Its name.
-  ///   - limit: The most bytes it may have.
-  /// - Returns: Its bytes, or nothing if there is no such file.
-  /// - Throws: ``FileError``, with `EFBIG` if it has more.
+  ///   - limit: The maximum size in bytes.
+  /// - Returns: Its bytes, or nil if the file does not exist.
+  /// - Throws: ``FileError``, with `EFBIG` if the file is larger.
   public func read(_ name: String, limit: Int = Int.max) throws(FileError) -> [UInt8]? {
     do {
       return try open(name, .read).readAll(limit: limit)
@@ -120,16 +120,16 @@ public final class Folder {
     }
   }
 
-  /// Replaces a file at once or not at all: whoever reads it finds the old bytes or all new ones.
+  /// Replaces a file atomically: readers find all old bytes or all new ones.
   ///
-  /// Writes ``temporaryName(for:)``, syncs and closes it, renames it and syncs the folder: one writer at a time,
-  /// and what a killed one left is replaced by the next. After an error the temporary file is gone. A link of that
-  /// name is replaced, not what it leads to.
+  /// Writes ``temporaryName(for:)``, syncs and closes it, renames it and syncs the folder. Only one process
+  /// may write at a time; the next one replaces a temporary file that a killed one left. After an error the
+  /// temporary file is gone. A link of that name is replaced itself, not the file it leads to.
   ///
   /// - Parameters:
   ///   - name: The name of the file.
-  ///   - pieces: Its new bytes, piece after piece.
-  ///   - isDurable: Whether to return only when the bytes and the name are on the disk.
+  ///   - pieces: Its new bytes, piece by piece.
+  ///   - isDurable: True to return only when the bytes and the name are on the disk.
   /// - Throws: ``FileError`` with the system's reason, such as a full disk.
   public func replace(
     _ name: String, with pieces: [UnsafeRawBufferPointer], isDurable: Bool = true
@@ -137,7 +137,7 @@ public final class Folder {
     try replace(name, by: temporaryName(for: name), with: pieces, isDurable: isDurable)
   }
 
-  /// Replaces a file by a text, at once or not at all.
+  /// Replaces a file with a text, atomically.
   ///
   /// - Throws: ``FileError`` as ``replace(_:with:isDurable:)``.
   public func replace(
@@ -169,7 +169,7 @@ public final class Folder {
     if isDurable { try sync() }
   }
 
-  /// Creates a temporary file in place of one that was left; its errors are about the file it is for.
+  /// Creates a temporary file, replacing a leftover one; errors name the file that it will become.
   private func create(_ temporary: String, for name: String) throws(FileError) -> Descriptor {
     let path = path(of: name)
     do {
@@ -185,7 +185,7 @@ public final class Folder {
     }
   }
 
-  /// Removes a file or link; that there is none is no error.
+  /// Removes a file or link, if it exists.
   ///
   /// - Throws: ``FileError`` with the system's reason.
   public func remove(_ name: String) throws(FileError) {
@@ -194,9 +194,9 @@ public final class Folder {
     }
   }
 
-  /// Returns whether there is anything of that name, be it a link that leads nowhere.
+  /// Returns whether the name exists, even as a link that leads nowhere.
   ///
-  /// - Throws: ``FileError`` if the system does not tell.
+  /// - Throws: ``FileError`` if the system cannot tell.
   public func contains(_ name: String) throws(FileError) -> Bool {
     var status = stat()
     if fstatat(number, name, &status, AT_SYMLINK_NOFOLLOW) == 0 { return true }
@@ -204,7 +204,7 @@ public final class Folder {
     return false
   }
 
-  /// The names in the folder, in alphabetical order of their bytes.
+  /// Returns the names in the folder, in the order of their UTF-8 bytes.
   ///
   /// - Throws: ``FileError`` if they cannot be read.
   public func names() throws(FileError) -> [String] {
@@ -236,24 +236,24 @@ public final class Folder {
   /// - Throws: ``FileError`` with the system's reason.
   public func sync() throws(FileError) {
     guard retried({ fsync(number) }) != 0 else { return }
-    // Some network file systems cannot sync folders, and say so by one of the first two; the third is a folder
-    // that must not be read.
+    // Some network file systems cannot sync folders and report one of the first two; the third means a
+    // folder without read permission.
     guard [EINVAL, ENOTSUP, EBADF].contains(errno) else {
       throw FileError(path, expected: "to reach the disk")
     }
   }
 
-  /// Takes the exclusive lock of the folder without waiting, where the file system can lock folders.
+  /// Takes the exclusive lock of the folder without waiting, if the file system can lock folders.
   ///
-  /// - Returns: False if another process has it.
+  /// - Returns: False if another process holds it.
   public func lock() -> Bool {
     isLocked = retried { flock(number, LOCK_EX | LOCK_NB) } == 0
     return isLocked || errno != EWOULDBLOCK
   }
 
-  /// Returns whether the path leads to this folder: it does not once the folder was removed, moved or replaced.
+  /// Returns whether the path still leads to this folder: false once the folder is removed, moved or replaced.
   ///
-  /// - Throws: ``FileError`` if the system does not tell.
+  /// - Throws: ``FileError`` if the system cannot tell.
   public func isInPlace() throws(FileError) -> Bool {
     var status = stat()
     guard fstat(number, &status) == 0 else {
@@ -267,19 +267,19 @@ public final class Folder {
     return false
   }
 
-  /// Refuses to go on in a folder whose path no longer leads to it.
+  /// Throws if the path no longer leads to this folder.
   ///
   /// - Throws: ``FileError`` that names the folder.
   public func requireInPlace() throws(FileError) {
     guard try isInPlace() else { throw FileError.displaced(path) }
   }
 
-  /// Refuses to go on with an open file whose name in this folder no longer leads to it, or that was cut.
+  /// Throws if the name of an open file in this folder no longer leads to it, or if the file was cut.
   ///
   /// - Parameters:
-  ///   - file: Opened by ``open(_:_:)``.
+  ///   - file: The file, from ``open(_:_:)``.
   ///   - name: Its name.
-  ///   - byteCount: The bytes that it holds.
+  ///   - byteCount: The number of bytes that it must still hold.
   /// - Throws: ``FileError`` that names the file.
   public func require(
     _ file: Descriptor, at name: String, byteCount: Int
@@ -297,11 +297,11 @@ public final class Folder {
   private func path(of name: String) -> String { "\(path)/\(name)" }
 }
 
-/// The name under which a file is written before it takes its own.
+/// Returns the name under which a file is written before it gets its final name.
 public func temporaryName(for name: String) -> String { ".\(name).partial" }
 
 extension FileError {
-  /// A folder whose path no longer leads to it.
+  /// Returns the error for a folder whose path no longer leads to it.
   fileprivate static func displaced(_ path: String) -> FileError {
     FileError(
       path, found: "removed, moved or replaced while in use",
@@ -309,7 +309,7 @@ extension FileError {
   }
 }
 
-/// `O_PATH` of Linux, which the C library's headers keep from Swift.
+/// `O_PATH` of Linux, which the C library's headers hide from Swift.
 private let openPathOnly: Int32 = 0o10000000
 
 func isFolder(_ status: stat) -> Bool { status.st_mode & S_IFMT == S_IFDIR }

@@ -1,12 +1,11 @@
-// A sparse file without a name, for the layout of files too large to build in memory.
+// A sparse file without a name, in which files too large to build in memory are laid out.
 
 import CHDF5
 import Glibc
 
-/// A file in memory that no folder lists, gone when it is let go.
+/// A file in memory that no folder lists; the system frees it when it is closed.
 ///
-/// Holes take no memory: a dataset that was created but not written costs nothing, whatever its
-/// extents.
+/// Holes take no memory: a dataset that is created but not written costs nothing at any extents.
 public struct AnonymousFile: ~Copyable {
   private let descriptor: Int32
 
@@ -22,7 +21,7 @@ public struct AnonymousFile: ~Copyable {
 
   deinit { close(descriptor) }
 
-  /// A path by which this process can open it.
+  /// A path by which this process can open the file.
   var path: String { "/proc/self/fd/\(descriptor)" }
 
   /// The file's length.
@@ -31,7 +30,7 @@ public struct AnonymousFile: ~Copyable {
     return fstat(descriptor, &status) == 0 ? status.st_size : 0
   }
 
-  /// Returns some of its bytes.
+  /// Returns a range of its bytes.
   ///
   /// - Parameter range: Offsets within the file.
   /// - Returns: The bytes, zeros where nothing was written.

@@ -33,7 +33,7 @@ extension HDF5Attribute {
     }
   }
 
-  /// The one integer, if it is one and fits.
+  /// The value as an `Int`, if it is one integer and fits.
   public var integerValue: Int? {
     switch self {
     case .integer(let value): Int(exactly: value)
@@ -42,7 +42,7 @@ extension HDF5Attribute {
     }
   }
 
-  /// The one integer, if it is one and not negative.
+  /// The value as a `UInt64`, if it is one integer and not negative.
   public var unsignedValue: UInt64? {
     switch self {
     case .integer(let value): UInt64(exactly: value)
@@ -51,7 +51,7 @@ extension HDF5Attribute {
     }
   }
 
-  /// The one string, if it is one; a list of one counts.
+  /// The value as a string, if it is one string or a list of one.
   public var stringValue: String? {
     switch self {
     case .string(let value): value
@@ -60,7 +60,7 @@ extension HDF5Attribute {
     }
   }
 
-  /// Whether the value stands alone, not in a list.
+  /// Indicates whether this is a single value and not a list.
   public var isScalar: Bool {
     switch self {
     case .string, .integer, .unsigned, .double: true
@@ -70,8 +70,8 @@ extension HDF5Attribute {
 }
 
 extension HDF5File {
-  /// The number of elements beyond which an attribute is refused: a list of names or factors is
-  /// far below, a file that claims more is damaged.
+  /// The maximum number of elements of an attribute: lists of names or factors stay far below, and a file
+  /// that claims more is damaged.
   private static let attributeLimit = 1 << 20
 
   /// Reads an attribute of an object.
@@ -79,7 +79,7 @@ extension HDF5File {
   /// - Parameters:
   ///   - attribute: The attribute's name.
   ///   - path: The object's path; `/` for the file's own attributes.
-  /// - Returns: Its value, nil if the object has no attribute of that name.
+  /// - Returns: The value, or nil if the object has no attribute of that name.
   /// - Throws: ``HDF5Error/unsupportedType(file:object:found:)`` if it is neither text nor numbers.
   public func attribute(_ attribute: String, of path: String) throws(HDF5Error) -> HDF5Attribute? {
     Library.enter()
@@ -128,8 +128,8 @@ extension HDF5File {
   /// Reads a dataset of strings.
   ///
   /// - Parameter path: The dataset's path.
-  /// - Returns: The strings; nil if there is no such dataset, or one of something else, or more axes
-  ///   than one or more strings than a list of names has.
+  /// - Returns: The strings; nil unless the path leads to a dataset of strings with one axis and no more
+  ///   than 2²⁰ elements.
   /// - Throws: ``HDF5Error`` if it cannot be read.
   public func strings(of path: String) throws(HDF5Error) -> [String]? {
     Library.enter()
@@ -173,14 +173,14 @@ extension HDF5File {
     return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
-  /// Attaches a value to an object, replacing one of that name.
+  /// Attaches a value to an object, replacing an attribute of that name.
   ///
   /// Strings are written with a fixed length, UTF-8, so that equal values make equal bytes.
   ///
   /// - Parameters:
   ///   - attribute: The attribute's name.
   ///   - path: The object's path; `/` for the file itself.
-  ///   - value: At most 64 KiB of it, libhdf5's limit.
+  ///   - value: The value, of at most 64 KiB, libhdf5's limit.
   /// - Throws: ``HDF5Error`` if the object is missing or libhdf5 refuses.
   public func setAttribute(
     _ attribute: String, of path: String, to value: HDF5Attribute
@@ -210,7 +210,7 @@ extension HDF5File {
     return values
   }
 
-  /// Reads texts of fixed or varying length by `read`, which fills memory of the type in the file.
+  /// Reads strings of fixed or varying length through `read`, which fills memory in the file's own type.
   private func strings(
     type: borrowing Identifier, space: borrowing Identifier, count: Int, action: String,
     read: (UnsafeMutableRawPointer) -> herr_t

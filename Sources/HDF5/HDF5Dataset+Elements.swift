@@ -1,4 +1,4 @@
-// Moving elements between a dataset and memory.
+// Reading and writing the elements of a dataset.
 
 import CHDF5
 
@@ -9,9 +9,9 @@ extension HDF5Dataset {
   ///
   /// - Parameters:
   ///   - buffer: Memory of exactly `info.count` elements of `type`.
-  ///   - type: The type to convert to; without one the file's own, made little-endian.
-  /// - Throws: ``HDF5Error``; what ``requireStored()`` throws rather than fill values.
-  /// - Complexity: O(bytes); no copy of ours.
+  ///   - type: The type to convert to; by default the file's own, in little-endian order.
+  /// - Throws: ``HDF5Error``; the errors of ``requireStored()`` instead of fill values.
+  /// - Complexity: O(bytes); no copy on our side.
   public func read(
     into buffer: UnsafeMutableRawBufferPointer, as type: HDF5ScalarType? = nil
   ) throws(HDF5Error) {
@@ -26,14 +26,14 @@ extension HDF5Dataset {
         buffer.baseAddress))
   }
 
-  /// Reads the elements of consecutive rows, a row being one index of the first axis.
+  /// Reads the elements of consecutive rows; a row is one index of the first axis.
   ///
   /// - Parameters:
   ///   - rows: The rows, within the first extent.
   ///   - buffer: Memory of exactly the rows' elements of `type`.
-  ///   - type: The type to convert to; without one the file's own, made little-endian.
-  /// - Throws: ``HDF5Error``; what ``requireStored()`` throws rather than fill values.
-  /// - Complexity: O(bytes), and tens of microseconds for the call.
+  ///   - type: The type to convert to; by default the file's own, in little-endian order.
+  /// - Throws: ``HDF5Error``; the errors of ``requireStored()`` instead of fill values.
+  /// - Complexity: O(bytes), plus tens of microseconds for the call.
   public func read(
     rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, as type: HDF5ScalarType? = nil
   ) throws(HDF5Error) {
@@ -49,12 +49,12 @@ extension HDF5Dataset {
         raw, memoryType.raw, memorySpace.raw, rawSpace, chdf5_default(), buffer.baseAddress))
   }
 
-  /// Reads all elements in their order, piece after piece, as the file's own type made little-endian.
+  /// Reads all elements in order, piece by piece, in the file's own type but little-endian.
   ///
   /// - Parameters:
-  ///   - byteLimit: The most bytes of a piece, if one element is not more.
-  ///   - body: Is given each piece.
-  /// - Throws: ``HDF5Error``; what ``requireStored()`` throws rather than fill values.
+  ///   - byteLimit: The maximum size of a piece, unless a single element is larger.
+  ///   - body: Called with each piece.
+  /// - Throws: ``HDF5Error``; the errors of ``requireStored()`` instead of fill values.
   /// - Complexity: O(bytes); one allocation of a piece.
   public func forEachPiece(
     upTo byteLimit: Int, _ body: (UnsafeRawBufferPointer) -> Void
@@ -65,7 +65,7 @@ extension HDF5Dataset {
     let elementLimit = max(1, byteLimit / (info.type?.byteCount ?? 1))
     let elementByteCount = info.type?.byteCount ?? 1
     let extents = info.shape.isEmpty ? [1] : info.shape
-    // Of axis `axis` some indices at a time, of those before it one, of those behind it all.
+    // A piece holds one index of the axes before `axis`, some of `axis`, and all of the axes after it.
     var axis = 0
     var inner = info.count / extents[0]
     while inner > elementLimit {
@@ -98,7 +98,7 @@ extension HDF5Dataset {
     }
   }
 
-  /// Reads a block of elements as the file's own type made little-endian.
+  /// Reads a block of elements in the file's own type but little-endian.
   private func read(
     from start: [Int], _ counts: [Int], into buffer: UnsafeMutableRawBufferPointer
   ) throws(HDF5Error) {
@@ -120,7 +120,7 @@ extension HDF5Dataset {
   ///
   /// - Parameters:
   ///   - buffer: Exactly `info.count` elements of `type`.
-  ///   - type: The type to convert from; without one the file's own, made little-endian.
+  ///   - type: The type to convert from; by default the file's own, in little-endian order.
   /// - Throws: ``HDF5Error`` if libhdf5 refuses.
   /// - Complexity: O(bytes).
   public func write(
@@ -140,7 +140,7 @@ extension HDF5Dataset {
   /// The number of elements of one row, 1 for an array of one axis.
   public var rowElementCount: Int { info.shape.dropFirst().reduce(1, *) }
 
-  /// Selects rows of the file and returns the extents of the memory for them.
+  /// Selects rows of the file and returns the space of the memory for them.
   private func select(_ rows: Range<Int>) throws(HDF5Error) -> Identifier {
     precondition(
       !info.shape.isEmpty && rows.lowerBound >= 0 && rows.upperBound <= info.shape[0],
@@ -155,7 +155,7 @@ extension HDF5Dataset {
     return try file.scope.makeSpace([rows.count * rowElementCount], action: action)
   }
 
-  /// The memory type, once the buffer is known to hold `count` elements of it.
+  /// Returns the memory type, after checking that the buffer holds exactly `count` elements of it.
   private func checkedMemoryType(
     _ type: HDF5ScalarType?, count: Int, byteCount: Int
   ) throws(HDF5Error) -> Identifier {
@@ -172,14 +172,14 @@ extension HDF5Dataset {
 }
 
 extension HDF5File {
-  /// Creates a dataset and writes all of it.
+  /// Creates a dataset and writes all its elements.
   ///
   /// - Parameters:
-  ///   - path: Its path from the root; the groups on the way are created.
+  ///   - path: The path from the root; missing groups on the way are created.
   ///   - type: The type of the elements in the file.
   ///   - shape: The lengths of the axes; none for a single element.
   ///   - buffer: The elements, little-endian and packed.
-  /// - Throws: ``HDF5Error`` if something has that path already or the byte count differs.
+  /// - Throws: ``HDF5Error`` if the path is taken or the byte count differs.
   public func writeDataset(
     _ path: String, type: HDF5ScalarType, shape: [Int], from buffer: UnsafeRawBufferPointer
   ) throws(HDF5Error) {

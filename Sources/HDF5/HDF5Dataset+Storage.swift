@@ -1,16 +1,16 @@
-// How much of a dataset its file holds, and through what it was stored.
+// The storage of a dataset: the part of it that the file holds, and its filters.
 
 import CHDF5
 
 extension HDF5Dataset {
-  /// Refuses extents that claim more than the file holds; to be called before memory is taken for them.
+  /// Refuses extents that claim more than the file holds; call it before allocating memory for them.
   ///
-  /// libhdf5 gives fill values for what was never written: 6 KB of a file can claim a terabyte. What a
-  /// filter has made small counts as whole, since chunks are counted, not their bytes.
+  /// libhdf5 returns fill values for data that were never written: 6 KB of a file can claim a terabyte.
+  /// Filtered data count as whole, because chunks are counted, not their bytes.
   ///
   /// - Throws: ``HDF5Error/neverWritten(file:object:)``,
   ///   ``HDF5Error/incomplete(file:object:extents:claimed:held:)``.
-  /// - Complexity: O(chunks) the first time, which are no more than the bytes of the file.
+  /// - Complexity: O(chunks) the first time; a file has no more chunks than bytes.
   public func requireStored() throws(HDF5Error) {
     Library.enter()
     defer { Library.leave() }
@@ -30,14 +30,14 @@ extension HDF5Dataset {
     if isChunked {
       var extents = [hsize_t](repeating: 1, count: info.shape.count)
       try scope.check(H5Pget_chunk(creation.raw, Int32(extents.count), &extents), action)
-      // No more than there are elements.
+      // The product is at most the number of elements, so it cannot overflow.
       let claimed = zip(info.shape, extents).reduce(1) { product, axis in
         let chunk = Int(clamping: max(axis.1, 1))
         return product * ((axis.0 - 1) / chunk + 1)
       }
       var held = fileByteCount
       if claimed <= held {
-        // A space of its own, in which nothing is selected but all.
+        // A fresh space, which selects all elements.
         let space = try scope.identifier(H5Dget_space(raw), action)
         try scope.check(H5Dget_num_chunks(raw, space.raw, &held), action)
       }
@@ -58,14 +58,14 @@ extension HDF5Dataset {
     isKnownStored = true
   }
 
-  /// Throws if reading failed, for the filter that was missing if that is why.
+  /// Throws if reading failed, naming the missing filter if one is the cause.
   func checkRead(_ status: herr_t) throws(HDF5Error) {
     guard status < 0 else { return }
     let failure = file.scope.failure("read '\(info.path)'")
     throw (try? missingFilter()) ?? failure
   }
 
-  /// The error for the first filter that libhdf5 does not have.
+  /// Returns the error for the first filter that libhdf5 does not have.
   private func missingFilter() throws(HDF5Error) -> HDF5Error? {
     let action = "look at the filters of '\(info.path)'"
     let creation = try file.scope.identifier(H5Dget_create_plist(raw), action)
@@ -75,7 +75,7 @@ extension HDF5Dataset {
       let number = H5Pget_filter2(
         creation.raw, UInt32(index), &flags, &valueCount, nil, bytes.count, &bytes, &configuration)
       guard number > 0, H5Zfilter_avail(number) <= 0 else { continue }
-      // What the file calls it, if nothing better is known.
+      // The name in the file, if no better one is known.
       let written = String(
         decoding: bytes.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
       let name = HDF5Dataset.pluginNames[Int(number)] ?? (written.isEmpty ? nil : written)
@@ -85,7 +85,7 @@ extension HDF5Dataset {
     return nil
   }
 
-  /// The usual plug-ins, by the numbers that The HDF Group keeps.
+  /// The usual plug-ins, by their numbers in the registry of The HDF Group.
   ///
   /// Source: https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md
   private static let pluginNames = [

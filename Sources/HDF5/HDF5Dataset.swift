@@ -1,12 +1,12 @@
-// One dataset: its type, its extents, and where its bytes lie.
+// One dataset: its type, its extents, and the location of its bytes.
 
 import CHDF5
 
-/// What a dataset holds, without its elements.
+/// The description of a dataset, without its elements.
 public struct HDF5DatasetInfo: Hashable, Sendable {
   /// The path from the root, with a leading slash.
   public let path: String
-  /// The type of the elements in the file, nil if they are no numbers of up to 64 bits.
+  /// The type of the elements in the file; nil unless they are numbers of up to 64 bits.
   public let type: HDF5ScalarType?
   /// The type in words, such as `f32` or `strings`.
   public let typeName: String
@@ -18,19 +18,18 @@ public struct HDF5DatasetInfo: Hashable, Sendable {
 
 /// An open dataset whose bytes lie in its own file.
 ///
-/// Elements cross the border in row-major order, little-endian and packed. Calls may come from any
-/// thread.
+/// Elements are passed in row-major order, little-endian and packed. Calls may come from any thread.
 public final class HDF5Dataset: @unchecked Sendable {
   /// Path, type and extents.
   public let info: HDF5DatasetInfo
-  /// The file it belongs to.
+  /// The file that holds it.
   public let file: HDF5File
   private let dataset: Identifier
   private let space: Identifier
-  /// Indicates whether the file is known to hold all that the extents claim; whoever uses it holds the lock.
+  /// Indicates whether the file is known to hold all that the extents claim; used under the lock.
   var isKnownStored = false
 
-  /// Takes over an id of libhdf5; the caller holds the lock.
+  /// Takes ownership of an id of libhdf5; the caller holds the lock.
   init(file: HDF5File, path: String, dataset: consuming Identifier) throws(HDF5Error) {
     let scope = file.scope
     try scope.refuseOutsideStorage(dataset, path: path)
@@ -54,8 +53,8 @@ public final class HDF5Dataset: @unchecked Sendable {
 extension HDF5File {
   /// Opens a dataset.
   ///
-  /// - Parameter path: Its path from the root.
-  /// - Returns: The dataset, whatever it holds; ``HDF5DatasetInfo/type`` tells.
+  /// - Parameter path: The path from the root.
+  /// - Returns: The dataset, of any element type; see ``HDF5DatasetInfo/type``.
   /// - Throws: ``HDF5Error/missing(file:object:)``,
   ///   ``HDF5Error/wrongKind(file:object:found:expected:)``,
   ///   ``HDF5Error/outsideFile(file:object:through:)``, or
@@ -77,16 +76,16 @@ extension HDF5File {
     return try HDF5Dataset(file: self, path: full, dataset: dataset)
   }
 
-  /// Creates a dataset of fixed extents, stored in one piece, and the groups on the way to it.
+  /// Creates a dataset of fixed extents, stored contiguously, and the missing groups on the way to it.
   ///
-  /// Its place in the file is taken at once; the elements are undefined until written.
+  /// Its space in the file is allocated at once; the elements are undefined until written.
   ///
   /// - Parameters:
-  ///   - path: Its path from the root.
+  ///   - path: The path from the root.
   ///   - type: The type of the elements in the file.
   ///   - shape: The lengths of the axes; none for a single element.
   /// - Returns: The dataset, to write.
-  /// - Throws: ``HDF5Error`` if something has that path already.
+  /// - Throws: ``HDF5Error`` if the path is taken.
   @discardableResult
   public func createDataset(
     _ path: String, type: HDF5ScalarType, shape: [Int]
@@ -112,14 +111,14 @@ extension HDF5File {
 }
 
 extension HDF5Dataset {
-  /// The bytes the elements take in the file, 0 before anything is stored.
+  /// The bytes that the elements take in the file, 0 before anything is stored.
   public var storedByteCount: Int {
     Library.enter()
     defer { Library.leave() }
     return Int(clamping: H5Dget_storage_size(raw))
   }
 
-  /// Where the elements start in the file, if they are stored in one piece without filters.
+  /// The offset of the elements in the file; nil unless they are stored contiguously.
   public var fileOffset: Int? {
     Library.enter()
     defer { Library.leave() }
@@ -129,10 +128,10 @@ extension HDF5Dataset {
 }
 
 extension HDF5Dataset {
-  /// Where the elements start in the file, if they lie there exactly as ``HDF5ScalarType/machineType``
-  /// lies in memory: in one piece, little-endian, every bit in use.
+  /// The offset of the elements in the file, if their bytes there equal those in memory; else nil.
   ///
-  /// Such elements can be read by the system's own calls, without the lock.
+  /// That is so if they are stored contiguously and exactly in the form of ``HDF5ScalarType/machineType``.
+  /// Such elements can be read by system calls, without the lock.
   public var directOffset: Int? {
     Library.enter()
     defer { Library.leave() }
@@ -146,7 +145,7 @@ extension HDF5Dataset {
 }
 
 extension Scope {
-  /// Makes the extents of an array; none for a single element.
+  /// Makes a space from the extents of an array; none for a single element.
   func makeSpace(_ shape: [Int], action: String) throws(HDF5Error) -> Identifier {
     let extents = shape.map { hsize_t($0) }
     return try identifier(
@@ -154,7 +153,7 @@ extension Scope {
         ? H5Screate(H5S_SCALAR) : H5Screate_simple(Int32(extents.count), extents, nil), action)
   }
 
-  /// The extents and the number of elements, counted here: libhdf5's own count wraps round.
+  /// Returns the extents and the number of elements, computed here because libhdf5's own count wraps round.
   func shape(
     of space: borrowing Identifier, path: String
   ) throws(HDF5Error) -> (extents: [Int], count: Int) {
@@ -168,7 +167,7 @@ extension Scope {
     var extents = [hsize_t](repeating: 0, count: Int(axisCount))
     try check(
       H5Sget_simple_extent_dims(space.raw, &extents, nil), "read the extents of '\(path)'")
-    // Axes of extent 0 do not excuse the others: their product is used on its own.
+    // Axes of extent 0 do not excuse the others, whose product is used by itself.
     var count = 1
     for extent in extents where extent > 0 {
       // 8 bytes an element must be addressable, so that no later product of bytes can overflow.
@@ -194,7 +193,7 @@ extension Scope {
   }
 }
 
-/// The class of a type that is no number of ours, in words.
+/// Returns the name of a type that is not an ``HDF5ScalarType``.
 func typeName(of type: borrowing Identifier) -> String {
   switch H5Tget_class(type.raw) {
   case H5T_INTEGER: "integers of \(8 * H5Tget_size(type.raw)) bits"

@@ -1,18 +1,18 @@
-// What can go wrong with an HDF5 file, and the wording of it.
+// The errors of HDF5 files and their wording.
 
-/// What libhdf5 reported, or what this module refused before asking it.
+/// An error that libhdf5 reported, or that this module found before calling it.
 ///
-/// `file` is the name the file was opened by, `object` the path of a group or dataset inside it.
+/// `file` is the name that the file was opened by, `object` the path of a group or dataset inside it.
 public enum HDF5Error: Error, Hashable, Sendable {
   /// The operating system refused the file.
   case unreadable(file: String, reason: String)
-  /// The file does not start with the signature of HDF5.
+  /// The file has no signature of HDF5.
   case notHDF5(file: String)
   /// A call of libhdf5 failed: the outermost and the innermost message of its error stack.
   case library(file: String, action: String, top: String, bottom: String)
-  /// There is no object of that path.
+  /// The path leads to no object.
   case missing(file: String, object: String)
-  /// The object is of another kind than asked for.
+  /// The object is of another kind than expected.
   case wrongKind(file: String, object: String, found: String, expected: String)
   /// The elements are not integers or IEEE floats of up to 64 bits.
   case unsupportedType(file: String, object: String, found: String)
@@ -20,25 +20,25 @@ public enum HDF5Error: Error, Hashable, Sendable {
   case outsideFile(file: String, object: String, through: String)
   /// The number of elements or bytes exceeds what this machine can count.
   case tooLarge(file: String, object: String, extents: [UInt64])
-  /// The dataset has extents but nothing was ever written to it.
+  /// The dataset has extents but was never written to.
   case neverWritten(file: String, object: String)
   /// The extents claim more than the file holds.
   case incomplete(file: String, object: String, extents: [Int], claimed: String, held: String)
   /// The elements went through a filter that is not part of libhdf5.
   case missingFilter(file: String, object: String, number: Int, name: String?)
-  /// Groups lie in each other beyond the depth that is followed.
+  /// Groups are nested deeper than the limit.
   case tooDeep(file: String, limit: Int)
-  /// There are more objects than are listed.
+  /// The file holds more objects than the limit.
   case tooMany(file: String, limit: Int)
   /// A buffer or range does not fit the dataset.
   case wrongCount(file: String, object: String, found: Int, expected: Int)
 }
 
 extension HDF5Error: CustomStringConvertible {
-  /// The number of LZF, which is part of h5py and of nothing else.
+  /// The number of LZF, which only h5py contains.
   private static let filterOfH5py = 32000
 
-  /// One line: the file, the object, what was found, what was expected.
+  /// One line with the file, the object, the value found and the value expected.
   public var description: String {
     switch self {
     case .unreadable(let file, let reason):

@@ -3,9 +3,9 @@
 import CHDF5
 
 extension HDF5File {
-  /// The number of bytes the file takes as it stands.
+  /// Returns the current size of the file in bytes.
   ///
-  /// - Throws: ``HDF5Error`` if libhdf5 cannot write out what is pending.
+  /// - Throws: ``HDF5Error`` if libhdf5 cannot flush pending data.
   public func imageByteCount() throws(HDF5Error) -> Int {
     Library.enter()
     defer { Library.leave() }
@@ -13,9 +13,9 @@ extension HDF5File {
     return try scope.check(H5Fget_file_image(raw, nil, 0), "measure its image")
   }
 
-  /// Copies the bytes of the file as it stands.
+  /// Copies the current bytes of the file.
   ///
-  /// - Parameter buffer: Memory of ``imageByteCount()`` bytes at least; its start is filled.
+  /// - Parameter buffer: Memory of at least ``imageByteCount()`` bytes; its start is filled.
   /// - Returns: The number of bytes copied.
   /// - Throws: ``HDF5Error/wrongCount(file:object:found:expected:)`` if the buffer is too small.
   /// - Complexity: O(bytes), one copy.
@@ -31,9 +31,9 @@ extension HDF5File {
       H5Fget_file_image(raw, buffer.baseAddress, byteCount), "copy its image")
   }
 
-  /// The bytes of the file as it stands.
+  /// Returns the current bytes of the file.
   ///
-  /// - Throws: ``HDF5Error`` if libhdf5 cannot write out what is pending.
+  /// - Throws: ``HDF5Error`` if libhdf5 cannot flush pending data.
   /// - Complexity: O(bytes), one copy.
   public func image() throws(HDF5Error) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: try imageByteCount())

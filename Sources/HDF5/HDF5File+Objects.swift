@@ -1,24 +1,24 @@
-// Groups, links and the list of what a file holds.
+// Groups, links, and the list of a file's datasets.
 
 import CHDF5
 
-/// What an object of a file is.
+/// The kind of an object in a file.
 public enum HDF5ObjectKind: Hashable, Sendable {
   /// A folder of other objects.
   case group
-  /// An array of numbers, or of something else.
+  /// An array of elements of any type.
   case dataset
   /// A named type.
   case namedType
 }
 
 extension HDF5File {
-  /// The number of groups in each other that are followed, far above that of any real file.
+  /// The maximum depth of nested groups, far above that of any real file.
   private static let depthLimit = 128
-  /// The number of objects that are listed.
+  /// The maximum number of objects to list.
   private static let objectLimit = 1 << 20
 
-  /// Returns what the object at `path` is, nil if there is none.
+  /// Returns the kind of the object at `path`, or nil if the path leads to none.
   ///
   /// - Throws: ``HDF5Error/outsideFile(file:object:through:)`` for a link that leaves the file.
   public func kind(of path: String) throws(HDF5Error) -> HDF5ObjectKind? {
@@ -33,7 +33,7 @@ extension HDF5File {
     }
   }
 
-  /// Lists what lies directly in a group.
+  /// Lists the objects directly in a group.
   ///
   /// - Parameter path: The group.
   /// - Returns: The names, in the order of their UTF-8 bytes.
@@ -82,7 +82,7 @@ extension HDF5File {
 
   /// Lists every dataset below a group.
   ///
-  /// A group that is linked from several places is listed once, where it is met first.
+  /// A group with several links is listed once, under the first path that reaches it.
   ///
   /// - Parameter path: The group to start from.
   /// - Returns: The datasets, in the order of their paths' UTF-8 bytes.
@@ -130,9 +130,9 @@ extension HDF5File {
     return found.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
   }
 
-  /// Creates a group and the groups on the way to it; one that exists is left as it is.
+  /// Creates a group and the missing groups on the way to it; existing ones stay as they are.
   ///
-  /// - Throws: ``HDF5Error`` if something else has the name.
+  /// - Throws: ``HDF5Error`` if another kind of object has the name.
   public func createGroup(_ path: String) throws(HDF5Error) {
     Library.enter()
     defer { Library.leave() }
@@ -147,7 +147,8 @@ extension HDF5File {
     }
   }
 
-  /// Whether every link on the way to `path` exists and stays in the file; the caller holds the lock.
+  /// Indicates whether every link on the way to `path` exists; throws for one that leaves the file. The caller
+  /// holds the lock.
   func linkExists(_ path: String) throws(HDF5Error) -> Bool {
     let access = try scope.linkAccess(chdf5_link_access_class())
     let components = HDF5File.components(path)
@@ -181,7 +182,7 @@ extension HDF5File {
     return try scope.identifier(H5Oopen(raw, full, access.raw), "open '\(path)'")
   }
 
-  /// The names on the way from the root to `path`.
+  /// Returns the names on the way from the root to `path`.
   static func components(_ path: String) -> [String] {
     path.split(separator: "/").filter { $0 != "." }.map(String.init)
   }

@@ -1,16 +1,16 @@
-// An open HDF5 file: on disk, or in memory as the image of one.
+// An open HDF5 file, on disk or in memory.
 
 import CHDF5
 import Glibc
 
-/// An open HDF5 file, closed when the last reference to it or to one of its datasets goes.
+/// An open HDF5 file, closed when the last reference to it or to one of its datasets is released.
 ///
 /// Objects are named by their path from the root, with or without a leading slash. Links that leave
-/// the file, external storage and virtual datasets are refused: they would read any file of the
+/// the file, external storage and virtual datasets are refused: they could read any file of the
 /// machine. Calls may come from any thread; one lock orders them. Nothing written depends on the
 /// time, so equal calls make equal bytes.
 public final class HDF5File: @unchecked Sendable {
-  /// What the file was opened by: its path, or the name given to an image.
+  /// The path of the file, or the name given to an image.
   public let name: String
   private let file: hid_t
   private var isClosed = false
@@ -36,7 +36,7 @@ public final class HDF5File: @unchecked Sendable {
 
   /// Opens a file for reading.
   ///
-  /// No lock is taken on it: many ranks read one file, on file systems that know no locks too.
+  /// Takes no file lock: many ranks read one file, and some file systems support no locks.
   ///
   /// - Parameter path: The file's path.
   /// - Throws: ``HDF5Error/unreadable(file:reason:)`` with the system's reason,
@@ -58,8 +58,8 @@ public final class HDF5File: @unchecked Sendable {
 
   /// Creates a file on disk, replacing one of that name.
   ///
-  /// libhdf5 never syncs and may report success on a full disk: who keeps what is written builds
-  /// it in memory instead, or verifies it.
+  /// libhdf5 never syncs and may report success on a full disk: build files that matter in memory instead,
+  /// or verify them.
   ///
   /// - Parameter path: The file's path.
   /// - Throws: ``HDF5Error`` if the system or libhdf5 refuses.
@@ -74,16 +74,16 @@ public final class HDF5File: @unchecked Sendable {
     }
   }
 
-  /// Creates a file in anonymous memory, where datasets that are not written stay holes.
+  /// Creates a file in anonymous memory, where unwritten datasets stay holes.
   ///
-  /// - Parameter anonymous: Where; it is kept by the caller.
+  /// - Parameter anonymous: The memory, which the caller keeps.
   /// - Throws: ``HDF5Error`` if libhdf5 refuses.
   public convenience init(creatingIn anonymous: borrowing AnonymousFile) throws(HDF5Error) {
     let path = anonymous.path
     try self.init(name: path) { (scope) throws(HDF5Error) in
       let access = try scope.identifier(
         H5Pcreate(chdf5_file_access_class()), "make a property list")
-      // The usual driver asks for the real path behind the link that names the file: there is none.
+      // The usual driver asks for the real path behind the link that names the file; it does not exist.
       try scope.check(H5Pset_fapl_stdio(access.raw), "choose a driver")
       let creation = try scope.timelessCreation(chdf5_file_create_class())
       return try scope.check(
@@ -91,11 +91,11 @@ public final class HDF5File: @unchecked Sendable {
     }
   }
 
-  /// Creates a file in memory; nothing of it reaches a disk.
+  /// Creates a file in memory, which never reaches a disk.
   ///
   /// - Parameters:
-  ///   - name: What errors call it.
-  ///   - growth: The bytes by which its memory grows; about its final size saves copies.
+  ///   - name: The name of the file in errors.
+  ///   - growth: The bytes by which its memory grows; a value near its final size saves copies.
   /// - Throws: ``HDF5Error`` if libhdf5 refuses.
   public convenience init(inMemory name: String, growth: Int = 1 << 20) throws(HDF5Error) {
     try self.init(name: name) { (scope) throws(HDF5Error) in
@@ -109,10 +109,10 @@ public final class HDF5File: @unchecked Sendable {
   /// Opens the bytes of a file for reading; they are copied.
   ///
   /// - Parameters:
-  ///   - image: The bytes, from the signature or its user block on.
-  ///   - name: What errors call it.
-  /// - Throws: ``HDF5Error/notHDF5(file:)`` or libhdf5's reason.
-  /// - Complexity: O(bytes), two copies, one of them gone on return.
+  ///   - image: The bytes, starting with the signature or the user block.
+  ///   - name: The name of the file in errors.
+  /// - Throws: ``HDF5Error/notHDF5(file:)`` for no bytes, or libhdf5's reason.
+  /// - Complexity: O(bytes), two copies, one of them freed on return.
   public convenience init(image: UnsafeRawBufferPointer, name: String) throws(HDF5Error) {
     guard image.count > 0 else { throw .notHDF5(file: name) }
     try self.init(name: name) { (scope) throws(HDF5Error) in
@@ -124,9 +124,9 @@ public final class HDF5File: @unchecked Sendable {
     }
   }
 
-  /// Writes out what is pending and closes the file, reporting what libhdf5 reports.
+  /// Flushes pending data and closes the file, reporting libhdf5's errors.
   ///
-  /// Only datasets already released count as closed with it; nothing else may be called after.
+  /// Release all datasets first; nothing else may be called afterwards.
   ///
   /// - Throws: ``HDF5Error`` if libhdf5 could not write.
   public func close() throws(HDF5Error) {
@@ -137,7 +137,7 @@ public final class HDF5File: @unchecked Sendable {
     try scope.check(H5Fclose(file), "close it")
   }
 
-  /// Opens `path` as the system does, for its reason if it cannot.
+  /// Tries to open `path` by a system call, to get the system's reason if that fails.
   private static func checkReadable(_ path: String) throws(HDF5Error) {
     var status = stat()
     guard stat(path, &status) == 0 else {
@@ -155,7 +155,7 @@ public final class HDF5File: @unchecked Sendable {
 }
 
 extension Scope {
-  /// Access properties of a file that lives in memory only.
+  /// Returns access properties of a file that exists only in memory.
   fileprivate func memoryAccess(growth: Int) throws(HDF5Error) -> Identifier {
     let access = try identifier(H5Pcreate(chdf5_file_access_class()), "make a property list")
     try check(H5Pset_fapl_core(access.raw, max(growth, 4096), false), "keep it in memory")

@@ -1,10 +1,10 @@
-// The number types a file may hold, and their descriptions in libhdf5's terms.
+// The number types that a file may hold, and their descriptions in libhdf5's terms.
 
 import CHDF5
 
 /// An integer or IEEE float of up to 64 bits, in either byte order.
 public struct HDF5ScalarType: Hashable, Sendable {
-  /// Whether a type counts or measures.
+  /// The kind of number.
   public enum Kind: Hashable, Sendable {
     /// Two's complement or unsigned.
     case integer
@@ -12,13 +12,13 @@ public struct HDF5ScalarType: Hashable, Sendable {
     case float
   }
 
-  /// Integer or float.
+  /// The kind of number: integer or float.
   public let kind: Kind
-  /// Whether negative numbers exist; true for floats.
+  /// Indicates whether the type has negative numbers, as floats do.
   public let isSigned: Bool
   /// The bytes of one element in the file: 1 to 8 for integers; 2, 4 or 8 for floats.
   public let byteCount: Int
-  /// Whether the most significant byte comes first; false for single bytes.
+  /// Indicates whether the most significant byte comes first; false for single bytes.
   public let isBigEndian: Bool
 
   private init(_ kind: Kind, isSigned: Bool, byteCount: Int, isBigEndian: Bool = false) {
@@ -28,7 +28,7 @@ public struct HDF5ScalarType: Hashable, Sendable {
     self.isBigEndian = isBigEndian && byteCount > 1
   }
 
-  /// An integer of 1 to 8 bytes.
+  /// Returns the type of integers of 1 to 8 bytes.
   public static func integer(byteCount: Int, isSigned: Bool) -> HDF5ScalarType {
     precondition((1...8).contains(byteCount), "integer of \(byteCount) bytes")
     return HDF5ScalarType(.integer, isSigned: isSigned, byteCount: byteCount)
@@ -57,11 +57,11 @@ public struct HDF5ScalarType: Hashable, Sendable {
   /// IEEE 754 binary64, Swift's `Double`.
   public static let float64 = HDF5ScalarType(.float, isSigned: true, byteCount: 8)
 
-  /// The same numbers, most significant byte first.
+  /// The same type with the most significant byte first.
   public var bigEndian: HDF5ScalarType {
     HDF5ScalarType(kind, isSigned: isSigned, byteCount: byteCount, isBigEndian: true)
   }
-  /// The same numbers, least significant byte first.
+  /// The same type with the least significant byte first.
   public var littleEndian: HDF5ScalarType {
     HDF5ScalarType(kind, isSigned: isSigned, byteCount: byteCount)
   }
@@ -88,7 +88,7 @@ extension HDF5ScalarType: CustomStringConvertible {
 }
 
 extension HDF5ScalarType {
-  /// Describes a type of libhdf5, or returns nil for one that is not in the set.
+  /// Describes a type of libhdf5; nil for one that this type cannot represent.
   init?(describing type: hid_t) {
     let byteCount = H5Tget_size(type)
     guard (1...8).contains(byteCount) else { return nil }
@@ -119,7 +119,7 @@ extension HDF5ScalarType {
     }
     let type = try scope.identifier(H5Tcopy(base), "describe a type")
     if kind == .float, let ieee = IEEEFields(byteCount: byteCount), byteCount == 2 {
-      // Fields before the size: libhdf5 refuses a size that cuts off a field.
+      // Set the fields before the size: libhdf5 refuses a size that cuts off a field.
       try scope.check(
         H5Tset_fields(
           type.raw, ieee.sign, ieee.exponent, ieee.exponentBits, ieee.mantissa, ieee.mantissaBits),
@@ -139,7 +139,7 @@ extension HDF5ScalarType {
   }
 }
 
-/// Where the parts of a float lie, in bits from the least significant one.
+/// The positions of the parts of a float, in bits from the least significant one.
 private struct IEEEFields: Equatable {
   var sign: Int
   var exponent: Int
@@ -160,7 +160,7 @@ private struct IEEEFields: Equatable {
     exponent = mantissaBits
   }
 
-  /// The fields of a type of libhdf5, nil if they cannot be read or no leading one is implied.
+  /// The fields of a type of libhdf5; nil if they cannot be read or the format is not like IEEE 754.
   init?(reading type: hid_t) {
     (sign, exponent, exponentBits, mantissaBits) = (0, 0, 0, 0)
     guard

@@ -3,7 +3,7 @@
 import CHDF5
 import Glibc
 
-/// The version of libhdf5 in use, such as `1.10.8`.
+/// Returns the version of libhdf5 in use, such as `1.10.8`.
 public func libraryVersion() -> String {
   Library.enter()
   defer { Library.leave() }
@@ -14,7 +14,7 @@ public func libraryVersion() -> String {
 
 /// The lock that gives libhdf5 one owner at a time.
 ///
-/// It is recursive, because releasing an object inside a call takes it again.
+/// It is recursive, because releasing an object within a call takes it again.
 enum Library {
   private struct Lock: @unchecked Sendable {
     let mutex: UnsafeMutablePointer<pthread_mutex_t>
@@ -30,10 +30,10 @@ enum Library {
     return Lock(mutex: mutex)
   }()
 
-  /// Indicates whether libhdf5 loads no plug-ins, from the first call on.
+  /// Indicates whether libhdf5 has been kept from loading plug-ins, which happens before the first call.
   ///
-  /// For a filter that it does not know it would load every library in HDF5_PLUGIN_PATH and in a folder
-  /// of the system, on the word of a file.
+  /// For an unknown filter, libhdf5 would otherwise load every library in HDF5_PLUGIN_PATH and in a
+  /// system folder, merely because a file asks for it.
   private static let refusesPlugins = H5PLset_loading_state(0) >= 0
 
   /// Waits for libhdf5 and silences its printing: the error stack belongs to the calling thread.
@@ -47,9 +47,9 @@ enum Library {
     pthread_mutex_unlock(lock.mutex)
   }
 
-  /// A name no open file has; the caller holds the lock.
+  /// Returns a name that no open file has; the caller holds the lock.
   ///
-  /// libhdf5 takes files in memory of equal names for one file.
+  /// libhdf5 takes files in memory with equal names for the same file.
   static func uniqueName() -> String {
     memoryFileCount += 1
     return "in memory \(memoryFileCount)"
@@ -58,7 +58,7 @@ enum Library {
   nonisolated(unsafe) private static var memoryFileCount = 0
 }
 
-/// An id of libhdf5 with one owner, released with it, wherever that happens.
+/// An id of libhdf5 with one owner, released when the owner goes out of scope.
 struct Identifier: ~Copyable {
   let raw: hid_t
 
@@ -69,7 +69,7 @@ struct Identifier: ~Copyable {
   }
 }
 
-/// What a call is about: the file's name for its errors.
+/// The context of calls: the file's name, for their errors.
 struct Scope {
   let file: String
 
@@ -81,7 +81,7 @@ struct Scope {
     return Identifier(raw: raw)
   }
 
-  /// Throws if `status` is negative, returns it otherwise.
+  /// Returns `status`, or throws if it is negative.
   @discardableResult
   func check<Status: SignedInteger>(
     _ status: Status, _ action: @autoclosure () -> String
@@ -90,10 +90,10 @@ struct Scope {
     return status
   }
 
-  /// The error for a call that failed just now on this thread, from libhdf5's error stack.
+  /// Returns the error for the call that just failed on this thread, from libhdf5's error stack.
   func failure(_ action: String) -> HDF5Error {
     var messages = Messages()
-    // Downward goes from the call we made to where it failed.
+    // Downward means from the call we made to the point of failure.
     withUnsafeMutablePointer(to: &messages) { messages in
       _ = H5Ewalk2(
         chdf5_error_stack(), H5E_WALK_DOWNWARD,
@@ -118,7 +118,7 @@ struct Scope {
 }
 
 extension Scope {
-  /// Access properties for following links inside the file: external links are not followed.
+  /// Returns access properties for links within the file; external links are refused.
   func linkAccess(_ propertyClass: hid_t) throws(HDF5Error) -> Identifier {
     let access = try identifier(H5Pcreate(propertyClass), "make a property list")
     let refuse: H5L_elink_traverse_t = { _, _, _, _, _, _, _ in -1 }
@@ -126,7 +126,7 @@ extension Scope {
     return access
   }
 
-  /// Creation properties of an object whose bytes do not depend on the time.
+  /// Returns creation properties of an object whose bytes do not depend on the time.
   func timelessCreation(_ propertyClass: hid_t) throws(HDF5Error) -> Identifier {
     let creation = try identifier(H5Pcreate(propertyClass), "make a property list")
     try check(H5Pset_obj_track_times(creation.raw, false), "switch off time stamps")
@@ -134,7 +134,7 @@ extension Scope {
   }
 }
 
-/// Shortens what libhdf5 says of a call of the system, over several lines and with addresses, to the system's reason.
+/// Shortens libhdf5's message about a system call, which has several lines and addresses, to the system's reason.
 ///
 /// `file read failed: time = …\n, filename = …, error message = 'Input/output error', buf = …` becomes
 /// `file read failed: Input/output error`.
