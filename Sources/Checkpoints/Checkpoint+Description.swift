@@ -1,12 +1,12 @@
-// A checkpoint in words, for `nndist checkpoint info`.
+// The description of a checkpoint, for `nndist checkpoint info`.
 
 import HDF5
 import Tensors
 
 extension Checkpoint {
-  /// What the checkpoint holds, over several lines.
+  /// Describes the contents of the checkpoint, over several lines.
   ///
-  /// - Throws: ``CheckpointError`` if the record of the run does not read.
+  /// - Throws: ``CheckpointError`` if the record of the run cannot be read.
   public func summary() throws(CheckpointError) -> String {
     var text = "\(path): \(isVerified ? "verified" : "unverified, not written by a run")\n"
     for group in groups {
@@ -40,7 +40,7 @@ extension Checkpoint {
     return text
   }
 
-  /// The groups that hold arrays; each slot of the optimizer is one.
+  /// The groups that hold arrays; each slot of the optimiser is a group.
   private var groups: [String] {
     var groups: [String] = []
     for array in arrays {

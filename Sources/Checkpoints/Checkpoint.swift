@@ -1,4 +1,4 @@
-// Reading a checkpoint: verified first, then straight into flat vectors.
+// Reading a checkpoint: verified first, then read directly into flat vectors.
 
 import Digests
 import HDF5
@@ -6,8 +6,8 @@ public import Tensors
 
 /// A checkpoint open for reading.
 ///
-/// Ours are verified byte by byte when opened. A plain HDF5 file with the same groups, such as one
-/// written by h5py, can be read too: it has no digest to verify, ``isVerified`` says so.
+/// Opening verifies every byte of our own files. A plain HDF5 file with the same groups, such as one written
+/// by h5py, can be read too; it has no digest, so ``isVerified`` is false.
 public final class Checkpoint {
   /// One array of a checkpoint.
   public struct Array: Hashable, Sendable {
@@ -21,21 +21,21 @@ public final class Checkpoint {
 
   /// The file.
   public let path: String
-  /// Whether every byte is known to be as it was written.
+  /// Indicates whether every byte is known to be as it was written.
   public let isVerified: Bool
-  /// The arrays of all groups but `/run`, in the order of the bytes of their paths.
+  /// The arrays of all groups except `/run`, in the order of their paths' UTF-8 bytes.
   public let arrays: [Array]
   private let file: HDF5File
 
-  /// The bytes of an array that are read at once to be hashed.
+  /// The number of bytes of an array to read and hash at once.
   private static let pieceByteCount = 64 << 20
 
   /// Opens and verifies a checkpoint.
   ///
   /// - Parameters:
   ///   - path: The file.
-  ///   - mustBeVerified: Whether to refuse plain HDF5 files.
-  /// - Throws: ``CheckpointError`` with the path, what was found and what was expected.
+  ///   - mustBeVerified: True to refuse plain HDF5 files.
+  /// - Throws: ``CheckpointError`` with the path, the bytes found and those expected.
   /// - Complexity: O(bytes) for the digest; no array is read yet.
   public init(_ path: String, mustBeVerified: Bool = false) throws(CheckpointError) {
     self.path = path
@@ -59,15 +59,15 @@ public final class Checkpoint {
     }
   }
 
-  /// Reads where in the run the checkpoint stands.
+  /// Reads the record of the run.
   ///
   /// - Throws: ``CheckpointError/damaged(path:found:expected:)`` if the file has no record of a run.
   public func record() throws(CheckpointError) -> RunRecord { try RunRecord(of: file) }
 
-  /// Whether the file has a record of a run; ours always have.
+  /// Indicates whether the file has a record of a run, as our own files always do.
   var hasRecord: Bool { (try? file.kind(of: "/run")) == .group }
 
-  /// Whether there are arrays in a group.
+  /// Returns whether a group holds arrays.
   public func contains(_ group: String) -> Bool {
     arrays.contains { $0.path.hasPrefix(group + "/") }
   }
@@ -79,10 +79,11 @@ public final class Checkpoint {
   ///
   /// - Parameters:
   ///   - group: `parameters`, `state`, `average` or `optimizer/<slot>`.
-  ///   - layout: The names, shapes and places of the arrays.
+  ///   - layout: The names, shapes and offsets of the arrays.
   ///   - vector: A flat vector of that layout.
   /// - Throws: ``CheckpointError/otherModel(path:found:expected:)`` naming the first array that is
-  ///   missing, superfluous or of another shape; the vector is then untouched.
+  ///   missing, superfluous or of another shape, before the vector is touched;
+  ///   ``CheckpointError/hdf5(_:)`` if an array cannot be read.
   /// - Complexity: O(bytes), no copy.
   public func read(
     _ group: String, _ layout: FlatLayout, into vector: UnsafeMutableBufferPointer<Float>
@@ -99,7 +100,7 @@ public final class Checkpoint {
     }
   }
 
-  /// Refuses a group that does not hold exactly the arrays of a layout.
+  /// Throws unless a group holds exactly the arrays of a layout.
   ///
   /// - Parameters:
   ///   - group: The group.
@@ -131,16 +132,15 @@ public final class Checkpoint {
     }
   }
 
-  /// Returns the digest of all arrays, 64 hexadecimal digits: equal for equal arrays, whatever the
-  /// run and the file.
+  /// Returns the digest of all arrays, 64 hexadecimal digits: equal for equal arrays of any run and file.
   ///
-  /// SHA-256 over the arrays of all groups but `/run`, in the order of the bytes of their paths. Of
+  /// SHA-256 over the arrays of all groups except `/run`, in the order of their paths' UTF-8 bytes. For
   /// each: byte count of the path; the path in UTF-8, with its leading slash; byte count of the type;
   /// the type, `f`, `i` or `u` and the bytes of an element, such as `f4`; number of axes; extent of
   /// each; elements in row-major order, little-endian. Counts and extents are 8 bytes, little-endian.
   ///
-  /// - Throws: ``CheckpointError/hdf5(_:)`` if an array holds no numbers.
-  /// - Complexity: O(bytes), of large arrays one piece in memory at a time.
+  /// - Throws: ``CheckpointError/hdf5(_:)`` if an array holds no numbers or cannot be read.
+  /// - Complexity: O(bytes), with at most 64 MiB in memory at a time.
   public func digest() throws(CheckpointError) -> String {
     var digest = SHA256()
     for array in arrays {

@@ -1,10 +1,10 @@
-// What goes into a checkpoint, and writing it.
+// The contents of a checkpoint, and writing it.
 
 public import Files
 import HDF5
 public import Tensors
 
-/// What goes into a checkpoint: arrays where they lie in memory, and the record of the run.
+/// The contents of a checkpoint: arrays, which stay in their own memory, and the record of the run.
 ///
 /// ```swift
 /// var content = CheckpointContent(record)
@@ -13,8 +13,8 @@ public import Tensors
 /// try content.write(to: "checkpoints/step-0000000010.h5")
 /// ```
 ///
-/// The vectors are read when it is written. A `FloatBuffer` is kept until then; whoever adds a pointer
-/// keeps what it points to.
+/// The vectors are read when the checkpoint is written. A `FloatBuffer` is retained until then; memory that
+/// is added by pointer must be kept by the caller.
 public struct CheckpointContent {
   private struct Array {
     let path: String
@@ -22,7 +22,7 @@ public struct CheckpointContent {
     let elements: UnsafeBufferPointer<Float>
   }
 
-  /// Where in the run it stands.
+  /// The record of the run.
   public var record: RunRecord
   private var arrays: [Array] = []
   private var owners: [FloatBuffer] = []
@@ -34,7 +34,7 @@ public struct CheckpointContent {
   ///
   /// - Parameters:
   ///   - group: `parameters`, `state`, `average` or `optimizer/<slot>`.
-  ///   - layout: The names, shapes and places of the arrays.
+  ///   - layout: The names, shapes and offsets of the arrays.
   ///   - vector: A flat vector of that layout.
   public mutating func add(
     _ group: String, _ layout: FlatLayout, from vector: UnsafeBufferPointer<Float>
@@ -49,25 +49,25 @@ public struct CheckpointContent {
     }
   }
 
-  /// Adds the arrays of a flat vector as `/<group>/<name of the range>`, and keeps the vector.
+  /// Adds the arrays of a flat vector as `/<group>/<name of the range>`, and retains the vector.
   ///
   /// - Parameters:
   ///   - group: `parameters`, `state`, `average` or `optimizer/<slot>`.
-  ///   - layout: The names, shapes and places of the arrays.
+  ///   - layout: The names, shapes and offsets of the arrays.
   ///   - vector: A flat vector of that layout.
   public mutating func add(_ group: String, _ layout: FlatLayout, from vector: FloatBuffer) {
     add(group, layout, from: UnsafeBufferPointer(vector.elements))
     owners.append(vector)
   }
 
-  /// Writes the checkpoint at once or not at all.
+  /// Writes the checkpoint atomically.
   ///
   /// The file is built in memory, sealed with its digest, written under a temporary name, synced and
   /// renamed; a write that fails leaves nothing behind and the path as it was.
   ///
   /// - Parameters:
   ///   - name: The file.
-  ///   - folder: The folder it is in, where one process writes at a time.
+  ///   - folder: Its folder, in which only one process writes at a time.
   /// - Returns: Its length in bytes.
   /// - Throws: ``CheckpointError/file(_:)`` with the system's reason, such as a full disk.
   /// - Complexity: O(bytes): one copy into HDF5's memory, one of its image, one digest, one write.
@@ -83,9 +83,9 @@ public struct CheckpointContent {
     return bytes.count
   }
 
-  /// Writes the checkpoint to a path, at once or not at all.
+  /// Writes the checkpoint to a path, atomically.
   ///
-  /// - Parameter path: The file, in a folder that is there.
+  /// - Parameter path: The file, in an existing folder.
   /// - Returns: Its length in bytes.
   /// - Throws: ``CheckpointError`` as ``write(_:in:)``.
   @discardableResult
@@ -94,9 +94,9 @@ public struct CheckpointContent {
     return try write(path.split(separator: "/").last.map(String.init) ?? "", in: parent)
   }
 
-  /// The bytes of the file with room for the envelope in front; the caller deallocates them.
+  /// Returns the bytes of the file, with room for the envelope in front; the caller deallocates them.
   private func image(name: String) throws(HDF5Error) -> UnsafeMutableRawBufferPointer {
-    // As much as the file will take, so that HDF5's memory does not grow by copying.
+    // About the final size, so that HDF5's memory does not grow by copying.
     let dataByteCount = arrays.reduce(0) { $0 + 4 * $1.elements.count + 1024 }
     let file = try HDF5File(inMemory: name, growth: dataByteCount + (1 << 16))
     for array in arrays.sorted(by: { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }) {

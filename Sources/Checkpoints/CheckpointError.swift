@@ -1,23 +1,23 @@
-// What can be wrong with a checkpoint, and its wording.
+// The errors of checkpoints and their wording.
 
 public import Files
 import Glibc
 public import HDF5
 
-/// Why a checkpoint cannot be written or read.
+/// The reason why a checkpoint cannot be written or read.
 public enum CheckpointError: Error, Hashable, Sendable {
-  /// The system refused something; exit status 74.
+  /// A system call on a file failed; exit status 74.
   case file(FileError)
-  /// libhdf5 refused something; exit status 65.
+  /// A call of libhdf5 failed; exit status 65.
   case hdf5(HDF5Error)
-  /// The bytes are not those that were written, or no checkpoint's; exit status 65.
+  /// The bytes are not as they were written, or not those of a checkpoint; exit status 65.
   case damaged(path: String, found: String, expected: String)
   /// The arrays are not those of the model; exit status 78.
   case otherModel(path: String, found: String, expected: String)
 }
 
 extension CheckpointError: CustomStringConvertible {
-  /// One line: the path, what was found, what was expected.
+  /// One line with the path, the contents found and those expected.
   public var description: String {
     switch self {
     case .file(let error): error.description
@@ -31,7 +31,7 @@ extension CheckpointError: CustomStringConvertible {
 }
 
 extension CheckpointError {
-  /// Indicates whether the process or the machine ran out of something, which says nothing about the file.
+  /// Indicates whether the process or the machine ran out of a resource; the file may be good then.
   var isShortage: Bool {
     if case .file(let error) = self {
       [EMFILE, ENFILE, ENOMEM].contains(error.code)
@@ -41,12 +41,12 @@ extension CheckpointError {
   }
 }
 
-/// Runs a body and makes its file errors errors of the checkpoint.
+/// Runs a body and converts its file errors to errors of the checkpoint.
 func files<Value>(_ body: () throws(FileError) -> Value) throws(CheckpointError) -> Value {
   do throws(FileError) { return try body() } catch { throw .file(error) }
 }
 
-/// Runs a body and makes libhdf5's errors errors of the checkpoint.
+/// Runs a body and converts libhdf5's errors to errors of the checkpoint.
 func hdf5<Value>(_ body: () throws(HDF5Error) -> Value) throws(CheckpointError) -> Value {
   do throws(HDF5Error) { return try body() } catch { throw .hdf5(error) }
 }

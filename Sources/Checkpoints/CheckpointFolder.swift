@@ -1,12 +1,12 @@
-// The checkpoints of one run: written, listed, thinned out, and the newest good one found.
+// The checkpoints of one run: writing, listing and thinning them out, and finding the newest good one.
 
 public import Files
 import Glibc
 
-/// The folder of a run's checkpoints, `step-%010d.h5`, and of the note which one is best.
+/// The folder of a run's checkpoints, `step-%010d.h5`, and of `best.json`, which names the best one.
 ///
-/// Writing and retention are for the process that holds the run's lock, listing and reading for
-/// everyone. What a killed writer left half written goes when the run is opened again.
+/// Only the process that holds the run's lock writes and removes; any process may list and read. Opening the
+/// run again removes the half-written file of a killed writer.
 public final class CheckpointFolder {
   /// One checkpoint in the folder.
   public struct Entry: Hashable, Sendable {
@@ -16,11 +16,11 @@ public final class CheckpointFolder {
     public let path: String
   }
 
-  /// The best checkpoint so far, as its caller judged.
+  /// The best checkpoint so far, in the judgement of the caller.
   public struct Best: Hashable, Sendable {
     /// Its step.
     public let step: Int
-    /// What made it best, such as an accuracy.
+    /// Its score, such as an accuracy.
     public let score: Double
 
     /// Names a step and its score.
@@ -31,10 +31,10 @@ public final class CheckpointFolder {
   }
 
   private let folder: Folder
-  /// The steps this process has written or verified.
+  /// The steps whose checkpoints this process has written or verified.
   private var goodSteps: Set<Int> = []
 
-  /// Looks into an open folder.
+  /// Uses an open folder.
   public init(_ folder: Folder) { self.folder = folder }
 
   /// Opens a folder.
@@ -47,7 +47,7 @@ public final class CheckpointFolder {
   /// The path of the folder.
   public var path: String { folder.path }
 
-  /// The checkpoints, the oldest step first.
+  /// Returns the checkpoints, the oldest step first.
   ///
   /// - Throws: ``CheckpointError/file(_:)`` if the folder cannot be read.
   public func entries() throws(CheckpointError) -> [Entry] {
@@ -56,9 +56,9 @@ public final class CheckpointFolder {
     }.sorted { $0.step < $1.step }
   }
 
-  /// Writes the checkpoint of the step its record tells.
+  /// Writes the checkpoint of the step in its record.
   ///
-  /// - Parameter content: What goes into it.
+  /// - Parameter content: Its contents.
   /// - Returns: Its entry.
   /// - Throws: ``CheckpointError``; the folder is then as it was.
   public func write(_ content: CheckpointContent) throws(CheckpointError) -> Entry {
@@ -68,12 +68,12 @@ public final class CheckpointFolder {
     return Entry(step: step, path: "\(path)/\(name(ofStep: step))")
   }
 
-  /// Opens the newest checkpoint whose bytes are as written.
+  /// Opens the newest checkpoint whose bytes are as they were written.
   ///
-  /// - Returns: The checkpoint, or nothing if none is good, and why newer ones are not.
-  /// - Throws: ``CheckpointError/file(_:)`` if the folder cannot be read, or if this process lacks what it takes to
-  ///   read a file.
-  /// - Complexity: O(bytes) of the checkpoints looked at.
+  /// - Returns: The checkpoint, or nil if none is good, and the errors of newer ones.
+  /// - Throws: ``CheckpointError/file(_:)`` if the folder cannot be read, or if this process lacks the
+  ///   descriptors or the memory to read a file.
+  /// - Complexity: O(bytes) of the checkpoints that are opened.
   public func newestGood() throws(CheckpointError) -> (
     checkpoint: Checkpoint?, skipped: [CheckpointError]
   ) {
@@ -91,7 +91,7 @@ public final class CheckpointFolder {
     return (nil, skipped)
   }
 
-  /// Notes which checkpoint is best, for ``retain(newest:isBestKept:)`` and for whoever evaluates.
+  /// Records the best checkpoint in `best.json`, for ``retain(newest:isBestKept:)`` and for evaluations.
   ///
   /// - Parameter best: A checkpoint in the folder, with a finite score.
   /// - Throws: ``CheckpointError/file(_:)``.
@@ -101,17 +101,17 @@ public final class CheckpointFolder {
     try files { () throws(FileError) in try folder.replace("best.json", with: text) }
   }
 
-  /// Returns the best checkpoint noted, if it is still there.
+  /// Returns the recorded best checkpoint, or nil if it no longer exists.
   ///
-  /// A note that is none of ours counts as none: then the newest ones are kept, nothing else is lost.
+  /// A foreign or damaged `best.json` counts as none; the newest checkpoints are kept anyway.
   ///
-  /// - Throws: ``CheckpointError/file(_:)`` if the system refuses to read the note.
+  /// - Throws: ``CheckpointError/file(_:)`` if `best.json` cannot be read.
   public func best() throws(CheckpointError) -> Best? {
     let bytes: [UInt8]
     do throws(FileError) {
       bytes = try folder.read("best.json", limit: 1 << 10) ?? []
     } catch {
-      // What is no file, or too long, is none of ours.
+      // Ours is a regular file, and short.
       if error.code == 0 || error.code == EISDIR || error.code == EFBIG { return nil }
       throw .file(error)
     }
@@ -125,15 +125,15 @@ public final class CheckpointFolder {
 
   /// Removes old checkpoints.
   ///
-  /// Kept are the newest ones, the newest that is good, and the best one. Those after the newest good
-  /// one are left alone too: they are damaged, and written anew when the run comes there again.
+  /// It keeps `count` checkpoints up to the newest good one, and the best one. Those after the newest good one
+  /// stay too: they are damaged, and written anew when the run reaches their steps again.
   ///
   /// - Parameters:
-  ///   - count: How many of the newest to keep, 1 or more.
-  ///   - isBestKept: Whether the noted best one is kept besides.
-  /// - Returns: What was removed.
+  ///   - count: The number of checkpoints to keep, 1 or more.
+  ///   - isBestKept: True to keep the recorded best one besides.
+  /// - Returns: The removed checkpoints.
   /// - Throws: ``CheckpointError/file(_:)``.
-  /// - Complexity: no file is read if this process wrote the newest.
+  /// - Complexity: no checkpoint is read if this process wrote the newest.
   @discardableResult
   public func retain(newest count: Int, isBestKept: Bool) throws(CheckpointError) -> [Entry] {
     precondition(count >= 1, "\(count) checkpoints to keep")
@@ -156,14 +156,14 @@ public final class CheckpointFolder {
   }
 }
 
-/// The file name of a step's checkpoint: ten digits, more if the step has more.
+/// Returns the file name of a step's checkpoint: ten digits, more if the step has more.
 private func name(ofStep step: Int) -> String {
   precondition(step >= 0, "a checkpoint of step \(step)")
   let digits = String(step)
   return "step-" + String(repeating: "0", count: max(0, 10 - digits.count)) + digits + ".h5"
 }
 
-/// The step of a file name we would give, and of no other.
+/// Returns the step of a file name that ``name(ofStep:)`` gives, or nil for any other name.
 private func step(of name: String) -> Int? {
   guard name.hasPrefix("step-"), name.hasSuffix(".h5"),
     let step = Int(name.dropFirst(5).dropLast(3)),

@@ -1,11 +1,11 @@
-// The user block in front of the HDF5 image: what tells a whole checkpoint from a damaged one.
+// The user block in front of the HDF5 image, which distinguishes whole checkpoints from damaged ones.
 
 import Digests
 import Files
 
 /// The 512 bytes in front of a checkpoint's HDF5 image, which HDF5 calls the user block and skips.
 ///
-/// | bytes | what |
+/// | bytes | contents |
 /// |---|---|
 /// | 0–15 | `nndist-ckpt`, CR, LF, 0x1A, LF, 0 |
 /// | 16–23 | format version, little-endian |
@@ -18,7 +18,7 @@ enum Envelope {
   private static let magic = Array("nndist-ckpt\r\n\u{1A}\n\0".utf8)
   private static let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
 
-  /// Fills the first bytes of `file` for the image in the others.
+  /// Fills the first 512 bytes of `file` for the image in the other bytes.
   static func seal(_ file: UnsafeMutableRawBufferPointer) {
     let image = UnsafeRawBufferPointer(rebasing: file[byteCount...])
     var head = magic
@@ -34,9 +34,9 @@ enum Envelope {
   /// Checks a file's bytes against its user block.
   ///
   /// - Parameter path: The file.
-  /// - Returns: Whether there is such a block; a plain HDF5 file has none and cannot be checked.
-  /// - Throws: ``CheckpointError/damaged(path:found:expected:)`` if a byte is not as written.
-  /// - Complexity: O(bytes), about 0.5 ns per byte beyond reading.
+  /// - Returns: True if the file is verified; false for a plain HDF5 file, which has no such block.
+  /// - Throws: ``CheckpointError/damaged(path:found:expected:)`` if a byte is not as it was written.
+  /// - Complexity: O(bytes), about 0.5 ns per byte on top of reading.
   static func verify(_ path: String) throws(CheckpointError) -> Bool {
     let file = try files { () throws(FileError) in try Descriptor(path, .read) }
     let fileByteCount = try files { () throws(FileError) in try file.byteCount() }

@@ -1,12 +1,12 @@
-// `/run`: where in the run a checkpoint stands, as attributes that h5dump and h5py show.
+// `/run`: the record of the run in a checkpoint, as attributes that h5dump and h5py show.
 
 import HDF5
 
-/// Where in the run a checkpoint stands and what it was run with.
+/// The position of a checkpoint in its run, and the settings of the run.
 ///
 /// It holds nothing that depends on time, ranks or workers: equal runs write equal files.
 public struct RunRecord: Hashable, Sendable {
-  /// One value of the state of schedules and stopping; floats keep every bit.
+  /// A value of the state of schedules and early stopping; floats keep every bit.
   public enum Value: Hashable, Sendable {
     /// A whole number.
     case integer(Int)
@@ -14,21 +14,21 @@ public struct RunRecord: Hashable, Sendable {
     case number(Double)
     /// Text without zero bytes.
     case text(String)
-    /// Numbers.
+    /// A list of numbers.
     case numbers([Double])
   }
 
-  /// The steps done.
+  /// The number of steps done.
   public var step = 0
-  /// The epochs done.
+  /// The number of epochs done.
   public var epoch = 0
-  /// The rows of the running epoch that are done.
+  /// The number of rows of the current epoch that are done.
   public var position = 0
   /// The seed.
   public var seed: UInt64 = 0
   /// The resolved configuration, YAML.
   public var configuration = ""
-  /// What schedules and stopping carry from step to step, by name.
+  /// The state that schedules and early stopping carry from step to step, by name.
   public var state: [String: Value] = [:]
   /// Digests of the data, by split.
   public var data: [String: String] = [:]
@@ -40,7 +40,7 @@ public struct RunRecord: Hashable, Sendable {
 }
 
 extension RunRecord {
-  /// The longest piece of the configuration in one attribute; libhdf5 takes 64 KiB at most.
+  /// The maximum size of a piece of the configuration in one attribute; libhdf5 allows 64 KiB.
   private static let pieceByteCount = 48 << 10
 
   func write(to file: HDF5File) throws(HDF5Error) {
@@ -73,7 +73,7 @@ extension RunRecord {
 
   /// Reads the record of a file.
   ///
-  /// - Throws: ``CheckpointError/damaged(path:found:expected:)`` naming what is missing.
+  /// - Throws: ``CheckpointError/damaged(path:found:expected:)`` naming the missing attribute or group.
   init(of file: HDF5File) throws(CheckpointError) {
     let isThere = try hdf5 { () throws(HDF5Error) in try file.kind(of: "/run") == .group }
     guard isThere else {
@@ -128,7 +128,7 @@ extension RunRecord {
     index == 0 ? "configuration" : "configuration_\(index + 1)"
   }
 
-  /// The text in pieces that fit an attribute, cut between characters; at least one.
+  /// Returns the text in pieces that fit an attribute, cut between Unicode scalars; at least one.
   private func pieces(of text: String) -> [String] {
     var pieces = [""]
     var byteCount = 0

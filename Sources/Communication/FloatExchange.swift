@@ -104,7 +104,6 @@ private func requireApart(_ ranges: [Range<Int>]) {
   }
 }
 
-
 extension FloatExchange {
   func requireRoom(source: Int, destination: Int) {
     precondition(

@@ -1,10 +1,10 @@
-// What can be wrong with a configuration, and its wording.
+// The errors of configurations and their wording.
 
-/// Where a value was written: a line of a file, or an override on the command line.
+/// The place where a value is written: a line of a file, or an override on the command line.
 public struct Place: Hashable, Sendable, CustomStringConvertible {
   /// The file as it was named, or the override as it was typed.
   public let source: String
-  /// The line, from 1; absent for overrides and for what is nowhere.
+  /// The line, from 1; absent for overrides and for values that are not in the text.
   public let line: Int?
 
   /// Creates a place.
@@ -13,7 +13,7 @@ public struct Place: Hashable, Sendable, CustomStringConvertible {
     self.line = line
   }
 
-  /// Such as `run.yaml:7` or `--set seed=x`.
+  /// The place in messages, such as `run.yaml:7` or `--set seed=x`.
   public var description: String { line.map { "\(source):\($0)" } ?? source }
 }
 
@@ -21,27 +21,27 @@ public struct Place: Hashable, Sendable, CustomStringConvertible {
 public enum ConfigurationError: Error, Hashable, Sendable {
   /// The file cannot be read.
   case unreadable(path: String, reason: String)
-  /// The text is not the YAML we read.
+  /// The text is not YAML of the supported kind.
   case malformed(Place, problem: String)
   /// A `--set` that is not `key.path=value`, or whose path leads nowhere.
   case malformedOverride(Place, problem: String)
   /// A key that nothing asked for.
   case unknownKey(Place, path: String, nearest: String?)
-  /// A key without default that is not there; `similar` is a key that may be it misspelt.
+  /// A missing key without a default; `similar` is a present key that may be a misspelling of it.
   case missingKey(Place, path: String, expected: String, similar: String?)
   /// A value of another type, or outside its range.
   case unusable(Place, path: String, found: String, expected: String, nearest: String?)
   /// A name that is none of the alternatives, such as an unknown layer.
   case unknownAlternative(
     Place, noun: String, path: String, found: String, nearest: String?, choices: [String])
-  /// Several alternatives where one is wanted.
+  /// Several alternatives instead of one.
   case severalAlternatives(Place, noun: String, path: String, found: [String])
-  /// A key that has another value than the configuration it must agree with.
+  /// A key whose value differs from that of the configuration it must agree with.
   case differs(source: String, ConfigurationDifference, allowed: [String])
 }
 
 extension ConfigurationError: CustomStringConvertible {
-  /// One line: the place, the key, what was found, what was expected.
+  /// One line with the place, the key, the value found and the value expected.
   public var description: String {
     switch self {
     case .unreadable(let path, let reason):
@@ -68,7 +68,7 @@ extension ConfigurationError: CustomStringConvertible {
   }
 }
 
-/// The words as a phrase such as `a, b or c`.
+/// Returns the words as a phrase such as `a, b or c`.
 func joined(_ words: [String], _ conjunction: String = "or") -> String {
   guard let last = words.last, words.count > 1 else { return words.first ?? "nothing" }
   return words.dropLast().joined(separator: ", ") + " \(conjunction) " + last

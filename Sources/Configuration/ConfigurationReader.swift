@@ -1,22 +1,22 @@
-// Who asked for which key: the record behind listings, the resolved configuration and the refusal of
-// keys that nothing asked for.
+// The record of all keys that were asked for: the source of listings, of the resolved configuration, and
+// of errors about unknown keys.
 
 /// One key that was asked for.
 public struct Setting: Hashable, Sendable {
   /// The keys from the top, joined by dots; `model.0.affine.units`, or `model[].affine.units` in a
   /// listing.
   public let path: String
-  /// What values are accepted, such as `a positive number`.
+  /// The accepted values, such as `a positive number`.
   public let type: String
-  /// What stands when the key is absent, as YAML; `required` if it may not be.
+  /// The default value as YAML; `required` without one.
   public let defaultText: String
-  /// What the key does.
+  /// The purpose of the key.
   public let meaning: String
-  /// The value that stands; in a listing the default or one made up.
+  /// The value, given or default; in a listing the default or a made-up one.
   public let value: ConfigurationValue
 }
 
-/// Gives a ``ConfigurationTree`` meaning: what is asked for is recorded, what is left is refused.
+/// Gives a ``ConfigurationTree`` meaning: it records the keys that are asked for and refuses all others.
 ///
 /// ```swift
 /// let reader = ConfigurationReader(try ConfigurationTree(path: "run.yaml"))
@@ -25,10 +25,10 @@ public struct Setting: Hashable, Sendable {
 /// let resolved = try reader.finish()
 /// ```
 ///
-/// One thread reads; what was read is copied into plain values.
+/// One thread reads; the values it returns are plain copies.
 public final class ConfigurationReader {
   let tree: ConfigurationTree
-  /// Whether nothing is looked up and every alternative is read, to list all keys.
+  /// Indicates whether keys are only listed: no values are looked up and every alternative is read.
   public let isListing: Bool
   /// The keys asked for so far, in the order of asking.
   public private(set) var settings: [Setting] = []
@@ -49,12 +49,12 @@ public final class ConfigurationReader {
     isListing = true
   }
 
-  /// All keys that `read` asks for, over all alternatives, with types, defaults and meanings.
+  /// Returns all keys that `read` asks for, over all alternatives, with types, defaults and meanings.
   ///
-  /// - Parameter read: Reads a whole configuration; its keys get defaults, and where there are none
-  ///   values made up, such as 1 or an empty path.
+  /// - Parameter read: Reads a whole configuration; it gets default values, and made-up ones for keys
+  ///   without a default, such as 1 or an empty path.
   /// - Returns: The keys, in the order of asking.
-  /// - Throws: What `read` throws.
+  /// - Throws: The errors of `read`.
   public static func listing(
     _ read: (Section) throws(ConfigurationError) -> Void
   ) throws(ConfigurationError) -> [Setting] {
@@ -68,7 +68,7 @@ public final class ConfigurationReader {
     Section(reader: self, path: [], node: tree.root, shorthandKey: nil, beside: nil)
   }
 
-  /// Ends the reading: refuses keys that nothing asked for and returns what was resolved.
+  /// Ends the reading: refuses keys that nothing asked for and returns the resolved configuration.
   ///
   /// - Throws: ``ConfigurationError/unknownKey(_:path:nearest:)`` for the first such key.
   public func finish() throws(ConfigurationError) -> ResolvedConfiguration {
@@ -120,14 +120,14 @@ extension KeyPath {
   }
 }
 
-// What sections tell the reader.
+// The calls by which sections report to the reader.
 extension ConfigurationReader {
-  /// Notes that a key of the map at `path` is known.
+  /// Records that a key of the map at `path` is known.
   func note(_ key: String, in path: KeyPath) {
     if names[path]?.contains(key) != true { names[path, default: []].append(key) }
   }
 
-  /// Notes that the map at `path` is read, even if no key of it is.
+  /// Records that the map at `path` is read, even if none of its keys is.
   func noteMap(at path: KeyPath) {
     names[path] = names[path] ?? []
     if !path.isEmpty { resolve(path, .map([], shorthand: nil)) }
@@ -147,7 +147,7 @@ extension ConfigurationReader {
   }
 }
 
-/// The node of a value.
+/// Returns the content of a node for a value.
 func content(of value: ConfigurationValue) -> Node.Content {
   guard case .list(let elements) = value else { return .scalar(value.scalar) }
   return .list(elements.map { Node(content(of: $0), at: Place(source: "resolved")) })
@@ -165,7 +165,7 @@ extension Node {
     case .key(let key):
       var entries: [Entry] = []
       if case .map(let present, _) = content { entries = present }
-      // Nothing else holds them now, so that they are changed in place.
+      // Drops the other reference, so that the entries are changed in place.
       content = .map([], shorthand: nil)
       let index = entries.firstIndex { $0.key == key } ?? entries.count
       if index == entries.count { entries.append(Entry(key: key, place: place, value: nothing)) }

@@ -3,8 +3,8 @@
 extension Node {
   /// Replaces or adds the value that an override names.
   ///
-  /// Numbers in the path are indices of lists, from 0; the index after the last one appends. What the
-  /// path passes through becomes a map, keeping a single value there as its shorthand.
+  /// Numbers in the path are indices of lists, from 0; the index after the last one appends. Single values
+  /// on the way become maps, with the value as their shorthand.
   mutating func apply(_ override: String) throws(ConfigurationError) {
     let place = Place(source: "--set \(override)")
     guard let equals = override.firstIndex(of: "=") else {

@@ -1,4 +1,4 @@
-// From YAML to the tree, refusing what a configuration has no use for.
+// Parses YAML into the tree, refusing features that a configuration has no use for.
 
 import Yams
 
@@ -14,7 +14,7 @@ func parse(_ bytes: [UInt8], source: String) throws(ConfigurationError) -> Node 
   return node
 }
 
-/// Parses one YAML document of any kind; `place` replaces the lines of the text in all places.
+/// Parses one YAML document of any kind; `place`, if given, is the place of all its values.
 func parseValue(
   _ bytes: [UInt8], source: String, place: Place?
 ) throws(ConfigurationError) -> Node {
@@ -26,7 +26,7 @@ func parseValue(
   }
   let bytes = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes[...]
   guard let text = String(validating: bytes, as: UTF8.self) else {
-    // The longest prefix that decodes without replacement ends in the line at fault.
+    // The first line that does not decode is at fault.
     var line = 1
     for piece in bytes.split(separator: 0x0A, omittingEmptySubsequences: false) {
       if String(validating: piece, as: UTF8.self) == nil { break }
@@ -47,7 +47,7 @@ func parseValue(
     throw .malformed(place ?? Place(source: source), problem: "\(error)")
   }
   guard let document else { return Node(.scalar(Scalar("")), at: at(1)) }
-  // Anchors are known for as long as the parser lives.
+  // Anchors are valid as long as the parser lives.
   defer { withExtendedLifetime(parser) {} }
   return try convert(document, depth: 0, at: at)
 }
@@ -60,7 +60,7 @@ private func convert(
   _ node: Yams.Node, depth: Int, at: (Int) -> Place
 ) throws(ConfigurationError) -> Node {
   let place = at(node.mark?.line ?? 1)
-  // An alias comes as a copy of the anchored node, met first: copies are never followed.
+  // An alias arrives as a copy of the anchored node, which comes first: copies are never followed.
   if let anchor = node.anchor { throw .malformed(place, problem: refusal("&\(anchor)")) }
   guard depth <= ConfigurationTree.depthLimit else {
     throw .malformed(
@@ -82,7 +82,7 @@ private func convert(
       guard case .scalar(let scalar) = key, key.anchor == nil else {
         throw .malformed(keyPlace, problem: "found a map or list as a key, expected a word")
       }
-      // Yams compares keys with their tags; `a` and `!!str a` are one key to us.
+      // Yams compares keys including their tags; for us `a` and `!!str a` are the same key.
       guard keys.insert(scalar.string).inserted else {
         throw .malformed(keyPlace, problem: duplicate(scalar.string))
       }
@@ -99,7 +99,7 @@ private func duplicate(_ key: String) -> String {
   "found the key '\(key)' twice in one map, expected it once"
 }
 
-/// The line and the wording of what the parser refused.
+/// Returns the line and the wording of a parser error.
 private func describe(_ error: YamlError, of text: String) -> (line: Int?, problem: String) {
   switch error {
   case .reader(let problem, let offset, let value, _):
@@ -109,7 +109,7 @@ private func describe(_ error: YamlError, of text: String) -> (line: Int?, probl
   case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
     .composer(_, let problem, let mark, _):
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-    // What is never closed is noticed one line after the last.
+    // The parser reports an unclosed item one line after the last.
     let number = max(1, min(mark.line, lines.count))
     let line = lines[number - 1]
     if line.prefix(while: \.isWhitespace).contains("\t") {
@@ -125,10 +125,10 @@ private func describe(_ error: YamlError, of text: String) -> (line: Int?, probl
   }
 }
 
-/// The line and text of the first anchor or alias in front of a value or key.
+/// Returns the line and text of the first anchor or alias in front of a value or key.
 ///
-/// Refused before the parser sees them: it hashes keys, and an alias of an alias of an alias as a
-/// key takes it for ever. What hides from this glance is found in the tree.
+/// They are refused before the parser sees them: it hashes keys, and nested aliases as a key take it
+/// exponential time. Those that this scan misses are found in the tree.
 private func firstAnchor(_ text: String) -> (line: Int, mark: String)? {
   for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
     var quote: Unicode.Scalar?

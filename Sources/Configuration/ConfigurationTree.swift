@@ -1,20 +1,20 @@
-// The tree of a configuration as it was written: maps, lists and single values with their places.
+// The tree of a configuration as it is written: maps, lists and single values with their places.
 
 import Foundation
 
-/// A configuration as it was written, with overrides applied; nothing is known of its keys yet.
+/// A configuration as it is written, with overrides applied and no meaning given to its keys yet.
 ///
 /// A ``ConfigurationReader`` gives it meaning.
 public struct ConfigurationTree: Sendable {
-  /// The file as it was named; the first part of every error.
+  /// The file as the user named it; the first part of every error.
   public let source: String
   /// The absolute folder that file paths in it are relative to.
   public let folder: String
   let root: Node
 
-  /// The largest text that is read, in bytes; far above any real configuration.
+  /// The maximum size of a text in bytes, far above any real configuration.
   static let byteLimit = 1 << 20
-  /// The deepest nesting that is read.
+  /// The maximum nesting.
   static let depthLimit = 32
 
   /// Reads a file and applies overrides, each `key.path=value`, in order.
@@ -31,7 +31,7 @@ public struct ConfigurationTree: Sendable {
   ///
   /// - Parameters:
   ///   - text: The YAML.
-  ///   - source: What to call it in errors.
+  ///   - source: The name of the text in errors.
   ///   - folder: The folder that file paths in it are relative to.
   ///   - overrides: Each `key.path=value`, in order.
   /// - Throws: ``ConfigurationError`` naming the source and line, or the override.
@@ -70,8 +70,8 @@ struct Node: Sendable {
   indirect enum Content: Sendable {
     case scalar(Scalar)
     case list([Node])
-    /// `shorthand` is what stood here before an override reached inside it: `optimizer: adam`
-    /// followed by `--set optimizer.adam.beta1=0.8`.
+    /// A map; `shorthand` is the single value here before an override reached inside it, as in
+    /// `optimizer: adam` followed by `--set optimizer.adam.beta1=0.8`.
     case map([Entry], shorthand: Node?)
   }
 
@@ -88,7 +88,7 @@ struct Node: Sendable {
     return false
   }
 
-  /// How an error message shows it.
+  /// The value as errors show it.
   var shown: String {
     switch content {
     case .scalar(let scalar): scalar.shown
@@ -99,10 +99,10 @@ struct Node: Sendable {
   }
 }
 
-/// The bytes of a file, at most one more than the limit.
+/// Returns the bytes of a file, at most one more than the limit.
 ///
-/// Regular files only: a run reads its configuration more than once and on every rank, and a FIFO or a pipe gives
-/// its bytes once, or makes the reader wait for ever.
+/// Only regular files are read: a run reads its configuration more than once and on every rank, but a FIFO or
+/// a pipe delivers its bytes only once, or makes the reader wait for ever.
 private func readBytes(_ path: String) throws(ConfigurationError) -> [UInt8] {
   func failure() -> ConfigurationError {
     .unreadable(path: path, reason: String(cString: strerror(errno)))

@@ -1,10 +1,10 @@
-// The forms a value may take: a word, a number, a path, nothing.
+// The forms that a value may take: a word, a number, a path, nothing.
 
 import Foundation
 
-/// One form a key's value may take, and what it becomes.
+/// One form that a key's value may take, with its conversion.
 ///
-/// A key that takes several is read with ``Section/value(_:_:default:unset:meaning:)``:
+/// A key that takes several forms is read with ``Section/value(_:_:default:unset:meaning:)``:
 ///
 /// ```swift
 /// let every = try section.value(
@@ -12,23 +12,23 @@ import Foundation
 ///   meaning: "how often to evaluate")
 /// ```
 public struct Form<Value> {
-  /// Such as `a positive integer`; joined by `or` in error messages and listings.
+  /// The name of the form, such as `a positive integer`; joined by `or` in error messages and listings.
   let expected: String
-  /// The words it accepts, for suggestions.
+  /// The words that it accepts, for suggestions.
   let words: [String]
-  /// What a reader that only lists its keys gets; absent if there is nothing to make up.
+  /// The value for a reader that only lists its keys; nil if none can be made up.
   let sample: Value?
-  /// The meaning and the resolved value, or nothing if the value is not of this form.
+  /// Returns the converted and the resolved value, or nil if the value does not have this form.
   let match: (_ value: ConfigurationValue, _ folder: String) -> (Value, ConfigurationValue)?
 
-  /// Nothing: the key without value, or `null`.
+  /// Accepts nothing: the key without a value, or `null`.
   public static func unset(_ value: Value) -> Form {
     Form(expected: "nothing", words: [], sample: value) { found, _ in
       found == .null ? (value, .null) : nil
     }
   }
 
-  /// One word; `true` and `false` may be words too, whatever their case.
+  /// Accepts one word; `true` and `false` may be words too, in any case.
   public static func word(_ word: String, _ value: Value) -> Form {
     Form(expected: "'\(word)'", words: [word], sample: value) { found, _ in
       let text: String? =
@@ -41,7 +41,7 @@ public struct Form<Value> {
     }
   }
 
-  /// `true` or `false`.
+  /// Accepts `true` or `false`.
   public static func boolean(_ make: @escaping (Bool) -> Value) -> Form {
     Form(expected: "true or false", words: ["true", "false"], sample: make(false)) { found, _ in
       guard case .boolean(let flag) = found else { return nil }
@@ -59,7 +59,7 @@ public struct Form<Value> {
     }
   }
 
-  /// A number within a range; whole numbers are taken too.
+  /// Accepts a number within a range, whole or not.
   public static func number(
     _ range: NumberRange = .finite, _ make: @escaping (Double) -> Value
   ) -> Form {
@@ -69,7 +69,7 @@ public struct Form<Value> {
     }
   }
 
-  /// Text that is not empty.
+  /// Accepts text that is not empty.
   public static func string(
     expected: String = "text", _ make: @escaping (String) -> Value
   ) -> Form {
@@ -79,7 +79,7 @@ public struct Form<Value> {
     }
   }
 
-  /// A list of texts, `counts` of them; where one is allowed it may stand without brackets.
+  /// Accepts a list of texts, `counts` of them; if one is allowed, it needs no brackets.
   public static func strings(
     expected: String, counts: ClosedRange<Int>, _ make: @escaping ([String]) -> Value
   ) -> Form {
@@ -96,7 +96,7 @@ public struct Form<Value> {
     }
   }
 
-  /// A list of different words out of a few; a single one may stand without brackets.
+  /// Accepts a list of different words out of a few; a single one needs no brackets.
   public static func words(_ choices: [String], _ make: @escaping ([String]) -> Value) -> Form {
     let expected = "a list of words out of \(choices.joined(separator: ", "))"
     return Form(expected: expected, words: choices, sample: make([])) { found, _ in
@@ -110,7 +110,7 @@ public struct Form<Value> {
     }
   }
 
-  /// The path of a file, made absolute: it is relative to the folder of the configuration.
+  /// Accepts the path of a file, relative to the folder of the configuration, and makes it absolute.
   public static func path(
     expected: String = "the path of a file", _ make: @escaping (String) -> Value
   ) -> Form {
@@ -122,7 +122,7 @@ public struct Form<Value> {
     }
   }
 
-  /// A list of whole numbers, `counts` of them; where one is allowed it may stand without brackets.
+  /// Accepts a list of whole numbers, `counts` of them; if one is allowed, it needs no brackets.
   public static func integers(
     _ range: IntegerRange = .any, counts: ClosedRange<Int>, _ make: @escaping ([Int]) -> Value
   ) -> Form {
@@ -139,7 +139,7 @@ public struct Form<Value> {
     }
   }
 
-  /// A list of numbers, `counts` of them; where one is allowed it may stand without brackets.
+  /// Accepts a list of numbers, `counts` of them; if one is allowed, it needs no brackets.
   public static func numbers(
     _ range: NumberRange = .finite, counts: ClosedRange<Int>, _ make: @escaping ([Double]) -> Value
   ) -> Form {
@@ -175,7 +175,7 @@ private func elements(
   return counts.contains(1) ? [value] : [.null]
 }
 
-/// Such as `a positive integer or a list of 2 of them`.
+/// Returns the name of a list form, such as `a positive integer or a list of 2 of them`.
 private func listed(_ expected: String, _ counts: ClosedRange<Int>) -> String {
   let lower = max(counts.lowerBound, counts.contains(1) ? 2 : 0)
   if counts.upperBound <= 1 { return expected }

@@ -1,12 +1,12 @@
-// Which numbers a key accepts.
+// The numbers that a key accepts.
 
-/// The finite numbers a key accepts, and how to say so.
+/// A range of finite numbers that a key accepts, with its name.
 public struct NumberRange: Hashable, Sendable {
   private let lower: Double
   private let upper: Double
   private let includesLower: Bool
   private let includesUpper: Bool
-  /// Such as `a positive number`; the end of an error message.
+  /// The name of the range, such as `a positive number`; it ends an error message.
   public let expected: String
 
   private init(
@@ -32,13 +32,13 @@ public struct NumberRange: Hashable, Sendable {
   /// From 0, below 1.
   public static let belowOne = NumberRange(
     0, 1, includesLower: true, includesUpper: false, "a number from 0 to below 1")
-  /// From `lower` to `upper`, both included.
+  /// Returns the range from `lower` to `upper`, both included.
   public static func between(_ lower: Double, _ upper: Double) -> NumberRange {
     NumberRange(
       lower, upper, includesLower: true, includesUpper: true, "a number from \(lower) to \(upper)")
   }
 
-  /// Whether the number is accepted; never for infinities and what is not a number.
+  /// Returns whether the number is accepted; infinities and NaN never are.
   public func contains(_ number: Double) -> Bool {
     guard number.isFinite else { return false }
     return (includesLower ? number >= lower : number > lower)
@@ -51,10 +51,10 @@ public struct NumberRange: Hashable, Sendable {
   }
 }
 
-/// The whole numbers a key accepts, and how to say so.
+/// A range of whole numbers that a key accepts, with its name.
 public struct IntegerRange: Hashable, Sendable {
   private let bounds: ClosedRange<Int>
-  /// Such as `a positive integer`; the end of an error message.
+  /// The name of the range, such as `a positive integer`; it ends an error message.
   public let expected: String
 
   private init(_ bounds: ClosedRange<Int>, _ expected: String) {
@@ -68,16 +68,16 @@ public struct IntegerRange: Hashable, Sendable {
   public static let positive = IntegerRange(1...Int.max, "a positive integer")
   /// 0 or more.
   public static let nonNegative = IntegerRange(0...Int.max, "an integer of 0 or more")
-  /// `lower` or more.
+  /// Returns the range of `lower` or more.
   public static func atLeast(_ lower: Int) -> IntegerRange {
     IntegerRange(lower...Int.max, "an integer of \(lower) or more")
   }
-  /// From `lower` to `upper`, both included.
+  /// Returns the range from `lower` to `upper`, both included.
   public static func between(_ lower: Int, _ upper: Int) -> IntegerRange {
     IntegerRange(lower...upper, "an integer from \(lower) to \(upper)")
   }
 
-  /// Whether the integer is accepted.
+  /// Returns whether the integer is accepted.
   public func contains(_ integer: Int) -> Bool { bounds.contains(integer) }
 
   /// An integer that is accepted, for readers that only list their keys.

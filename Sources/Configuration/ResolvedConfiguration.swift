@@ -1,8 +1,8 @@
-// The configuration as it was resolved: every key explicit, in one canonical text.
+// The resolved configuration: every key explicit, in one canonical text.
 
-/// What a configuration came to: every key that was asked for with the value that stands.
+/// A configuration with every key that the program asked for and its value, given or default.
 ///
-/// The text is canonical: equal configurations read by the same program have equal texts, and reading
+/// Its text is canonical: equal configurations read by the same program have equal texts, and reading
 /// the text gives the same configuration again.
 public struct ResolvedConfiguration: Sendable {
   private var root: Node
@@ -13,7 +13,7 @@ public struct ResolvedConfiguration: Sendable {
   ///
   /// - Parameters:
   ///   - yaml: The text.
-  ///   - source: What to call it in errors.
+  ///   - source: The name of the text in errors.
   /// - Throws: ``ConfigurationError`` if it is not YAML.
   public init(yaml: String, source: String) throws(ConfigurationError) {
     root = try parse(Array(yaml.utf8), source: source)
@@ -26,23 +26,23 @@ public struct ResolvedConfiguration: Sendable {
     return text
   }
 
-  /// The value of a key as YAML on one line, if there is one.
+  /// The value of a key as YAML on one line; nil without such a key.
   public subscript(path: String) -> String? { leaves.first { $0.path == path }?.text }
 
-  /// A copy in which one key has another value: what was chosen after reading, such as microbatches.
+  /// Returns a copy with another value of one key, such as microbatches that were chosen after reading.
   public func setting(_ path: String, to value: ConfigurationValue) -> ResolvedConfiguration {
     var copy = self
     copy.root.replace(path.split(separator: ".").map(String.init)[...], with: content(of: value))
     return copy
   }
 
-  /// The keys that differ from `other`, by path, in alphabetical order.
+  /// Returns the keys whose values differ from those in `other`, in alphabetical order of their paths.
   ///
   /// - Parameters:
   ///   - other: The configuration to compare with.
-  ///   - ignored: Keys that may differ, with all below them: `checkpoint` also stands for
+  ///   - ignored: Keys that may differ, with all keys below them: `checkpoint` also stands for
   ///     `checkpoint.every`.
-  /// - Returns: One entry per key; `lhs` is of this configuration, `rhs` of the other.
+  /// - Returns: One entry per key; `lhs` is the value here, `rhs` the value in `other`.
   public func differences(
     from other: ResolvedConfiguration, ignoring ignored: [String] = []
   ) -> [ConfigurationDifference] {
@@ -55,13 +55,13 @@ public struct ResolvedConfiguration: Sendable {
     }
   }
 
-  /// Refuses a configuration that differs from the one a run began with.
+  /// Throws if this configuration differs from the one that a run began with.
   ///
   /// - Parameters:
-  ///   - begun: What the run began with.
-  ///   - source: What to call it, such as `runs/3/config.yaml`.
+  ///   - begun: The configuration that the run began with.
+  ///   - source: The name of that one in errors, such as `runs/3/config.yaml`.
   ///   - allowed: The keys that may change.
-  ///   - unimportant: Keys that mean nothing for this, and are not spoken of.
+  ///   - unimportant: Further keys that may change, which the error does not list.
   /// - Throws: ``ConfigurationError/differs(source:_:allowed:)`` for the first other key.
   public func requireSame(
     as begun: ResolvedConfiguration, source: String, except allowed: [String],
@@ -93,7 +93,7 @@ public struct ResolvedConfiguration: Sendable {
 }
 
 extension ResolvedConfiguration: Equatable {
-  /// Whether the canonical texts are equal.
+  /// Compares the canonical texts.
   public static func == (lhs: ResolvedConfiguration, rhs: ResolvedConfiguration) -> Bool {
     lhs.yaml == rhs.yaml
   }
@@ -103,16 +103,16 @@ extension ResolvedConfiguration: Equatable {
 public struct ConfigurationDifference: Hashable, Sendable, CustomStringConvertible {
   /// The keys from the top, joined by dots.
   public let path: String
-  /// The value in the one, as YAML; absent if it has no such key.
+  /// The value in the first one, as YAML; nil if the key is absent there.
   public let lhs: String?
-  /// The value in the other.
+  /// The value in the second one, as YAML; nil if the key is absent there.
   public let rhs: String?
 
-  /// Such as `'batch_size' is 128, not 256`.
+  /// The difference in words, such as `'batch_size' is 128, not 256`.
   public var description: String { "'\(path)' is \(lhs ?? "absent"), not \(rhs ?? "absent")" }
 }
 
-/// A list of single values on one line, or nothing if the node is none.
+/// Returns a list of single values on one line, or nil for any other node.
 private func flowList(_ node: Node) -> String? {
   guard case .list(let items) = node.content else { return nil }
   var texts: [String] = []
@@ -129,7 +129,7 @@ private func write(_ node: Node, indent: Int, into text: inout String) {
   case .scalar(let scalar): text += scalar.yaml
   case .map(let entries, _):
     for (index, entry) in entries.enumerated() {
-      // The first key of an item stands on the line of its dash.
+      // The first key of an item follows its dash on the same line.
       text += (index == 0 && text.hasSuffix("- ") ? "" : margin) + Scalar(entry.key).yaml + ":"
       writeValue(entry.value, indent: indent + 2, into: &text)
     }
@@ -146,7 +146,7 @@ private func write(_ node: Node, indent: Int, into text: inout String) {
   }
 }
 
-/// Writes what follows a colon or dash: on the same line if it is short.
+/// Writes the value after a colon or dash, single values and lists of them on the same line.
 private func writeValue(_ node: Node, indent: Int, into text: inout String) {
   switch node.content {
   case .scalar(let scalar): text += " \(scalar.yaml)\n"

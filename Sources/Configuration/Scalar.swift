@@ -1,8 +1,8 @@
-// Single values: what their text means, and how they are written so that they read back the same.
+// Single values: the meaning of their text, and the text that reads back as the same value.
 
 /// A single value of a configuration, or a list of them.
 public enum ConfigurationValue: Hashable, Sendable {
-  /// Nothing: how a key without value is written.
+  /// Nothing, as of a key without a value.
   case null
   /// `true` or `false`.
   case boolean(Bool)
@@ -29,7 +29,7 @@ extension ConfigurationValue: ExpressibleByStringLiteral, ExpressibleByIntegerLi
   public init(booleanLiteral value: Bool) { self = .boolean(value) }
 }
 
-/// The text of a single value, and whether quotes make it a string.
+/// The text of a single value, which quotes make a string.
 struct Scalar: Hashable, Sendable {
   let text: String
   let isQuoted: Bool
@@ -39,7 +39,7 @@ struct Scalar: Hashable, Sendable {
     self.isQuoted = isQuoted
   }
 
-  /// The value by the core schema of YAML 1.2, except that `010` is no number: others read it as 8.
+  /// The value in the core schema of YAML 1.2, except that `010`, which other readers take for 8, is no number.
   var value: ConfigurationValue {
     guard !isQuoted else { return .string(text) }
     switch text {
@@ -66,7 +66,7 @@ struct Scalar: Hashable, Sendable {
     return Double(text).map { .number($0) }
   }
 
-  /// How an error message shows it.
+  /// The text as errors show it.
   var shown: String {
     if value == .null { return "nothing" }
     let line = text.prefix(60).map { $0.isNewline ? " " : String($0) }.joined()
@@ -89,42 +89,46 @@ extension ConfigurationValue {
   }
 }
 
-/// The shortest text that reads back as the same number, in YAML 1.1 and 1.2 alike.
+/// Returns the shortest text that reads back as the same number in YAML 1.1 and in 1.2.
 private func written(_ number: Double) -> String {
   if number.isNaN { return ".nan" }
   if number.isInfinite { return number < 0 ? "-.inf" : ".inf" }
   let text = number.description
-  // YAML 1.1 takes `1e-05` for text: it wants the point.
+  // YAML 1.1 takes `1e-05` for text: it requires the point.
   guard let exponent = text.firstIndex(of: "e"), !text.contains(".") else { return text }
   return text[..<exponent] + ".0" + text[exponent...]
 }
 
 extension Scalar {
-  /// The text as YAML: plain where every reader takes it for the same value, quoted otherwise.
+  /// The text as YAML: plain if every reader takes it for the same value, quoted otherwise.
   var yaml: String {
     if !isQuoted, Scalar(text).value != .string(text) { return text }
     let isPlain =
       text.utf8.allSatisfy { isPlainByte($0) } && Scalar(text).value == .string(text)
       && text.first.map { $0.isLetter || $0 == "/" || $0 == "_" } == true
       && !["y", "n", "yes", "no", "on", "off"].contains(text.lowercased())
-    if isPlain { return text }
-    var quoted = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": quoted += "\\\""
-      case "\\": quoted += "\\\\"
-      case "\n": quoted += "\\n"
-      case "\t": quoted += "\\t"
-      case _
-      where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
-        || [0x2028, 0x2029, 0xFEFF].contains(scalar.value):
-        let digits = String(scalar.value, radix: 16, uppercase: true)
-        quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: quoted.unicodeScalars.append(scalar)
-      }
-    }
-    return quoted + "\""
+    return isPlain ? text : quoted(text)
   }
+}
+
+/// Returns a text in double quotes, with escapes that JSON and YAML share, on one line.
+public func quoted(_ text: String) -> String {
+  var quoted = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"": quoted += "\\\""
+    case "\\": quoted += "\\\\"
+    case "\n": quoted += "\\n"
+    case "\t": quoted += "\\t"
+    case _
+    where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+      || [0x2028, 0x2029, 0xFEFF].contains(scalar.value):
+      let digits = String(scalar.value, radix: 16, uppercase: true)
+      quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    default: quoted.unicodeScalars.append(scalar)
+    }
+  }
+  return quoted + "\""
 }
 
 private func isPlainByte(_ byte: UInt8) -> Bool {

@@ -1,9 +1,9 @@
-// Keys that name one of several things, each with keys of its own: optimisers, layers, losses.
+// Keys whose value names one of several things with keys of their own: optimisers, layers, losses.
 
-/// One of several named things a key may hold, with keys of its own.
+/// One of several named things that a key may hold, with keys of its own.
 ///
-/// `{ sgd: { learning_rate: 0.1 } }`; `sgd` alone is short for `{ sgd: {} }`, and a single value is
-/// short for the map with just the primary key: `affine: 512` for `affine: { units: 512 }`.
+/// It is written `{ sgd: { learning_rate: 0.1 } }`; `sgd` alone is short for `{ sgd: {} }`, and a single
+/// value is short for the map with just the primary key: `affine: 512` for `affine: { units: 512 }`.
 public struct Alternative<Value>: Sendable {
   let name: String
   let primary: String?
@@ -15,7 +15,7 @@ public struct Alternative<Value>: Sendable {
   /// - Parameters:
   ///   - name: Its name.
   ///   - primary: The key that a single value in place of its map stands for.
-  ///   - meaning: What it is, in a few words.
+  ///   - meaning: Its purpose, in a few words.
   ///   - read: Reads its keys.
   public init(
     _ name: String, primary: String? = nil, meaning: String,
@@ -33,13 +33,13 @@ extension Section {
   ///
   /// - Parameters:
   ///   - key: The key.
-  ///   - noun: What the things are, for messages: `unknown optimizer 'sdg'`. The key if absent.
+  ///   - noun: The kind of thing, for messages: `unknown optimizer 'sdg'`. Defaults to the key.
   ///   - alternatives: The things, not empty.
-  ///   - default: The name of the thing an absent key means; without it the key is required.
-  ///   - keysBeside: Other keys of the same map, read by ``section(_:shorthand:)``; alone they leave the
-  ///     default.
-  ///   - meaning: What the key does, in a few words.
-  /// - Returns: What the alternative read.
+  ///   - default: The name of the thing that an absent key means; without it the key is required.
+  ///   - keysBeside: Other keys of the same map, read by ``section(_:shorthand:)``; a map of such keys
+  ///     alone means the default.
+  ///   - meaning: The purpose of the key, in a few words.
+  /// - Returns: The value that the alternative read.
   /// - Throws: ``ConfigurationError`` if none, several or an unknown one is named, or from its keys.
   public func oneOf<Value>(
     _ key: String, noun: String? = nil, _ alternatives: [Alternative<Value>],
@@ -68,7 +68,7 @@ extension Section {
       noun: noun, alternatives, item: nil)
   }
 
-  /// The most items of a list of maps; each of them is read key by key.
+  /// The maximum number of items in a list of maps, each of which is read key by key.
   private static let itemLimit = 1 << 14
 
   /// Reads a key that holds a list of named things.
@@ -78,13 +78,13 @@ extension Section {
   ///
   /// - Parameters:
   ///   - key: The key.
-  ///   - noun: What the things are, for messages: `unknown layer 'afine'`.
+  ///   - noun: The kind of thing, for messages: `unknown layer 'afine'`.
   ///   - alternatives: The things, not empty.
-  ///   - mayBeEmpty: Whether an absent key means an empty list; otherwise it is required, not empty.
-  ///   - listedAs: What a listing says of the items in place of their keys, for a list within an item of
-  ///     a list of the same things.
-  ///   - meaning: What the key does, in a few words.
-  /// - Returns: What the alternatives read, in order; in a listing one item, or none.
+  ///   - mayBeEmpty: True if an absent key means an empty list; otherwise it is required, not empty.
+  ///   - listedAs: The text of a listing in place of the items' keys, for a list within an item of a list
+  ///     of the same things.
+  ///   - meaning: The purpose of the key, in a few words.
+  /// - Returns: The values that the alternatives read, in order; in a listing one item, or none.
   /// - Throws: ``ConfigurationError`` naming the item.
   public func list<Value>(
     _ key: String, noun: String, _ alternatives: [Alternative<Value>], mayBeEmpty: Bool = false,
@@ -135,7 +135,7 @@ extension Section {
     return values
   }
 
-  /// Reads the one alternative a node names; `item` is given where other keys may stand beside it.
+  /// Reads the one alternative that a node names; `item` is given if other keys may stand beside it.
   private func readOne<Value>(
     _ node: Node, at child: KeyPath, noun: String, _ alternatives: [Alternative<Value>],
     item: Section?
@@ -144,7 +144,7 @@ extension Section {
     reader.noteMap(at: child)
     var named: [(name: String, place: Place, value: Node?)] = []
     var others: [(name: String, place: Place)] = []
-    func add(word node: Node) throws(ConfigurationError) {
+    func add(name node: Node) throws(ConfigurationError) {
       guard case .scalar(let scalar) = node.content, case .string(let text) = scalar.value else {
         throw unusableName(node, at: child, noun: noun, names)
       }
@@ -155,9 +155,9 @@ extension Section {
       }
     }
     switch node.content {
-    case .scalar, .list: try add(word: node)
+    case .scalar, .list: try add(name: node)
     case .map(let entries, let shorthand):
-      if let shorthand { try add(word: shorthand) }
+      if let shorthand { try add(name: shorthand) }
       for entry in entries {
         if let index = named.firstIndex(where: { $0.name == entry.key }) {
           named[index].value = entry.value
@@ -197,7 +197,7 @@ extension Section {
       nearest: nil)
   }
 
-  /// Records the choice itself, for listings.
+  /// Records the choice between the alternatives, for listings.
   private func list<Value>(
     _ noun: String, _ alternatives: [Alternative<Value>], at child: KeyPath, defaultText: String,
     _ meaning: String

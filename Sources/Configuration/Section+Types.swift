@@ -1,4 +1,4 @@
-// Keys of one form each.
+// Keys whose values have a single form.
 
 extension Section {
   /// Reads a whole number.
@@ -93,7 +93,7 @@ extension Section {
       default: `default`.map { .string($0.rawValue) }, meaning: meaning)
   }
 
-  /// Reads a list of different words out of a few; a single one may stand without brackets.
+  /// Reads a list of different words out of a few; a single one needs no brackets.
   public func words(
     _ key: String, _ choices: [String], default: [String]? = nil, meaning: String
   ) throws(ConfigurationError) -> [String] {
@@ -102,7 +102,7 @@ extension Section {
       meaning: meaning)
   }
 
-  /// Reads a list of whole numbers; where one is allowed it may stand without brackets.
+  /// Reads a list of whole numbers; if one is allowed, it needs no brackets.
   public func integers(
     _ key: String, default: [Int]? = nil, in range: IntegerRange = .any,
     counts: ClosedRange<Int> = 0...Int.max, meaning: String
@@ -112,7 +112,7 @@ extension Section {
       default: `default`.map { .list($0.map { .integer($0) }) }, meaning: meaning)
   }
 
-  /// Reads a list of numbers; where one is allowed it may stand without brackets.
+  /// Reads a list of numbers; if one is allowed, it needs no brackets.
   public func numbers(
     _ key: String, default: [Double]? = nil, in range: NumberRange = .finite,
     counts: ClosedRange<Int> = 0...Int.max, meaning: String

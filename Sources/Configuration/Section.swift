@@ -1,13 +1,13 @@
 // One map of a configuration and its typed keys.
 
-/// One map of a configuration, read key by key; all that is read is recorded.
+/// One map of a configuration, read key by key; every read is recorded.
 ///
-/// A key is read once, with its type, default and meaning at that place. Errors name the place, the
-/// key, what was found and what was expected.
+/// A key is read once, and its type, default and meaning stand in that call. Errors name the place, the
+/// key, the value found and the value expected.
 public struct Section {
   let reader: ConfigurationReader
   let path: KeyPath
-  /// What stands there; absent if nothing does.
+  /// The value written there; nil if it is absent.
   let node: Node?
   /// The key that a single value in place of the map stands for.
   let shorthandKey: String?
@@ -29,21 +29,21 @@ public struct Section {
   /// The keys from the top, joined by dots; empty at the top.
   public var pathText: String { path.text }
 
-  /// Where the section was written.
+  /// The place where the section is written.
   public var place: Place { node?.place ?? Place(source: reader.tree.source) }
 
-  /// The item of a list that an alternative stands in, elsewhere the section itself.
+  /// The list item that holds an alternative; outside lists, the section itself.
   ///
-  /// For keys beside the alternative's own: `name` in `{ affine: 10, name: head }`.
+  /// It gives access to keys beside the alternative's own: `name` in `{ affine: 10, name: head }`.
   public var beside: Section { enclosing.first ?? self }
 
-  /// Whether nothing is looked up because keys are only listed.
+  /// Indicates whether keys are only listed and no values are looked up.
   public var isListing: Bool { reader.isListing }
 
-  /// Whether the key was written, in the file or by an override.
+  /// Returns whether the key is written, in the file or in an override.
   public func contains(_ key: String) -> Bool { find(key) != nil }
 
-  /// What is written for a key: itself or by the shorthand.
+  /// Returns the value written for a key, directly or by the shorthand.
   func find(_ key: String) -> Node? {
     guard let node else { return nil }
     switch node.content {
@@ -54,16 +54,15 @@ public struct Section {
     }
   }
 
-  /// A key's place: of its value if there is one, else of the section.
+  /// Returns the place of a key's value, or of the section if the key is absent.
   public func place(of key: String) -> Place { find(key)?.place ?? place }
 
-  /// An error about a key that this module cannot find by itself, such as one that does not go with
-  /// another.
+  /// Returns an error about a key that callers find, such as one that contradicts another.
   ///
   /// - Parameters:
   ///   - key: The key at fault.
-  ///   - found: What it holds; `momentum 0`.
-  ///   - expected: What it should hold.
+  ///   - found: The value found, such as `momentum 0`.
+  ///   - expected: The expected value.
   /// - Returns: The error, with the place of the key.
   public func unusable(_ key: String, found: String, expected: String) -> ConfigurationError {
     .unusable(
@@ -77,9 +76,9 @@ public struct Section {
   ///   - key: The key.
   ///   - forms: The forms.
   ///   - default: The value of an absent key, which matches a form; without it the key is required.
-  ///   - unset: What a default of `null` means, such as `chosen from the model`, for listings.
-  ///   - meaning: What the key does, in a few words.
-  /// - Returns: What the form makes of the value.
+  ///   - unset: The meaning of a default of `null`, such as `chosen from the model`, for listings.
+  ///   - meaning: The purpose of the key, in a few words.
+  /// - Returns: The value as the form converts it.
   /// - Throws: ``ConfigurationError`` if the value has none of the forms, or is missing.
   public func value<Value>(
     _ key: String, _ forms: [Form<Value>], default: ConfigurationValue?, unset: String? = nil,
@@ -143,7 +142,7 @@ public struct Section {
     return try makeSection(find(key), at: child, shorthand: shorthand, beside: nil)
   }
 
-  /// A section over a node, if it is a map, nothing, or what the shorthand takes.
+  /// Returns a section over a node that is a map, absent, or a value for the shorthand.
   func makeSection(
     _ node: Node?, at child: KeyPath, shorthand: String?, beside: Section?
   ) throws(ConfigurationError) -> Section {
@@ -171,7 +170,7 @@ public struct Section {
   }
 }
 
-/// The value of a node without maps, or nothing.
+/// Returns the value of a node without maps, or nil for any other node.
 private func plainValue(_ node: Node) -> ConfigurationValue? {
   switch node.content {
   case .scalar(let scalar): return scalar.value
@@ -183,12 +182,12 @@ private func plainValue(_ node: Node) -> ConfigurationValue? {
     }
     return .list(values)
   case .map(let entries, let shorthand):
-    // Overrides of keys inside a single value never make one.
+    // A map that overrides made out of a single value is no single value any more.
     return entries.isEmpty ? shorthand.flatMap(plainValue) : nil
   }
 }
 
-/// How an error shows a value: short lists in full.
+/// Returns a value as errors show it, short lists in full.
 private func shown(_ node: Node) -> String {
   guard case .list(let items) = node.content, (1...8).contains(items.count) else {
     return node.shown
@@ -196,7 +195,7 @@ private func shown(_ node: Node) -> String {
   return "[" + items.map(\.shown).joined(separator: ", ") + "]"
 }
 
-/// A value as YAML, on one line.
+/// Returns a value as YAML, on one line.
 func yaml(_ value: ConfigurationValue) -> String {
   guard case .list(let elements) = value else { return value.scalar.yaml }
   return "[" + elements.map(yaml).joined(separator: ", ") + "]"

@@ -1,7 +1,7 @@
-// How all keys are listed for people.
+// The list of all keys, for people.
 
 extension Setting {
-  /// The settings as lines of aligned columns: key, default, type, meaning.
+  /// Returns the settings as lines of aligned columns: key, default, meaning (type).
   public static func table(_ settings: [Setting]) -> String {
     let keyWidth = settings.map(\.path.count).max() ?? 0
     let defaultWidth = settings.map { min($0.defaultText.count, 24) }.max() ?? 0

@@ -1,5 +1,5 @@
-// What the attributes of an array say of its numbers, in our words and in those of other writers: what
-// changes the numbers is followed, or refused by name.
+// The attributes that define the meaning of an array's numbers, by our names and by those of other writers:
+// they are followed, or refused by name.
 
 internal import HDF5
 
@@ -12,7 +12,7 @@ public enum SampleLayout: String, Hashable, Sendable, CaseIterable {
 }
 
 extension ArrayHeader {
-  /// Attributes of two names that say `value = scale · raw + bias`, and who writes them.
+  /// The pairs of attributes that mean `value = scale · raw + bias`, and their writers.
   private static let factorNames: [(scale: String, bias: String)] = [
     ("scale", "bias"),  // Ours, and LBANN's.
     ("scale_factor", "add_offset"),  // netCDF, CF conventions 1.11, section 8.1.
@@ -20,13 +20,13 @@ extension ArrayHeader {
     ("slope", "intercept"),  // Rasters of HDF-EOS.
     ("RescaleSlope", "RescaleIntercept"),  // DICOM PS3.3, C.7.6.16.2.9.
   ]
-  /// Attributes of Keras and its users that name a layout.
+  /// The attributes of Keras and its users that name a layout.
   private static let layoutNames = ["data_format", "image_data_format", "dim_ordering"]
-  /// Attributes that are looked at and leave numbers as they are.
+  /// The attributes that are read but do not change numbers.
   static let remarks = ["IMAGE_SUBCLASS", "MATLAB_class", "MATLAB_empty", "_Unsigned", "units"]
-  /// The attributes of our own; a value that cannot be is refused.
+  /// Our own attributes, whose invalid values are refused.
   private static let ownNames = ["bias", "class_names", "layout", "scale"]
-  /// All attributes that mean something here.
+  /// All attributes with a meaning here.
   private static let knownNames = Set(
     ownNames + remarks + layoutNames + factorNames.flatMap { [$0.scale, $0.bias] }
       + ["DIMENSION_LABELS", "INTERLACE_MODE", "_FillValue", "missing_value"]
@@ -44,7 +44,7 @@ extension ArrayHeader {
             attributes.append((attribute, value))
           }
         } catch {
-          // Others may mean something else by such a name.
+          // Other writers may use such a name for something else.
           if ownNames.contains(attribute) { throw error }
         }
       }
@@ -52,7 +52,7 @@ extension ArrayHeader {
     }
   }
 
-  /// Refuses numbers that stand for something else than numbers.
+  /// Refuses stored numbers that do not mean plain numbers.
   func refuseOtherMeanings() throws(DatasetError) {
     if attribute("MATLAB_class")?.stringValue == "char" {
       throw .wrongType(
@@ -70,7 +70,7 @@ extension ArrayHeader {
 }
 
 extension ArrayHeader {
-  /// Finds out where channels are: as asked for, as attributes say, or by the extents.
+  /// Determines the layout: the given one, that of attributes, or a guess from the extents.
   func readLayout(
     _ given: SampleLayout?
   ) throws(DatasetError) -> (layout: SampleLayout, notice: Dataset.Notice?) {
@@ -97,7 +97,7 @@ extension ArrayHeader {
       return (.chw, Dataset.Notice(kind: .layout, text: text))
     }
     guard shape.count == 4, [1, 3, 4].contains(shape[3]), shape[1] > 4 else { return (.chw, nil) }
-    // Few channels of large images are meant; features of 4 × 4 or 1 × 1 pixels have many channels.
+    // Large images have few channels; features of 4 × 4 or 1 × 1 pixels have many.
     let isImage = shape[2] > 4
     let pixels = "\(shape[1]) × \(shape[2]) pixels with \(shape[3]) channels last"
     let channels = "\(shape[1]) channels of \(shape[2]) × \(shape[3]) pixels"
@@ -109,22 +109,22 @@ extension ArrayHeader {
     return (isImage ? .hwc : .chw, Dataset.Notice(kind: .layout, text: text))
   }
 
-  /// The layout of images that attributes of other writers name.
+  /// Returns the layouts that attributes of other writers name.
   private func foreignLayouts() throws(DatasetError) -> [(String, HDF5Attribute, SampleLayout)] {
     var claims: [(String, HDF5Attribute, SampleLayout)] = []
     for attribute in ArrayHeader.layoutNames {
-      guard let value = self.attribute(attribute), let word = value.stringValue?.lowercased() else {
+      guard let value = self.attribute(attribute), let name = value.stringValue?.lowercased() else {
         continue
       }
-      if ["channels_last", "nhwc", "hwc", "tf"].contains(word) {
+      if ["channels_last", "nhwc", "hwc", "tf"].contains(name) {
         claims.append((attribute, value, .hwc))
-      } else if ["channels_first", "nchw", "chw", "th"].contains(word) {
+      } else if ["channels_first", "nchw", "chw", "th"].contains(name) {
         claims.append((attribute, value, .chw))
       }
     }
     // HDF5 Image and Palette Specification 1.2.
-    if let value = attribute("INTERLACE_MODE"), let word = value.stringValue {
-      switch word {
+    if let value = attribute("INTERLACE_MODE"), let mode = value.stringValue {
+      switch mode {
       case "INTERLACE_PIXEL": claims.append(("INTERLACE_MODE", value, .hwc))
       case "INTERLACE_PLANE": claims.append(("INTERLACE_MODE", value, .chw))
       default: throw bad("INTERLACE_MODE", value, "'INTERLACE_PIXEL' or 'INTERLACE_PLANE'")
@@ -134,10 +134,10 @@ extension ArrayHeader {
     if let value = attribute("DIMENSION_LABELS"), case .strings(let labels) = value,
       labels.count == 4
     {
-      let words = ["c", "channel", "channels", "band", "bands", "colour", "color", "rgb"]
-      if words.contains(labels[3].lowercased()) {
+      let channelNames = ["c", "channel", "channels", "band", "bands", "colour", "color", "rgb"]
+      if channelNames.contains(labels[3].lowercased()) {
         claims.append(("DIMENSION_LABELS", value, .hwc))
-      } else if words.contains(labels[1].lowercased()) {
+      } else if channelNames.contains(labels[1].lowercased()) {
         claims.append(("DIMENSION_LABELS", value, .chw))
       }
     }
@@ -146,7 +146,7 @@ extension ArrayHeader {
 }
 
 extension ArrayHeader {
-  /// Finds scale and bias: as asked for, or as attributes say.
+  /// Determines scale and bias: the given ones, or those of attributes.
   func readFactors(
     scale: [Double]?, bias: [Double]?, channelCount: Int
   ) throws(DatasetError) -> (scales: [Float], biases: [Float]) {
@@ -157,14 +157,14 @@ extension ArrayHeader {
     )
   }
 
-  /// Indicates whether an attribute says what scale or bias is.
+  /// Indicates whether an attribute gives a scale or bias.
   var hasFactors: Bool {
     ArrayHeader.factorNames.contains {
       attribute($0.scale)?.doubleValues != nil || attribute($0.bias)?.doubleValues != nil
     }
   }
 
-  /// Refuses scale and bias that are not 1 and 0: class numbers have none.
+  /// Refuses a scale other than 1 and a bias other than 0, which class numbers cannot have.
   func refuseFactors() throws(DatasetError) {
     guard let names = try factorNames(hasScale: false, hasBias: false) else { return }
     for (name, standard) in [(names.scale, 1.0), (names.bias, 0.0)] {
@@ -175,14 +175,14 @@ extension ArrayHeader {
     }
   }
 
-  /// The pair of names under which the array has scale and bias; all that it has must say the same.
+  /// Returns the names of the attributes with scale and bias; several pairs must agree.
   ///
   /// - Parameters:
-  ///   - hasScale: Whether the scale is known without attributes, which then say nothing.
-  ///   - hasBias: Whether the bias is.
-  /// - Returns: The names; nil where no attribute says anything.
+  ///   - hasScale: True if the scale is given, so that attributes do not count.
+  ///   - hasBias: True if the bias is given.
+  /// - Returns: The names; nil without such attributes.
   /// - Throws: ``DatasetError/badAttribute(path:dataset:attribute:found:expected:)`` for attributes that
-  ///   contradict each other, and for an offset without what it belongs to.
+  ///   contradict each other, and for an offset without its factor.
   private func factorNames(
     hasScale: Bool, hasBias: Bool
   ) throws(DatasetError) -> (scale: String, bias: String)? {
@@ -190,11 +190,11 @@ extension ArrayHeader {
     func scales(_ name: String) -> [Double]? { hasScale ? nil : attribute(name)?.doubleValues }
     func biases(_ name: String) -> [Double]? { hasBias ? nil : attribute(name)?.doubleValues }
     for names in ArrayHeader.factorNames {
-      // A value of ours that is no number is refused; one of theirs means something else.
+      // Under our names a value must be a number; under others it may mean something else.
       let isOwn =
         names.scale == "scale" && (attribute(names.scale) != nil || attribute(names.bias) != nil)
       guard isOwn || scales(names.scale) != nil || biases(names.bias) != nil else { continue }
-      // By itself it may be added or subtracted, before or after something is multiplied.
+      // Without its factor, it is unclear whether an offset is added or subtracted, before or after scaling.
       if names.bias == "offset", attribute(names.scale)?.doubleValues == nil,
         let value = attribute("offset"), value.doubleValues?.allSatisfy({ $0 == 0 }) == false
       {

@@ -1,4 +1,4 @@
-// What one array of a data file says about itself, checked against what it is used for.
+// The header of one array of a data file, checked against the use of the array.
 
 internal import Digests
 internal import HDF5
@@ -10,12 +10,12 @@ struct ArrayHeader: Sendable {
   let name: String
   let type: HDF5ScalarType
   let shape: [Int]
-  /// The attributes that mean something here, those that are there.
+  /// Its attributes with a meaning here.
   let attributes: [(name: String, value: HDF5Attribute)]
   /// The open array, nil in a copy that outlives the file.
   private var dataset: HDF5Dataset?
 
-  /// The number of rows, and of elements of a row, beyond which an array is refused.
+  /// The maximum number of rows, and of elements of a row.
   private static let limit = Int(Int32.max)
 
   init(_ file: HDF5File, _ name: String) throws(DatasetError) {
@@ -53,27 +53,27 @@ struct ArrayHeader: Sendable {
     self.dataset = dataset
   }
 
-  /// The header alone: the file can be closed while it is kept.
+  /// A copy that does not keep the file open.
   var withoutFile: ArrayHeader {
     var header = self
     header.dataset = nil
     return header
   }
 
-  /// The elements of one row.
+  /// The number of elements of one row.
   var rowElementCount: Int { shape.dropFirst().reduce(1, *) }
 
-  /// The attribute of that name.
+  /// Returns the attribute of a name, or nil without one.
   func attribute(_ name: String) -> HDF5Attribute? {
     attributes.first { $0.name == name }?.value
   }
 
-  /// What unnamed targets are by their type: whole numbers, one per row, are labels.
+  /// The kind of unnamed targets by their type: whole numbers, one per row, are labels.
   var likelyKind: TargetKind {
     type.kind == .integer && shape.dropFirst().allSatisfy { $0 == 1 } ? .labels : .responses
   }
 
-  /// Feeds all of it into a digest, every part with its length so that none runs into the next.
+  /// Adds the header to a digest, every part preceded by its length so that parts cannot merge.
   func hash(into digest: inout SHA256) {
     digest.update(counted: type.description)
     digest.update(UInt64(shape.count))
@@ -97,7 +97,7 @@ struct ArrayHeader: Sendable {
 }
 
 extension SHA256 {
-  /// Appends the length of a string and its UTF-8 bytes.
+  /// Adds the length of a string and its UTF-8 bytes.
   fileprivate mutating func update(counted text: String) {
     update(UInt64(text.utf8.count))
     update(text)
@@ -105,13 +105,13 @@ extension SHA256 {
 }
 
 extension ArrayHeader {
-  /// Reads layout, scale and bias and gives the rows as samples.
+  /// Determines layout, scale and bias and opens the rows as samples.
   ///
   /// - Parameters:
-  ///   - options: What is said of them in place of the attributes.
+  ///   - options: The layout and factors that override attributes.
   ///   - source: The file that rows are read from.
-  /// - Returns: The rows, the shape of one sample with channels first, and what was guessed.
-  /// - Throws: ``DatasetError`` for attributes or options that do not fit.
+  /// - Returns: The rows, the shape of one sample with channels first, and notices of guesses.
+  /// - Throws: ``DatasetError`` for unsuitable attributes or options.
   func openSamples(
     _ options: Dataset.Options, in source: DataFile
   ) throws(DatasetError) -> (rows: RowStore, shape: Shape, notices: [Dataset.Notice]) {
@@ -143,7 +143,7 @@ extension ArrayHeader {
     return (rows, Shape(extents), notice.map { [$0] } ?? [])
   }
 
-  /// Gives the rows as responses.
+  /// Opens the rows as responses.
   func openResponses(in source: DataFile) throws(DatasetError) -> RowStore {
     guard shape.count <= 2 else {
       throw .wrongShape(path: path, dataset: name, found: shape, expected: "[row, response]")
@@ -158,7 +158,7 @@ extension ArrayHeader {
       channelsFirst: nil, missing: MissingValues(self))
   }
 
-  /// Reads all class numbers into memory for them, and feeds them into a digest.
+  /// Reads all class numbers into the given memory, and adds them to a digest.
   func readLabels(
     into memory: RowMemory, _ digest: inout SHA256
   ) throws(DatasetError) -> Labels {
@@ -169,7 +169,7 @@ extension ArrayHeader {
     try refuseOtherMeanings()
     try refuseFactors()
     let numbers = memory.bytes.bindMemory(to: Int32.self)
-    // Blocks, so that 8 bytes a row are never held for all rows at once.
+    // Read in blocks, so that 8 bytes per row are never held for all rows at once.
     let blockRowCount = 1 << 16
     for start in stride(from: 0, to: shape[0], by: blockRowCount) {
       let rows = start..<min(shape[0], start + blockRowCount)
@@ -216,7 +216,7 @@ extension ArrayHeader {
     }
   }
 
-  /// Throws if an integer of the type could become infinite by scale and bias.
+  /// Throws if scale and bias could make an integer of the type infinite.
   private func checkRange(_ conversion: RowConversion) throws(DatasetError) {
     let bits = 8 * type.byteCount - (type.isSigned ? 1 : 0)
     let largest = Float(sign: .plus, exponent: bits, significand: 1)
@@ -230,7 +230,7 @@ extension ArrayHeader {
 }
 
 extension HDF5Attribute {
-  /// The value as it is shown to people.
+  /// The value as messages show it.
   var text: String {
     switch self {
     case .string(let value): "'\(value)'"

@@ -1,8 +1,8 @@
-// The file that rows are read from, and whether it is still what it was.
+// The file that rows are read from, and the detection of changes to it.
 
 internal import Glibc
 
-/// The identity of a file, which tells it from others and from its state before it was written to.
+/// The identity and state of a file: it changes when the file is written to.
 public struct FileIdentity: Hashable, Sendable, Codable {
   let device: UInt64
   let inode: UInt64
@@ -19,7 +19,7 @@ public struct FileIdentity: Hashable, Sendable, Codable {
     nanoseconds = Int(status.st_mtim.tv_nsec)
   }
 
-  /// Of the file at a path; nil if there is none.
+  /// Reads the identity of the file at a path; nil if it does not exist.
   init?(path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
@@ -43,10 +43,10 @@ extension FileIdentity: CustomStringConvertible {
   }
 }
 
-/// An open data file; any number of threads may read at once: there is no position and no lock.
+/// An open data file; any number of threads may read at once, because reading uses no position and no lock.
 final class DataFile: Sendable {
   let path: String
-  /// The file as it was when it was opened.
+  /// The state of the file when it was opened.
   let identity: FileIdentity
   private let descriptor: Int32
 
@@ -54,9 +54,9 @@ final class DataFile: Sendable {
   ///
   /// - Parameters:
   ///   - path: The file.
-  ///   - before: The file as it was when others began to read it.
+  ///   - before: The state of the file before libhdf5 opened it.
   /// - Throws: ``DatasetError/unreadable(path:message:)``; ``DatasetError/changed(path:found:expected:)``
-  ///   if it has become another one meanwhile.
+  ///   if the file has changed since.
   init(_ path: String, as before: FileIdentity?) throws(DatasetError) {
     descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     var status = stat()
@@ -75,10 +75,10 @@ final class DataFile: Sendable {
 
   /// Throws if the file was written to, cut or extended since it was opened.
   ///
-  /// The system notes the time before it changes bytes, so bytes that were read before this call are those
-  /// of the file that was opened. A file that was replaced or removed at its path is still there to read.
+  /// The system updates the time before it changes bytes, so if this call succeeds, all bytes read before it are
+  /// those of the file as it was opened. Replacing or removing the file at its path has no effect.
   ///
-  /// - Complexity: One call of the system.
+  /// - Complexity: one system call.
   func requireUnchanged() throws(DatasetError) {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { return }
@@ -89,7 +89,7 @@ final class DataFile: Sendable {
 
   /// Fills a buffer with the bytes from an offset on.
   ///
-  /// - Returns: Nil, or why it could not be filled.
+  /// - Returns: Nil, or the reason why it could not be filled.
   func read(from offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> String? {
     var done = 0
     while done < buffer.count {

@@ -1,38 +1,38 @@
-// An open data file: what it holds and its rows by index.
+// An open data file and its rows by index.
 
 internal import Digests
 internal import HDF5
 public import Tensors
 
-/// One split of a data set: samples and, for training, what is expected of each.
+/// One split of a data set: samples and, for training, the target of each.
 ///
 /// The file is HDF5 with an array `samples` of `[row, ...]` and `labels` of `[row]` or `responses`
-/// of `[row, response]`, or known by other names. A value is `scale · raw + bias`, computed in
-/// `Float`; images stored as `hwc` are given as `chw`. The rows' bits do not depend on whether the
+/// of `[row, response]`, or with other known names. A value is `scale · raw + bias`, computed in
+/// `Float`; images stored as `hwc` are returned as `chw`. The bits of rows do not depend on whether the
 /// split is kept in memory.
 ///
-/// Rows may be read from any thread. In memory nothing is allocated or locked for that.
+/// Any thread may read rows; reading rows in memory neither allocates nor locks.
 public final class Dataset: Sendable {
-  /// What to look for, and how much of it to keep in memory.
+  /// The names of arrays, the interpretation of samples, and the limit on memory.
   public struct Options: Hashable, Sendable {
     /// The path of the samples inside the file, instead of the known names.
     public var samples: String?
     /// The path of the targets inside the file, instead of the known names.
     public var targets: String?
-    /// What the targets are taken for; without it their name decides, then their type.
+    /// The kind of the targets; by default their name decides, then their type.
     public var targetKind: TargetKind?
-    /// The group that is searched after the root, such as `train`; without it `train`, then `test`.
+    /// The group that is searched after the root, such as `train`; by default `train`, then `test`.
     public var group: String?
-    /// The layout of samples of three axes, in place of what attributes and extents say.
+    /// The layout of samples of three axes, overriding attributes and extents.
     public var layout: SampleLayout?
-    /// The factors of samples, one or one per channel, instead of what attributes say.
+    /// The factors of samples, one or one per channel, overriding attributes.
     public var scale: [Double]?
-    /// The bias of scaled samples, one or one per channel, in place of what attributes say.
+    /// The biases of scaled samples, one or one per channel, overriding attributes.
     public var bias: [Double]?
-    /// The bytes of samples, as they are stored, up to which they are kept in memory.
+    /// The maximum number of bytes of samples, as stored, to keep in memory; likewise of responses.
     public var inMemoryLimit: Int
 
-    /// Options with the given differences from the defaults.
+    /// Creates options with the given differences from the defaults.
     public init(
       samples: String? = nil, targets: String? = nil, targetKind: TargetKind? = nil,
       group: String? = nil, layout: SampleLayout? = nil, scale: [Double]? = nil,
@@ -49,13 +49,13 @@ public final class Dataset: Sendable {
     }
   }
 
-  /// Something about a file that its owner may not have meant.
+  /// A property of a file that its owner may not have intended.
   public struct Notice: Hashable, Sendable {
-    /// The subject.
+    /// The subject of a notice.
     public enum Kind: Hashable, Sendable {
-      /// A layout of images that was guessed from their extents.
+      /// The layout of images was guessed from their extents.
       case layout
-      /// An array that changes what rows mean to its writer is not looked at.
+      /// An array that gives the rows another meaning, such as a table of splits, is not read.
       case unread
       /// Numbers are large and have no scale.
       case unscaled
@@ -65,17 +65,17 @@ public final class Dataset: Sendable {
 
     /// The subject.
     public let kind: Kind
-    /// The file, what is there, and what to do, on one line.
+    /// One line with the file, the finding, and the advice.
     public let text: String
   }
 
-  /// What is expected of each row.
+  /// The targets of the rows.
   public enum Targets: Hashable, Sendable {
-    /// A class number; names of the classes if the file has them.
+    /// A class number per row; names of the classes if the file has them.
     case labels(classNames: [String]?)
-    /// That many numbers.
+    /// The given count of numbers per row.
     case responses(count: Int)
-    /// Nothing is known.
+    /// No targets.
     case none
   }
 
@@ -83,21 +83,21 @@ public final class Dataset: Sendable {
   public let path: String
   /// The number of rows, at least 1.
   public let rowCount: Int
-  /// The shape of one sample, channels first; `[1]` where a row is a single number.
+  /// The shape of one sample, channels first; `[1]` if a row is a single number.
   public let sampleShape: Shape
-  /// What is expected of each row.
+  /// The targets of the rows.
   public let targets: Targets
-  /// Which names of arrays matched, in words.
+  /// The rule by which the names of the arrays matched, in words.
   public let matchedRule: String
-  /// Whether the samples are kept in memory.
+  /// Indicates whether the samples are kept in memory.
   public let isInMemory: Bool
   /// SHA-256 over shapes, types, attributes and elements, as hexadecimal digits.
   ///
-  /// Of more than 1 GiB of samples as many as 1024 evenly spaced rows take part, and all targets.
-  /// It is a function of the file's content alone.
+  /// Arrays of numbers above 1 GiB contribute 1024 evenly spaced rows, labels and smaller arrays all rows.
+  /// It is a function of the file's contents alone.
   public let fingerprint: String
 
-  /// The notices of what was guessed about the file, or left aside.
+  /// The notices of guesses about the file, and of arrays that were left aside.
   public let notices: [Notice]
   /// The units of the samples, if the file names them.
   public var sampleUnits: String? { arrays[0].attribute("units")?.stringValue }
@@ -120,14 +120,15 @@ public final class Dataset: Sendable {
   /// - Parameters:
   ///   - path: The file.
   ///   - options: Names and limits.
-  ///   - memory: Returns memory for that many bytes, where rows and labels are kept; rows stay in the file
-  ///     where it returns nil.
+  ///   - memory: Returns memory of the given size for rows and labels; if it returns nil, rows stay in the
+  ///     file.
   /// - Returns: The data set, of at least one row.
-  /// - Throws: ``DatasetError`` that names the array, what was found and what was expected: a file
-  ///   that is missing or damaged, names, extents and types that do not fit, labels that are no
-  ///   class numbers, numbers that are not finite (of samples in memory here, else when read), a file
-  ///   that is written to meanwhile.
-  /// - Complexity: O(bytes) of the file up to 1 GiB of it; one pass.
+  /// - Throws: ``DatasetError`` that names the array, the state found and the state expected: for a missing
+  ///   or damaged file, unsuitable names, extents and types, labels that are not class numbers, numbers that
+  ///   are not finite (of rows in memory; of others when they are read), a file that is written to
+  ///   meanwhile.
+  /// - Complexity: O(bytes). Each array is read once if it is kept in memory or has at most 1 GiB; of arrays
+  ///   above 1 GiB, 1024 rows are read for the fingerprint.
   public static func open(
     _ path: String, options: Options = Options(),
     memory: (_ byteCount: Int) -> RowMemory? = RowMemory.init(byteCount:)
@@ -137,17 +138,17 @@ public final class Dataset: Sendable {
 
   /// Opens a data file that another process of this host has read.
   ///
-  /// The rows that the other one keeps in memory are used there, and nothing is read but names and extents,
-  /// if it is the same file. Where it might be, as under another mount, the fingerprint decides; of a file
-  /// of another content the rows stay in the file.
+  /// If it is the same file, the rows in the other process's memory are used, and only names and extents are
+  /// read. If it may be a copy, for example under another mount, the fingerprint decides; if the contents
+  /// differ, the rows stay in the file.
   ///
   /// - Parameters:
   ///   - path: The file.
-  ///   - options: The same as of the other process.
-  ///   - other: ``content`` of the other process, in memory that is mapped here.
+  ///   - options: The options of the other process.
+  ///   - other: The ``content`` of the other process, in memory that is mapped here.
   /// - Returns: The data set.
   /// - Throws: ``DatasetError`` as ``open(_:options:memory:)``.
-  /// - Complexity: O(1) for the same file, else as if there were no other process.
+  /// - Complexity: O(1) for the same file, else as ``open(_:options:memory:)``.
   public static func open(
     _ path: String, options: Options, asReadBy other: Content
   ) throws(DatasetError) -> Dataset {
@@ -166,7 +167,7 @@ public final class Dataset: Sendable {
       throw DatasetError(error, path: path)
     }
     let source = try DataFile(path, as: before)
-    // Of a file that another process has read, only names and extents are looked at.
+    // If another process has read the file, only names and extents are read here.
     let known = other?.identity == source.identity ? other : nil
     try file.refuseSeveralSplits()
     let names = try DatasetNames(in: file, options: options)
@@ -234,7 +235,7 @@ public final class Dataset: Sendable {
         (labels, labelMemory) = (Labels(memory, count: samples.rowCount), memory)
       }
     }
-    // All that is known of the file is of one moment.
+    // All that was read must belong to one state of the file.
     try source.requireUnchanged()
     self.path = path
     self.fingerprint = fingerprint
@@ -252,11 +253,11 @@ public final class Dataset: Sendable {
     lookedForTargets = names.lookedFor
   }
 
-  /// The raw bytes beyond which the fingerprint takes evenly spaced rows, and how many.
+  /// The size in bytes above which the fingerprint samples evenly spaced rows, and their number.
   private static let fingerprintLimit = 1 << 30
   private static let fingerprintRowCount = 1024
 
-  /// Reads rows into memory if they fit, and feeds them into the digest either way.
+  /// Reads rows into memory if they fit, and adds them to the digest in any case.
   private static func load(
     _ store: RowStore, limit: Int, _ memory: (Int) -> RowMemory?, into digest: inout SHA256
   ) throws(DatasetError) {
@@ -271,21 +272,20 @@ public final class Dataset: Sendable {
       if isSmall { return try store.hash(rows: [0..<store.rowCount], into: &digest) }
       return try store.hash(rows: sampled, into: &digest)
     }
-    if isSmall { return try store.load(into: memory, &digest) }
+    if isSmall { return try store.load(into: memory) { digest.update($0) } }
     try store.hash(rows: sampled, into: &digest)
-    var unused = SHA256()
-    try store.load(into: memory, &unused)
+    try store.load(into: memory)
   }
 }
 
 extension Dataset {
-  /// Writes samples as values, row after row in the order asked for.
+  /// Writes the values of samples into memory, row by row in the given order.
   ///
   /// - Parameters:
   ///   - rows: Indices within `0..<rowCount`.
   ///   - target: Memory of `rows.count · sampleShape.count` elements.
-  /// - Throws: ``DatasetError`` if the file cannot be read, was written to since it was opened, or a
-  ///   number is not finite; never when ``isInMemory``.
+  /// - Throws: ``DatasetError`` if the file cannot be read, was written to since it was opened, or holds a
+  ///   number that is not finite; never if ``isInMemory`` is true.
   /// - Complexity: O(elements); in memory without allocation or lock.
   public func readSamples(
     rows: UnsafeBufferPointer<Int>, into target: UnsafeMutablePointer<Float>
@@ -293,7 +293,7 @@ extension Dataset {
     try samples.gather(rows, into: target)
   }
 
-  /// Writes class numbers, row after row in the order asked for; the targets must be labels.
+  /// Writes class numbers into memory, row by row in the given order; the targets must be labels.
   ///
   /// - Parameters:
   ///   - rows: Indices within `0..<rowCount`.
@@ -309,7 +309,7 @@ extension Dataset {
     }
   }
 
-  /// Writes responses, row after row in the order asked for; the targets must be responses.
+  /// Writes responses into memory, row by row in the given order; the targets must be responses.
   ///
   /// - Parameters:
   ///   - rows: Indices within `0..<rowCount`.
@@ -323,7 +323,7 @@ extension Dataset {
     try responses.gather(rows, into: target)
   }
 
-  /// Throws if the file has no targets, naming those that were looked for.
+  /// Throws if the file has no targets, with the names that were looked for.
   ///
   /// - Throws: ``DatasetError/noTargets(path:lookedFor:found:)``.
   public func requireTargets() throws(DatasetError) {
@@ -331,7 +331,7 @@ extension Dataset {
     throw .noTargets(path: path, lookedFor: lookedForTargets, found: arrays.map(\.name))
   }
 
-  /// Throws for the first label that is none of the classes.
+  /// Throws for the first label outside the classes.
   ///
   /// - Parameter classCount: The number of classes; labels are within `0..<classCount`.
   /// - Throws: ``DatasetError/badLabel(path:dataset:row:found:expected:)``.
@@ -343,12 +343,15 @@ extension Dataset {
       expected: "a class within 0..<\(classCount)")
   }
 
-  /// Throws for the first response outside a range: of all rows in memory, of the first 1,000 of a file.
+  /// Throws for the first response outside a range.
+  ///
+  /// It checks all rows if the samples are in memory, else the first 1,000.
   ///
   /// - Parameters:
-  ///   - range: The numbers that make sense.
+  ///   - range: The valid numbers.
   ///   - loss: The loss that takes them, for the message.
-  /// - Throws: ``DatasetError/badLabel(path:dataset:row:found:expected:)``, and if rows cannot be read.
+  /// - Throws: ``DatasetError/badLabel(path:dataset:row:found:expected:)``; other errors if rows cannot be
+  ///   read.
   /// - Complexity: O(elements of those rows).
   public func validateResponses(
     in range: ClosedRange<Float>, of loss: String
@@ -364,15 +367,15 @@ extension Dataset {
           try readResponses(rows: rows, into: target)
         }
       }
-      guard let place = values[..<(rows.count * width)].firstIndex(where: { !range.contains($0) })
+      guard let index = values[..<(rows.count * width)].firstIndex(where: { !range.contains($0) })
       else { continue }
       throw .badLabel(
-        path: path, dataset: arrays[1].name, row: start + place / width, found: "\(values[place])",
+        path: path, dataset: arrays[1].name, row: start + index / width, found: "\(values[index])",
         expected: "numbers from \(range.lowerBound) to \(range.upperBound), as \(loss) takes them")
     }
   }
 
-  /// The number of classes that labels or names are of, 0 without labels.
+  /// The number of classes by the labels or by the names, whichever is larger; 0 without labels.
   public var classCount: Int {
     guard case .labels(let names) = targets else { return 0 }
     return max(classCountOfLabels, names?.count ?? 0)

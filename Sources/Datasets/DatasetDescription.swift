@@ -1,9 +1,9 @@
-// What a data file holds, for people and for programs.
+// The description of a data file, for people and for programs.
 
 internal import HDF5
 internal import Tensors
 
-/// What a data file holds: arrays, ranges, rows per class.
+/// The contents of a data file: arrays, ranges, rows per class.
 public struct DatasetDescription: Hashable, Sendable, Encodable {
   /// One array of the file.
   public struct Array: Hashable, Sendable, Encodable {
@@ -15,7 +15,7 @@ public struct DatasetDescription: Hashable, Sendable, Encodable {
     public let shape: [Int]
     /// Its attributes with a meaning, as text.
     public let attributes: [String: String]
-    /// The range of its values, after scale and bias; absent for labels.
+    /// The range of its values, after scale and bias; nil for labels.
     public let range: Range?
   }
 
@@ -35,17 +35,17 @@ public struct DatasetDescription: Hashable, Sendable, Encodable {
     public let label: Int
     /// Its name, if the file has one.
     public let name: String?
-    /// The rows of it.
+    /// The number of its rows.
     public let rowCount: Int
   }
 
   /// The file.
   public let path: String
-  /// Which names of arrays matched.
+  /// The rule by which the names of the arrays matched.
   public let rule: String
   /// The number of rows.
   public let rowCount: Int
-  /// The shape of one sample as it is given to a model.
+  /// The shape of one sample as a model sees it.
   public let sampleShape: [Int]
   /// `labels`, `responses` or `none`.
   public let targets: String
@@ -53,11 +53,11 @@ public struct DatasetDescription: Hashable, Sendable, Encodable {
   public let responseCount: Int?
   /// The samples, then the targets if there are any.
   public let arrays: [Array]
-  /// Every class up to the largest label, for labels.
+  /// All classes, or only those with rows if there are more than 10,000; nil without labels.
   public let classes: [Class]?
-  /// SHA-256 over the content.
+  /// The fingerprint of the contents, see ``Dataset/fingerprint``.
   public let fingerprint: String
-  /// The notices of what its owner may not have meant, one line each.
+  /// Notices of properties that the file's owner may not have intended, one line each.
   public let notices: [String]
 }
 
@@ -90,7 +90,7 @@ extension Dataset {
       notices: (notices + (try surveyNotices())).map(\.text))
   }
 
-  /// The rows of every class; classes without rows are left out where labels go far beyond the rows.
+  /// Counts the rows of every class, leaving out classes without rows if there are more than 10,000.
   private func describeClasses() -> [DatasetDescription.Class]? {
     guard case .labels(let names) = targets else { return nil }
     var counts: [Int32: Int] = [:]
@@ -105,7 +105,7 @@ extension Dataset {
 }
 
 extension RowStore {
-  /// The range of all values.
+  /// Returns the range of all values.
   fileprivate func range() throws(DatasetError) -> DatasetDescription.Range {
     var (minimum, maximum, sum) = (Float.infinity, -Float.infinity, 0.0)
     let elementCount = conversion.elementCount
@@ -131,7 +131,7 @@ extension RowStore {
 }
 
 extension DatasetDescription: CustomStringConvertible {
-  /// The text of `nndist data info`, one fact a line.
+  /// The text of `nndist data info`, one fact per line.
   public var description: String {
     var lines = ["\(path): \(rowCount) rows, samples \(sampleShape), \(targetsText)"]
     lines.append("  matched \(rule)")

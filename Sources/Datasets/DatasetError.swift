@@ -1,8 +1,8 @@
-// What can be wrong with a data file, and the wording of it.
+// The errors of data files and their wording.
 
 internal import HDF5
 
-/// What makes a data file unusable, or could not be written.
+/// The reason why a data file is unusable or cannot be written.
 ///
 /// `path` is the file as the caller named it, `dataset` the path of an array inside it.
 public enum DatasetError: Error, Hashable, Sendable {
@@ -10,9 +10,9 @@ public enum DatasetError: Error, Hashable, Sendable {
   case unreadable(path: String, message: String)
   /// The file was written to while it was read.
   case changed(path: String, found: String, expected: String)
-  /// The system has no memory for an array.
+  /// The system cannot provide memory for an array.
   case noMemory(path: String, dataset: String, byteCount: Int)
-  /// The file is missing, and a command of ours makes it.
+  /// The file is missing, but a command of ours makes it.
   case obtainable(path: String, reason: String, command: String)
   /// No array of the file has a name that means samples.
   case noSamples(path: String, lookedFor: [String], found: [String])
@@ -22,37 +22,37 @@ public enum DatasetError: Error, Hashable, Sendable {
   case wrongShape(path: String, dataset: String, found: [Int], expected: String)
   /// The elements are of a type that does not fit the meaning of the array.
   case wrongType(path: String, dataset: String, found: String, expected: String)
-  /// There is nothing to train on.
+  /// An array has no rows.
   case noRows(path: String, dataset: String)
   /// Samples and targets disagree on the number of rows.
   case lengthsDiffer(path: String, dataset: String, rows: Int, other: String, otherRows: Int)
-  /// A label is no class number, or none of the classes.
+  /// A label is not a class number, or outside the classes; a response is outside the range of the loss.
   case badLabel(path: String, dataset: String, row: Int, found: String, expected: String)
   /// A number is NaN or infinite, or becomes infinite as `Float`.
   case notFinite(path: String, dataset: String, row: Int, found: String)
-  /// A number stands for none, as an attribute of the array says.
+  /// A number marks a missing value, according to an attribute of the array.
   case missingValue(path: String, dataset: String, row: Int, found: String, attribute: String)
-  /// An attribute is not what its name promises.
+  /// The value of an attribute is invalid.
   case badAttribute(
     path: String, dataset: String, attribute: String, found: String, expected: String)
-  /// Factors that are asked for do not fit the channels of samples.
+  /// Given factors do not fit the channels of the samples.
   case badFactors(key: String, found: [Double], path: String, dataset: String, expected: String)
   /// The rows of one array belong to several splits.
   case severalSplits(path: String, attribute: String)
   /// A file in the IDX format is damaged or does not fit.
   case badIDX(path: String, found: String, expected: String)
-  /// A part of the rows was asked for that leaves nothing on one side.
+  /// A split of the rows is impossible: the fraction is not between 0 and 1, or the rows are fewer than 2.
   case badFraction(found: Double, rows: Int)
-  /// The file to write exists and was not to be replaced.
+  /// The file to write exists and must not be replaced.
   case exists(path: String)
-  /// More or fewer bytes were written than the extents say.
+  /// The number of bytes written does not match the extents.
   case wrongCount(path: String, dataset: String, found: Int, expected: Int)
   /// The system refused to write.
   case unwritable(path: String, action: String, reason: String)
 }
 
 extension DatasetError: CustomStringConvertible {
-  /// One line: the file, the array, what was found, what was expected.
+  /// One line with the file, the array, the value found and the value expected.
   public var description: String {
     switch self {
     case .unreadable(_, let message):
@@ -112,13 +112,13 @@ extension DatasetError: CustomStringConvertible {
 }
 
 extension DatasetError {
-  /// Turns an error of the file format into one of this module.
+  /// Converts an error of the HDF5 module to one of this module.
   init(_ error: HDF5Error, path: String) {
     self = .unreadable(path: path, message: error.description)
   }
 }
 
-/// Runs a call of the HDF5 module, with its error as one of this module.
+/// Runs a call of the HDF5 module, converting its error to one of this module.
 func reading<Result: ~Copyable>(
   _ path: String, _ body: () throws(HDF5Error) -> Result
 ) throws(DatasetError) -> Result {

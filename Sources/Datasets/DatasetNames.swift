@@ -1,8 +1,8 @@
-// Which arrays of a file are samples and which are targets.
+// The choice of the arrays of a file that hold samples and targets.
 
 internal import HDF5
 
-/// What the targets of a file are taken for.
+/// The kind of a file's targets.
 public enum TargetKind: String, Hashable, Sendable, Codable {
   /// One class number per row.
   case labels
@@ -10,17 +10,17 @@ public enum TargetKind: String, Hashable, Sendable, Codable {
   case responses
 }
 
-/// The names of the arrays of a file, and how they were found.
+/// The names of the arrays of a file, and the rule that found them.
 struct DatasetNames {
   let samples: String
   let targets: String?
-  /// The kind the targets' name or the caller says, nil if their type has to.
+  /// The kind of the targets by their name or by the caller; nil if their type decides.
   let kind: TargetKind?
   let rule: String
   /// The targets that were looked for.
   let lookedFor: [String]
 
-  /// One pair of names, in the order they are tried.
+  /// A pair of names to try.
   private struct Rule {
     let samples: String
     let targets: String
@@ -40,8 +40,8 @@ struct DatasetNames {
 
   /// Finds the arrays.
   ///
-  /// Rules are tried in their order at the root, then in the groups; a pair that is there whole comes
-  /// before samples alone.
+  /// It tries the rules in order, at the root and then in the groups; a complete pair takes precedence over
+  /// samples alone.
   init(
     in file: HDF5File, options: Dataset.Options
   ) throws(DatasetError) {
@@ -105,7 +105,7 @@ struct DatasetNames {
   }
 }
 
-/// The names without repetitions, in the order they come.
+/// Returns the names without repetitions, in their order.
 private func unique(_ names: [String]) -> [String] {
   var seen: Set<String> = []
   return names.filter { seen.insert($0).inserted }

@@ -1,15 +1,15 @@
-// Writing data files, so that what is there under its name is whole.
+// Writing data files, which appear under their names only when they are complete.
 
 internal import Glibc
 internal import HDF5
 
-/// Writes a data file piece by piece, under its name only once all of it is on the disk.
+/// A writer of a data file, piece by piece, which gets its name only once all of it is on the disk.
 ///
 /// libhdf5 never syncs, and on a full disk it may report success for a file that reads back wrong. So
 /// it only makes the skeleton, the file without its elements, in memory; this type writes skeleton
-/// and elements with the system's calls and checks every one of them. The file grows under a
-/// temporary name in the same folder, is synced, renamed, and the folder is synced. Let go before
-/// ``finish()``, nothing is left.
+/// and elements by system calls and checks each of them. The file grows under a temporary name in the
+/// same folder, is synced and renamed, and the folder is synced. If the writer is released before
+/// ``finish()``, no file is left.
 ///
 /// One thread writes. Equal calls make equal bytes.
 public final class DatasetWriter {
@@ -75,7 +75,7 @@ public final class DatasetWriter {
     public let type: ElementType
     /// The lengths of its axes, rows first.
     public let shape: [Int]
-    /// What is attached to it.
+    /// Its attributes.
     public let attributes: [String: Attribute]
 
     /// Describes an array.
@@ -96,10 +96,10 @@ public final class DatasetWriter {
   private let temporaryPath: String
   private let replacing: Bool
   private var descriptor: Int32
-  private var places: [String: Place] = [:]
+  private var regions: [String: Region] = [:]
 
-  /// Where an array's elements lie, and how many bytes of them are written.
-  private struct Place {
+  /// The region of an array's elements in the file, and the number of bytes written to it.
+  private struct Region {
     let offset: Int
     let byteCount: Int
     var written = 0
@@ -108,9 +108,9 @@ public final class DatasetWriter {
   /// Starts a file.
   ///
   /// - Parameters:
-  ///   - path: Where it will be.
-  ///   - arrays: What it holds.
-  ///   - replacing: Whether a file of that name may be replaced.
+  ///   - path: The file.
+  ///   - arrays: Its arrays.
+  ///   - replacing: True if a file of that name may be replaced.
   /// - Throws: ``DatasetError/exists(path:)`` or ``DatasetError/unwritable(path:action:reason:)``.
   public init(
     path: String, arrays: [Array], replacing: Bool = false
@@ -125,8 +125,8 @@ public final class DatasetWriter {
       throw .unwritable(path: path, action: "replace it", reason: "not a regular file")
     }
     let skeleton = try DatasetWriter.makeSkeleton(path: path, arrays: arrays)
-    places = skeleton.places
-    // What a killed process of the same number left behind.
+    regions = skeleton.regions
+    // Remove a leftover of a killed process with the same number.
     unlink(temporaryPath)
     descriptor = Glibc.open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw failure("create it") }
@@ -147,18 +147,18 @@ public final class DatasetWriter {
   /// Writes the next elements of an array.
   ///
   /// - Parameters:
-  ///   - bytes: Whole elements, in row-major order, as this machine holds them.
+  ///   - bytes: Whole elements, in row-major order and in the byte order of this machine.
   ///   - array: The array's name.
   /// - Throws: ``DatasetError/wrongCount(path:dataset:found:expected:)`` beyond its extents,
   ///   ``DatasetError/unwritable(path:action:reason:)``.
   public func append(_ bytes: UnsafeRawBufferPointer, to array: String) throws(DatasetError) {
-    guard let place = places[array] else { preconditionFailure("no array '\(array)'") }
-    guard bytes.count <= place.byteCount - place.written else {
+    guard let region = regions[array] else { preconditionFailure("no array '\(array)'") }
+    guard bytes.count <= region.byteCount - region.written else {
       throw .wrongCount(
-        path: path, dataset: array, found: place.written + bytes.count, expected: place.byteCount)
+        path: path, dataset: array, found: region.written + bytes.count, expected: region.byteCount)
     }
-    try write(bytes, at: place.offset + place.written)
-    places[array]?.written += bytes.count
+    try write(bytes, at: region.offset + region.written)
+    regions[array]?.written += bytes.count
   }
 
   /// Writes the next elements of an array.
@@ -166,7 +166,7 @@ public final class DatasetWriter {
   /// - Parameters:
   ///   - values: Elements of the array's type, in row-major order.
   ///   - array: The array's name.
-  /// - Throws: As the same call with bytes.
+  /// - Throws: The errors of the call with bytes.
   public func append<Element: BitwiseCopyable>(
     _ values: [Element], to array: String
   ) throws(DatasetError) {
@@ -175,16 +175,16 @@ public final class DatasetWriter {
     }
   }
 
-  /// Puts the file under its name, once every array is whole.
+  /// Gives the file its name, after checking that every array is complete.
   ///
   /// - Throws: ``DatasetError/wrongCount(path:dataset:found:expected:)`` if elements are missing,
-  ///   ``DatasetError/exists(path:)``, ``DatasetError/unwritable(path:action:reason:)``; the file
-  ///   is not there then, or the one it was to replace still is.
+  ///   ``DatasetError/exists(path:)``, ``DatasetError/unwritable(path:action:reason:)``; unless only the sync
+  ///   of the folder fails, the path is then as it was.
   public func finish() throws(DatasetError) {
-    for (name, place) in places.sorted(by: { $0.key < $1.key })
-    where place.written != place.byteCount {
+    for (name, region) in regions.sorted(by: { $0.key < $1.key })
+    where region.written != region.byteCount {
       throw .wrongCount(
-        path: path, dataset: name, found: place.written, expected: place.byteCount)
+        path: path, dataset: name, found: region.written, expected: region.byteCount)
     }
     guard fsync(descriptor) == 0 else { throw failure("write it") }
     guard close(descriptor) == 0 else {
@@ -195,7 +195,7 @@ public final class DatasetWriter {
     }
     descriptor = -1
     defer { unlink(temporaryPath) }
-    // A link fails where the name is taken since; a rename would replace it.
+    // A link fails if the name has been taken meanwhile; a rename would replace the file.
     let status = replacing ? rename(temporaryPath, path) : link(temporaryPath, path)
     guard status == 0 else {
       throw errno == EEXIST ? .exists(path: path) : failure("give it its name")
@@ -203,7 +203,7 @@ public final class DatasetWriter {
     let folder = Glibc.open(DatasetWriter.folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard folder >= 0 else { throw failure("sync its folder") }
     defer { close(folder) }
-    // Some network file systems cannot sync folders, and say so by these.
+    // Some network file systems cannot sync folders and report one of these.
     guard fsync(folder) == 0 || errno == EINVAL || errno == ENOTSUP else {
       throw failure("sync its folder")
     }
@@ -236,13 +236,13 @@ extension DatasetWriter {
   }
 
   private struct Skeleton {
-    var places: [String: Place] = [:]
-    /// What lies between the arrays' elements.
+    var regions: [String: Region] = [:]
+    /// The bytes between the arrays' elements.
     var pieces: [(offset: Int, bytes: [UInt8])] = []
     var byteCount = 0
   }
 
-  /// Lets libhdf5 lay out the file in memory, where the elements stay holes.
+  /// Lays out the file in memory by libhdf5, with holes in place of the elements.
   private static func makeSkeleton(
     path: String, arrays: [Array]
   ) throws(DatasetError) -> Skeleton {
@@ -256,20 +256,20 @@ extension DatasetWriter {
         for (name, value) in array.attributes.sorted(by: { $0.key < $1.key }) {
           try file.setAttribute(name, of: array.name, to: value.value)
         }
-        skeleton.places[array.name] = Place(
+        skeleton.regions[array.name] = Region(
           offset: dataset.fileOffset ?? 0, byteCount: array.byteCount)
       }
       try file.close()
       skeleton.byteCount = memory.byteCount
       var start = 0
-      for hole in skeleton.places.values.sorted(by: { $0.offset < $1.offset })
+      for hole in skeleton.regions.values.sorted(by: { $0.offset < $1.offset })
       where hole.byteCount > 0 {
         skeleton.pieces.append((start, try memory.bytes(start..<hole.offset)))
         start = hole.offset + hole.byteCount
       }
       skeleton.pieces.append((start, try memory.bytes(start..<skeleton.byteCount)))
     } catch {
-      // The name of the file in memory means nothing to anybody.
+      // The name of the file in memory would confuse users.
       let reason = "\(error)".split(separator: ": ", maxSplits: 1).last ?? ""
       throw .unwritable(path: path, action: "lay it out in memory", reason: String(reason))
     }

@@ -1,9 +1,9 @@
-// What a file says beside its samples and targets, in the words of other writers.
+// Further contents of a file beside samples and targets, by the conventions of other writers.
 
 internal import HDF5
 
 extension HDF5File {
-  /// Refuses a file whose rows belong to several splits, as a table at its root says.
+  /// Refuses a file with a table at its root that assigns its rows to several splits.
   ///
   /// Source: Fuel, H5PYDataset: the attribute `split` is an array of compounds.
   ///
@@ -12,14 +12,14 @@ extension HDF5File {
     let names = try reading(name) { () throws(HDF5Error) in try attributeNames(of: "/") }
     guard names.contains("split") else { return }
     do throws(HDF5Error) {
-      // A word or a number tells a reader what the whole file is.
+      // A plain text or number describes the whole file.
       _ = try attribute("split", of: "/")
     } catch {
       throw .severalSplits(path: name, attribute: "split")
     }
   }
 
-  /// Tells of arrays beside the samples, one element a row, that would change what is learned.
+  /// Returns notices of arrays beside the samples, with one element per row, that would change the training.
   func unreadNeighbours(
     of samples: String, _ targets: String?, _ rowCount: Int
   ) throws(DatasetError) -> [Dataset.Notice] {
@@ -48,8 +48,9 @@ extension HDF5File {
 }
 
 extension ArrayHeader {
-  /// The names of the classes, if the file has them: an attribute of the labels or of the file, or a list of
-  /// strings beside the labels or at the root.
+  /// Returns the names of the classes, or nil if the file has none.
+  ///
+  /// They are an attribute of the labels or of the file, or a list of strings beside the labels or at the root.
   func classNames(in file: HDF5File) throws(DatasetError) -> [String]? {
     switch attribute("class_names") {
     case nil: break
@@ -62,18 +63,18 @@ extension ArrayHeader {
     }
     let folder = name.split(separator: "/").dropLast().map { $0 + "/" }.joined()
     return try reading(path) { () throws(HDF5Error) in
-      for place in [name, "/"] {
-        let names = try file.attributeNames(of: place)
-        for attribute in ArrayHeader.classNameWords where names.contains(attribute) {
-          // Others may mean something else by such a name.
-          guard case .strings(let names)? = try? file.attribute(attribute, of: place) else {
+      for object in [name, "/"] {
+        let names = try file.attributeNames(of: object)
+        for attribute in ArrayHeader.classNameKeys where names.contains(attribute) {
+          // Other writers may use such a name for something else.
+          guard case .strings(let names)? = try? file.attribute(attribute, of: object) else {
             continue
           }
           return names
         }
       }
-      for word in ArrayHeader.classNameWords {
-        for path in Set([folder + word, word]).sorted(by: >) {
+      for key in ArrayHeader.classNameKeys {
+        for path in Set([folder + key, key]).sorted(by: >) {
           if let names = try file.strings(of: path) { return names }
         }
       }
@@ -81,7 +82,7 @@ extension ArrayHeader {
     }
   }
 
-  private static let classNameWords = [
+  private static let classNameKeys = [
     "class_names", "label_names", "target_names", "classes", "list_classes",
   ]
 }

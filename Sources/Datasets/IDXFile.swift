@@ -39,21 +39,21 @@ public final class IDXFile {
   public private(set) var type = ElementType.uint8
   /// The lengths of the axes.
   public private(set) var shape: [Int] = []
-  /// The bytes of all elements.
+  /// The size of all elements in bytes.
   public private(set) var byteCount = 0
   private let stream: gzFile
   private var position = 0
 
   /// Opens a file and reads its header.
   ///
-  /// - Parameter path: The file; compressed or not is found out.
+  /// - Parameter path: The file, compressed or not.
   /// - Throws: ``DatasetError/unreadable(path:message:)``, or
-  ///   ``DatasetError/badIDX(path:found:expected:)`` for another format or a plain file whose
-  ///   length does not fit its extents.
+  ///   ``DatasetError/badIDX(path:found:expected:)`` for another format or a file whose length does not fit
+  ///   its extents.
   public init(_ path: String) throws(DatasetError) {
     self.path = path
     var status = stat()
-    // Without O_NONBLOCK the opening of a FIFO waits for its other end.
+    // Without O_NONBLOCK, opening a FIFO waits for its other end.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
       throw .unreadable(path: path, message: "\(path): \(String(cString: strerror(errno)))")
@@ -63,7 +63,7 @@ public final class IDXFile {
       close(descriptor)
       throw .unreadable(path: path, message: "\(path): not a regular file or a pipe")
     }
-    // What a shell puts in place of <(COMMAND) may give its bytes later.
+    // The pipe that a shell makes for <(COMMAND) may deliver its bytes later.
     if !isRegular { _ = fcntl(descriptor, F_SETFL, O_RDONLY) }
     guard let stream = gzdopen(descriptor, "rb") else {
       close(descriptor)
@@ -92,7 +92,7 @@ public final class IDXFile {
     self.shape = shape
     self.byteCount = byteCount
     let (length, isBeyondCount) = byteCount.addingReportingOverflow(4 + 4 * shape.count)
-    // Deflate makes a byte of 1032 at most; the length of a pipe is not known.
+    // Deflate compresses at most 1032 bytes to one; the length of a pipe is unknown.
     let isCompressed = gzdirect(stream) == 0
     guard !isBeyondCount, !isRegular || !isCompressed || length / 1032 <= status.st_size else {
       throw .badIDX(
@@ -108,18 +108,18 @@ public final class IDXFile {
 
   deinit { gzclose(stream) }
 
-  /// Returns whether an open file is a pipe without a name; with a name it may have nobody at its other end.
+  /// Returns whether an open file is an unnamed pipe; a named one may lack a process at its other end.
   private static func isPipe(_ descriptor: Int32) -> Bool {
     var target = [CChar](repeating: 0, count: 5)
     let count = readlink("/proc/self/fd/\(descriptor)", &target, target.count)
     return target.prefix(max(count, 0)).map(UInt8.init(bitPattern:)) == Array("pipe:".utf8)
   }
 
-  /// Reads the next elements, turned to this machine's byte order.
+  /// Reads the next elements, converted to this machine's byte order.
   ///
-  /// - Parameter buffer: Memory for whole elements, no more than are left.
-  /// - Throws: ``DatasetError/badIDX(path:found:expected:)`` if the file ends before, or, with the
-  ///   last element, if it goes on after.
+  /// - Parameter buffer: Memory for whole elements, no more than remain.
+  /// - Throws: ``DatasetError/badIDX(path:found:expected:)`` if the file ends early, or goes on after its last
+  ///   element.
   public func read(into buffer: UnsafeMutableRawBufferPointer) throws(DatasetError) {
     let count = type.byteCount
     precondition(buffer.count % count == 0 && position + buffer.count <= byteCount)
@@ -145,7 +145,7 @@ public final class IDXFile {
     guard code == Z_OK else { throw damage() }
   }
 
-  /// The error for what zlib found.
+  /// Returns the error for zlib's finding.
   private func damage() -> DatasetError {
     var code: Int32 = 0
     let message = gzerror(stream, &code).map { String(cString: $0) } ?? ""

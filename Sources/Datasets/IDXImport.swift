@@ -1,8 +1,8 @@
-// Turning a pair of IDX files into a data file of ours.
+// The conversion of a pair of IDX files to a data file.
 
 /// Writes a data file from samples and labels in the IDX format.
 ///
-/// Numbers keep their type. Bytes are taken for images of 0 to 255 and get the scale 1/255; images of
+/// Numbers keep their type. Bytes are assumed to be images of 0 to 255 and get the scale 1/255; images of
 /// `[row, height, width]` become `[row, 1, height, width]`.
 ///
 /// - Parameters:
@@ -10,10 +10,10 @@
 ///   - labels: The IDX file of the labels, of one axis.
 ///   - path: The data file to write.
 ///   - scale: The factor from stored numbers to values, instead of the usual one.
-///   - classNames: The names of the classes, all labels being below their count.
-///   - replacing: Whether a file of that name may be replaced.
-/// - Throws: ``DatasetError`` if an IDX file is damaged, they disagree, or the file cannot be
-///   written; nothing is written then.
+///   - classNames: The names of the classes; labels must be below their count.
+///   - replacing: True if a file of that name may be replaced.
+/// - Throws: ``DatasetError`` if an IDX file is damaged, if the two disagree, or if the file cannot be
+///   written; no file is left then.
 /// - Complexity: O(bytes), a few MiB of memory.
 public func importIDX(
   samples: String, labels: String, to path: String, scale: Double? = nil,
@@ -67,7 +67,7 @@ public func importIDX(
   try writer.finish()
 }
 
-/// Copies all elements of an IDX file, showing integers to `check` where it is given.
+/// Copies all elements of an IDX file, passing integers to `check` if given.
 private func copy(
   _ file: IDXFile, to writer: DatasetWriter, as name: String,
   check: ((_ row: Int, _ value: Int) throws(DatasetError) -> Void)? = nil
@@ -105,7 +105,7 @@ extension IDXFile.ElementType {
     }
   }
 
-  /// The integer at an index of a buffer; 0 for floats.
+  /// Returns the integer at an index of a buffer; 0 for floats.
   fileprivate func integer(at index: Int, of buffer: UnsafeMutableRawBufferPointer) -> Int {
     switch self {
     case .uint8: Int(buffer[index])

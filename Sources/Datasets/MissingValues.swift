@@ -1,23 +1,23 @@
-// Stored numbers that stand for no number, as netCDF and the CF conventions mark them.
+// Stored numbers that mark missing values, by netCDF and the CF conventions.
 
 internal import HDF5
 
-/// The stored numbers that mean that there is none, by the attribute that says so.
+/// The stored numbers that mark missing values, and the attributes that define them.
 ///
-/// Source: CF conventions 1.11, section 2.5.1; they speak of numbers before scale and bias.
+/// Source: CF conventions 1.11, section 2.5.1; they apply to numbers before scale and bias.
 struct MissingValues: Sendable {
   private var values: [(value: Double, attribute: String)] = []
   private var lower: (value: Double, attribute: String)?
   private var upper: (value: Double, attribute: String)?
 
-  /// Looks at the attributes of an array; nil where none of them marks anything.
+  /// Reads the attributes of an array; nil if none of them marks missing values.
   init?(_ header: ArrayHeader) {
-    // A mark is often stored with more digits than the numbers it is compared with.
+    // A mark is often stored with more digits than the numbers to compare with it.
     func numbers(_ name: String) -> [Double]? {
       header.attribute(name)?.doubleValues.map { $0.map(header.type.rounded) }
     }
     for name in ["_FillValue", "missing_value"] {
-      // What is not a number is refused wherever it stands.
+      // NaN is refused anyway.
       values += (numbers(name) ?? []).filter { !$0.isNaN }.map { ($0, name) }
     }
     if let range = numbers("valid_range"), range.count == 2 {
@@ -29,7 +29,7 @@ struct MissingValues: Sendable {
     if values.isEmpty, lower == nil, upper == nil { return nil }
   }
 
-  /// The attribute that says that a stored number stands for none.
+  /// Returns the attribute by which a stored number marks a missing value, or nil.
   func attribute(marking value: Double) -> String? {
     if let mark = values.first(where: { $0.value == value }) { return mark.attribute }
     if let lower, value < lower.value { return lower.attribute }
@@ -53,7 +53,7 @@ struct MissingValues: Sendable {
 }
 
 extension HDF5ScalarType {
-  /// Returns a number as an array of this type holds it.
+  /// Returns a number rounded to the precision of this type.
   fileprivate func rounded(_ number: Double) -> Double {
     switch (kind, byteCount) {
     case (.float, 4): Double(Float(number))
@@ -63,5 +63,5 @@ extension HDF5ScalarType {
   }
 }
 
-/// A number without the fraction of a whole one.
+/// Returns a number as text, a whole one without `.0`.
 func plain(_ number: Double) -> String { Int(exactly: number).map { "\($0)" } ?? "\(number)" }

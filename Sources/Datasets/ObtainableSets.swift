@@ -1,20 +1,20 @@
-// The data sets this project can make but does not carry.
+// The data sets that this project can make but does not include.
 
-/// A data set that a command of ours fetches and turns into HDF5.
+/// A data set that a command of ours downloads and converts to HDF5.
 ///
-/// A missing file is taken for part of it by the name of the folder it was expected in, so the error
-/// can say what to do wherever the repository lies.
+/// A missing file is recognised by the name of its folder, so the error can name the command wherever the
+/// repository lies.
 struct ObtainableSet {
-  /// The name of the folder its files lie in.
+  /// The name of the folder of its files.
   let folder: String
-  /// What makes the files.
+  /// The command that makes the files.
   let command: String
 
   static let all = [
     ObtainableSet(folder: "fashion-mnist", command: "launch/data fashion-mnist")
   ]
 
-  /// The set a path belongs to.
+  /// Finds the set that a path belongs to.
   init?(owning path: String) {
     let folders = path.split(separator: "/").dropLast()
     guard let folder = folders.last, let set = Self.all.first(where: { $0.folder == folder })

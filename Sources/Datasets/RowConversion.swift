@@ -1,21 +1,21 @@
-// From stored numbers to Float: the one place that decides the bits of a value.
+// The conversion of stored numbers to Float: the only code that decides the bits of a value.
 
 internal import HDF5
 
-/// How stored elements of a row become values: `value = scale · raw + bias`.
+/// The conversion of a row's stored elements to values: `value = scale · raw + bias`.
 ///
-/// The arithmetic is Float's: `Float(scale) * Float(raw) + Float(bias)`, rounded after each step and
-/// never fused, so that a row's bits do not depend on how it came into memory. Without scale and
-/// bias a value is `Float(raw)`.
+/// The arithmetic is that of `Float`: `Float(scale) * Float(raw) + Float(bias)`, rounded after each step and
+/// never fused, so that the bits of a row do not depend on the way it is read. Without scale and bias a value
+/// is `Float(raw)`.
 struct RowConversion: Sendable {
   /// The type of raw elements in memory: 1, 2, 4 or 8 bytes, little-endian.
   let type: HDF5ScalarType
-  /// The elements of a row.
+  /// The number of elements of a row.
   let elementCount: Int
-  /// One factor and offset per channel, or one of each; the channel is the first axis of a sample.
+  /// One factor and bias per channel, or one of each; the channel is the first axis of a sample.
   let scales: [Float]
   let biases: [Float]
-  /// Whether every scale is 1 and every bias 0.
+  /// Indicates whether every scale is 1 and every bias 0.
   let isIdentity: Bool
 
   init(type: HDF5ScalarType, elementCount: Int, scales: [Float] = [1], biases: [Float] = [0]) {
@@ -27,7 +27,7 @@ struct RowConversion: Sendable {
     isIdentity = scales.allSatisfy { $0 == 1 } && biases.allSatisfy { $0 == 0 }
   }
 
-  /// The bytes of a raw row.
+  /// The size of a raw row in bytes.
   var rowByteCount: Int { elementCount * type.byteCount }
 
   /// Converts one row.
@@ -69,7 +69,7 @@ struct RowConversion: Sendable {
     }
   }
 
-  /// The first raw element of a row for which `condition` holds, as `Double`.
+  /// Returns the first raw element of a row for which `condition` holds, as `Double`.
   func firstRaw(
     _ source: UnsafeRawPointer, where condition: (Double) -> Bool
   ) -> Double? {
@@ -95,7 +95,7 @@ struct RowConversion: Sendable {
     }
   }
 
-  /// The index of the first value that is NaN or infinite, if there is one.
+  /// Returns the index of the first value that is NaN or infinite, or nil if all are finite.
   static func firstNotFinite(_ values: UnsafePointer<Float>, count: Int) -> Int? {
     // x · 0 is 0 for finite x and NaN otherwise; the sum tells without a branch per element.
     var sum: SIMD8<Float> = .zero
@@ -113,13 +113,13 @@ struct RowConversion: Sendable {
   }
 }
 
-/// Turns rows of `[height, width, channel]` into rows of `[channel, height, width]`.
+/// A conversion of rows of `[height, width, channel]` to rows of `[channel, height, width]`.
 struct ChannelsFirst: Sendable {
   let pixelCount: Int
   let channelCount: Int
   let elementByteCount: Int
 
-  /// Rearranges one row; source and target are different memory.
+  /// Rearranges one row; source and target must not overlap.
   ///
   /// - Complexity: O(elements).
   func rearrange(_ source: UnsafeRawPointer, into target: UnsafeMutableRawPointer) {

@@ -2,17 +2,17 @@
 
 internal import Glibc
 
-/// Memory for rows or labels of a file, of this process or shared with others of its host.
+/// Memory for the rows or labels of a file, private or shared with other processes of the host.
 public final class RowMemory: @unchecked Sendable {
   /// The memory.
   public let bytes: UnsafeMutableRawBufferPointer
-  /// The object whose memory it is; nil if it is this one's.
+  /// The object that owns the memory; nil if this one does.
   public let owner: AnyObject?
 
-  /// Takes memory of this process, of zeros; nil where the system has no more.
+  /// Allocates private memory of zeros; nil if the system has none left.
   ///
-  /// Rows are visited in random order, so the system is asked for large pages: with small ones nearly
-  /// every row is a miss in the table of pages.
+  /// Rows are visited in random order, so it asks for huge pages: with small ones nearly every row misses
+  /// the TLB.
   ///
   /// - Parameter byteCount: The size.
   public init?(byteCount: Int) {
@@ -24,11 +24,11 @@ public final class RowMemory: @unchecked Sendable {
     owner = nil
   }
 
-  /// Uses memory of another object.
+  /// Wraps memory of another object.
   ///
   /// - Parameters:
   ///   - bytes: The memory, aligned to 8 bytes.
-  ///   - owner: Holds the memory at least as long as it lives itself.
+  ///   - owner: The object that keeps the memory alive.
   public init(_ bytes: UnsafeMutableRawBufferPointer, owner: AnyObject) {
     self.bytes = bytes
     self.owner = owner
@@ -42,13 +42,13 @@ struct Labels: RandomAccessCollection, @unchecked Sendable {
   private let numbers: UnsafeBufferPointer<Int32>
   private let memory: RowMemory?
 
-  /// No labels.
+  /// Creates an empty collection.
   init() { (numbers, memory) = (UnsafeBufferPointer(start: nil, count: 0), nil) }
 
-  /// The first numbers of some memory.
+  /// Uses the first `count` numbers in some memory.
   init(_ memory: RowMemory, count: Int) {
-    let words = memory.bytes.bindMemory(to: Int32.self)
-    numbers = UnsafeBufferPointer(rebasing: words[..<count])
+    let all = memory.bytes.bindMemory(to: Int32.self)
+    numbers = UnsafeBufferPointer(rebasing: all[..<count])
     self.memory = memory
   }
 

@@ -5,8 +5,9 @@ internal import Numerics
 /// The order in which an epoch visits rows: a pure function of (seed, epoch, index).
 ///
 /// A permutation in O(1) memory: a Feistel network over the numbers of the fewest bits that hold all
-/// rows, applied again while its result is no row (cycle walking). Any rank can ask for any index. Up to
-/// 32 rows, for which the parts of the network are too narrow to give all orders alike, are drawn one by one.
+/// rows, applied again while its result is no row (cycle walking). Any rank can compute any index. For up to
+/// 32 rows, where the halves of the network are too narrow to make all orders equally likely, rows are drawn
+/// one by one.
 /// Sources: Black and Rogaway, *Ciphers with Arbitrary Finite Domains* (2002), method 2 and 3,
 /// https://doi.org/10.1007/3-540-45760-7_9; Durstenfeld, *Algorithm 235: Random permutation* (1964),
 /// https://doi.org/10.1145/364520.364540; keys and draws from Philox.
@@ -15,7 +16,7 @@ public struct RowOrder: Hashable, Sendable {
   public let count: Int
   private let bijection: Bijection?
 
-  /// The order of one epoch.
+  /// Creates the order of one epoch.
   ///
   /// - Parameters:
   ///   - count: The number of rows.
@@ -29,9 +30,9 @@ public struct RowOrder: Hashable, Sendable {
       ? Bijection(count: count, seed: seed, epoch: epoch, stream: randomStream("shuffle")) : nil
   }
 
-  /// The row at a place of the epoch.
+  /// The row at a position of the epoch.
   ///
-  /// - Complexity: O(1): a look into the list, or less than two passes of eight rounds expected, about 20 ns.
+  /// - Complexity: O(1): a lookup in the list, or fewer than two passes of eight rounds on average, about 20 ns.
   public subscript(index: Int) -> Int {
     precondition(0 <= index && index < count, "index \(index) of \(count) rows")
     guard let bijection else { return index }
@@ -39,15 +40,15 @@ public struct RowOrder: Hashable, Sendable {
   }
 }
 
-/// Some of the rows of a data set, by their place in the selection.
+/// A subset of the rows of a data set, by position in the subset.
 public struct RowSelection: Hashable, Sendable {
   /// The number of rows selected.
   public let count: Int
-  /// The place of the first one in the bijection, which is absent for all rows in their order.
+  /// The position of the first row in the bijection; nil there means the rows in file order.
   private let start: Int
   private let bijection: Bijection?
 
-  /// All rows, in their order.
+  /// Returns the selection of all rows, in file order.
   public static func all(of count: Int) -> RowSelection {
     RowSelection(count: count, start: 0, bijection: nil)
   }
@@ -56,9 +57,9 @@ public struct RowSelection: Hashable, Sendable {
   ///
   /// - Parameters:
   ///   - count: The number of rows, at least 2.
-  ///   - fraction: The share for validation; rounded to whole rows, at least one on either side.
+  ///   - fraction: The fraction for validation; rounded to whole rows, at least one on either side.
   ///   - seed: The seed of the run.
-  /// - Returns: The rows to train on and those to validate on: no row in both, none left out.
+  /// - Returns: The rows to train on and the rows to validate on; every row is in exactly one of them.
   /// - Throws: ``DatasetError/badFraction(found:rows:)``.
   public static func split(
     _ count: Int, validation fraction: Double, seed: UInt64
@@ -75,7 +76,7 @@ public struct RowSelection: Hashable, Sendable {
     )
   }
 
-  /// The row at a place of the selection.
+  /// The row at a position of the selection.
   ///
   /// - Complexity: O(1).
   public subscript(index: Int) -> Int {
@@ -88,14 +89,14 @@ public struct RowSelection: Hashable, Sendable {
 /// A keyed permutation of `0..<count`.
 private struct Bijection: Hashable, Sendable {
   let count: Int
-  /// The bits of the low and of the high part: together the fewest that hold `count − 1`.
+  /// The numbers of bits of the low and the high part: together the fewest that hold `count − 1`, at least 2.
   private let lowBits: UInt64
   private let highBits: UInt64
   private let keys: SIMD8<UInt64>
-  /// The order itself where there are few rows.
+  /// The order itself, for few rows.
   private let list: SIMD32<UInt8>
 
-  /// The most rows whose order is drawn row by row.
+  /// The maximum number of rows whose order is drawn row by row.
   private static let listLimit = 32
 
   init(count: Int, seed: UInt64, epoch: Int, stream: UInt32) {
@@ -115,19 +116,19 @@ private struct Bijection: Hashable, Sendable {
     list = count <= Bijection.listLimit ? Bijection.list(count, philox, epoch, stream) : .zero
   }
 
-  /// Draws each row from those that are left, all alike: ⌊(number of them) · word / 2³²⌋.
+  /// Draws each row from the remaining ones with equal probability: ⌊(their number) · word / 2³²⌋.
   ///
-  /// Each of them has its share to within 2⁻²⁷ of it.
+  /// Probabilities differ from the exact ones by a factor within 2⁻²⁷ of 1.
   private static func list(
     _ count: Int, _ philox: Philox, _ epoch: Int, _ stream: UInt32
   ) -> SIMD32<UInt8> {
     var list = SIMD32<UInt8>()
     for row in 0..<count { list[row] = UInt8(row) }
-    for place in 0..<count - 1 {
+    for position in 0..<count - 1 {
       let words = philox.bits(
-        UInt32(place / 4), 1, UInt32(truncatingIfNeeded: epoch), stream)
-      let chosen = place + Int((UInt64(words[place % 4]) * UInt64(count - place)) >> 32)
-      (list[place], list[chosen]) = (list[chosen], list[place])
+        UInt32(position / 4), 1, UInt32(truncatingIfNeeded: epoch), stream)
+      let chosen = position + Int((UInt64(words[position % 4]) * UInt64(count - position)) >> 32)
+      (list[position], list[chosen]) = (list[chosen], list[position])
     }
     return list
   }
@@ -139,7 +140,7 @@ private struct Bijection: Hashable, Sendable {
     return Int(value)
   }
 
-  /// Eight rounds; the parts change places in each, so their widths are back after an even number.
+  /// Applies eight rounds; the parts swap in each, so their widths are restored after an even number.
   @inline(__always)
   private func permute(_ value: UInt64) -> UInt64 {
     var (width, otherWidth) = (highBits, lowBits)
@@ -151,7 +152,7 @@ private struct Bijection: Hashable, Sendable {
     return high << lowBits | low
   }
 
-  /// Variant 13 of Stafford's 64-bit finalisers, as in SplitMix64.
+  /// Applies variant 13 of Stafford's 64-bit finalisers, as in SplitMix64.
   @inline(__always)
   private func mix(_ x: UInt64) -> UInt64 {
     var x = x &+ 0x9E37_79B9_7F4A_7C15

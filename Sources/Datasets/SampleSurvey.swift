@@ -1,17 +1,17 @@
-// A look at the values of some rows, for what their owner may have forgotten.
+// A survey of the values of some rows, for scales and normalisations that were forgotten.
 
 internal import HDF5
 internal import Tensors
 
-/// The values of up to 1,000 rows at fixed places of a file.
+/// Statistics of up to 1,000 rows at fixed positions of a file.
 struct SampleSurvey {
   /// An entry of the first axis of samples, and the spread of its values.
   struct Spread {
-    /// The index of the entry: of images a channel, of vectors an element.
+    /// The index of the entry: a channel of images, an element of vectors.
     let index: Int
-    /// The root of the mean squared distance from the mean.
+    /// The standard deviation.
     let deviation: Double
-    /// The largest value less the smallest one.
+    /// The difference between the largest and the smallest value.
     let range: Double
   }
 
@@ -24,13 +24,13 @@ struct SampleSurvey {
   /// The entries that are not constant, from the smallest deviation to the largest.
   let spreads: [Spread]
 
-  /// The most rows, and the most elements of more than 16 rows, that are looked at.
+  /// The maximum number of rows, and of elements if these are more than 16 rows.
   private static let (rowLimit, elementLimit) = (1000, 1 << 18)
 
-  /// Looks at rows of a file.
+  /// Surveys rows of a file.
   ///
   /// - Throws: ``DatasetError`` if they cannot be read.
-  /// - Complexity: O(elements) of 262,144 elements, or of 16 rows if these have more.
+  /// - Complexity: O(elements) of at most 262,144 elements, or of 16 rows if these have more.
   init(_ dataset: Dataset) throws(DatasetError) {
     let elementCount = dataset.sampleShape.count
     let rowCount = min(
@@ -49,7 +49,7 @@ struct SampleSurvey {
     var (minimum, maximum, isWhole) = (Float.infinity, -Float.infinity, true)
     var spreads: [Spread] = []
     for group in 0..<groupCount {
-      // Distances from a value of the first row do not cancel where the mean is far from 0.
+      // Distances from a value of the first row avoid cancellation if the mean is far from 0.
       let origin = Double(values[group * groupSize])
       var (least, largest, sum, squares) = (Float.infinity, -Float.infinity, 0.0, 0.0)
       for row in 0..<rowCount {
@@ -75,10 +75,10 @@ struct SampleSurvey {
     self.spreads = spreads.sorted { ($0.deviation, $0.index) < ($1.deviation, $1.index) }
   }
 
-  /// The entries of the smallest and of the largest deviation; nil if there are none.
+  /// The entries with the smallest and the largest deviation; nil if all are constant.
   ///
-  /// Those that hardly vary mean nothing. Of many, as the elements of an image are, a twentieth at either end is
-  /// left out: at the border of images deviations run out smoothly.
+  /// Entries that hardly vary do not count. If there are many, like the elements of an image, the lowest and the
+  /// highest twentieth are left out: towards the border of images, deviations fall off smoothly.
   var extremes: (least: Spread, largest: Spread)? {
     guard let last = spreads.last else { return nil }
     let varying = spreads.filter { $0.deviation > 1e-6 * last.deviation }
@@ -93,7 +93,7 @@ struct SampleSurvey {
   }
 }
 
-/// The first three digits of a positive number.
+/// Returns a positive number rounded to three digits.
 private func short(_ number: Double) -> String {
   var unit = 1.0
   while number / unit >= 1000 { unit *= 10 }
@@ -102,26 +102,26 @@ private func short(_ number: Double) -> String {
   return value < 1 ? "\(Float(value))" : plain(value)
 }
 
-/// Some indices of `0 ..< total` in rising order, evenly spaced, from the first on.
+/// Returns `count` evenly spaced indices of `0..<total`, ascending from 0.
 package func evenlySpaced(_ count: Int, of total: Int) -> [Int] {
   (0..<count).map { total / count * $0 + total % count * $0 / count }
 }
 
 extension Dataset {
-  /// The factor between deviations, and between ranges, from which on one is told of them.
+  /// The factor between deviations, and between ranges, above which a notice is given.
   private static let spreadLimit = 1000.0
-  /// The range from which on whole numbers are taken for numbers that lack a scale.
+  /// The range above which whole numbers are assumed to lack a scale.
   private static let rangeLimit: Float = 30
 
-  /// Looks at some rows for values that nothing makes fit for training.
+  /// Surveys some rows for values that are unsuitable for training.
   ///
-  /// That is whole numbers of a large range without a scale, as bytes of images are, and entries of samples
-  /// whose deviations differ by more than 1,000; by their ranges too, since an entry that is nearly constant
-  /// means nothing.
+  /// These are whole numbers of a large range without a scale, like the bytes of images, and entries of samples
+  /// whose deviations, and also ranges, differ by a factor above 1,000; an entry that is nearly constant does not
+  /// count.
   ///
-  /// - Returns: What was found, of samples as they are given to a model that does not normalise them.
-  /// - Throws: ``DatasetError`` if they cannot be read.
-  /// - Complexity: That of reading up to 1,000 rows, of 262,144 elements or 16 rows.
+  /// - Returns: The notices, which apply to models that do not normalise their samples.
+  /// - Throws: ``DatasetError`` if rows cannot be read.
+  /// - Complexity: that of reading up to 1,000 rows with 262,144 elements, or 16 rows.
   public func surveyNotices() throws(DatasetError) -> [Notice] {
     let survey = try SampleSurvey(self)
     let name = arrays[0].name
@@ -154,19 +154,18 @@ extension Dataset {
     return notices
   }
 
-  /// Measures how far the values of samples lie from the means of their entries, over all entries.
+  /// Returns the root of the mean variance of the samples' entries.
   ///
-  /// - Returns: The root of the mean variance.
   /// - Throws: ``DatasetError`` if rows cannot be read.
-  /// - Complexity: That of reading up to 1,000 rows.
+  /// - Complexity: that of reading up to 1,000 rows.
   public func deviation() throws(DatasetError) -> Double { try SampleSurvey(self).deviation }
 
   /// Compares the deviation of samples with that of another file.
   ///
   /// - Parameter there: The ``deviation()`` of the other file.
-  /// - Returns: Both; nil where they differ by less than a factor of 20, as a forgotten scale does not.
+  /// - Returns: Both; nil if they differ by a factor of 20 or less, unlike with a forgotten scale.
   /// - Throws: ``DatasetError`` if rows cannot be read.
-  /// - Complexity: That of reading up to 1,000 rows.
+  /// - Complexity: that of reading up to 1,000 rows.
   public func differenceOfDeviation(
     from there: Double
   ) throws(DatasetError) -> (here: String, there: String)? {
@@ -175,19 +174,19 @@ extension Dataset {
     return (short(here), short(there))
   }
 
-  /// Returns whether whole numbers are more likely brightnesses than counts, codes or classes of things.
+  /// Returns whether whole numbers are more likely to be brightnesses than counts or codes.
   private func isLikelyImage(_ survey: SampleSurvey) -> Bool {
     let type = arrays[0].type
     let isInteger = type.kind == .integer
     if isInteger, !type.isSigned, type.byteCount == 1 { return survey.maximum >= 128 }
     if sampleShape.axisCount > 1 { return isInteger || sampleShape.count >= 64 }
-    // An image in one row has many elements, and bytes of it reach far up.
+    // An image in one row has many elements, and its bytes reach high values.
     return sampleShape.count >= 64 && survey.minimum >= 0 && (128...255).contains(survey.maximum)
   }
 
-  /// Compares scale and bias of the samples of this file with those of another one that stores them alike.
+  /// Compares scale and bias of the samples of this file with those of another file of the same type.
   ///
-  /// - Returns: Scale and bias here and there; nil where they are the same, or types differ.
+  /// - Returns: Scale and bias here and there; nil if they are equal or the types differ.
   public func differenceOfScale(from other: Dataset) -> (here: String, there: String)? {
     guard arrays[0].type.machineType == other.arrays[0].type.machineType,
       samples.conversion.scales != other.samples.conversion.scales

@@ -1,4 +1,4 @@
-// Data files without content, where only the size of what is trained on counts.
+// Data files of random bytes, for runs in which only the sizes matter.
 
 internal import Numerics
 public import Tensors
@@ -6,16 +6,16 @@ public import Tensors
 /// Writes a data file of random bytes with random class labels.
 ///
 /// Bytes get the scale 1/255; samples of three axes are images, channels first. Equal arguments make
-/// equal files: byte i of a row is a function of (seed, row, i) alone.
+/// equal files: byte i of a row is a function only of (seed, row, i).
 ///
 /// - Parameters:
 ///   - path: The data file to write.
 ///   - sampleShape: The shape of a sample.
 ///   - classCount: The number of classes, at least 1.
 ///   - rowCount: The number of rows, at least 1.
-///   - seed: What the random numbers depend on.
-///   - replacing: Whether a file of that name may be replaced.
-/// - Throws: ``DatasetError`` if the file cannot be written; nothing is written then.
+///   - seed: The seed of the random numbers.
+///   - replacing: True if a file of that name may be replaced.
+/// - Throws: ``DatasetError`` if the file cannot be written; no file is left then.
 /// - Complexity: O(bytes), one row of memory.
 public func writeSyntheticData(
   to path: String, sampleShape: Shape, classCount: Int, rowCount: Int, seed: UInt64,

@@ -147,8 +147,9 @@ extension HDF5File {
     }
   }
 
-  /// Indicates whether every link on the way to `path` exists; throws for one that leaves the file. The caller
-  /// holds the lock.
+  /// Returns whether every link on the way to `path` exists.
+  ///
+  /// Throws for a link that leaves the file. The caller holds the lock.
   func linkExists(_ path: String) throws(HDF5Error) -> Bool {
     let access = try scope.linkAccess(chdf5_link_access_class())
     let components = HDF5File.components(path)

@@ -1,4 +1,6 @@
-// The JSON we write: keys in the order given, numbers that read back as the same number.
+// Writing JSON: keys in the given order, numbers that read back as the same number.
+
+import Configuration
 
 /// A value of a record.
 public enum JSONValue: Hashable, Sendable {
@@ -6,9 +8,9 @@ public enum JSONValue: Hashable, Sendable {
   case string(String)
   /// A whole number.
   case integer(Int)
-  /// A number; JSON knows none that are not finite, they are written as `null`.
+  /// A number; NaN and infinities, which JSON lacks, are written as `null`.
   case double(Double)
-  /// A number of 32 bits, written with the fewest digits that read back as the same 32 bits.
+  /// A number of 32 bits, written with the fewest digits that read back as the same `Float`.
   case float(Float)
   /// A truth value.
   case boolean(Bool)
@@ -16,7 +18,7 @@ public enum JSONValue: Hashable, Sendable {
   case null
   /// A list.
   case list([JSONValue])
-  /// An object, with its keys in the order given.
+  /// An object, with its keys in the given order.
   case object([JSONField])
 }
 
@@ -63,25 +65,7 @@ extension JSONValue {
   }
 }
 
-/// One JSON object on one line, with its keys in the order given.
+/// Returns a JSON object on one line, with its keys in the given order.
 public func jsonObject(_ fields: [(key: String, value: JSONValue)]) -> String {
   "{" + fields.map { "\(quoted($0.key)):\($0.value.text)" }.joined(separator: ",") + "}"
-}
-
-private func quoted(_ text: String) -> String {
-  var quoted = "\""
-  for scalar in text.unicodeScalars {
-    switch scalar {
-    case "\"": quoted += "\\\""
-    case "\\": quoted += "\\\\"
-    case "\n": quoted += "\\n"
-    case "\r": quoted += "\\r"
-    case "\t": quoted += "\\t"
-    case _ where scalar.value < 0x20:
-      let digits = String(scalar.value, radix: 16)
-      quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-    default: quoted.unicodeScalars.append(scalar)
-    }
-  }
-  return quoted + "\""
 }

@@ -1,31 +1,31 @@
-// `metrics.jsonl`: one JSON object per record, gone on with where a run goes on.
+// `metrics.jsonl`: one JSON object per record, continued when a run goes on.
 
 public import Files
 
 /// Appends records to `metrics.jsonl`.
 ///
-/// Records are gathered in memory and written at most once a second, and when asked to. It has one
-/// owner and is not shared between threads; what is not written when it goes is lost.
+/// Records are collected in memory and written at most once a second, and on request. The writer has one
+/// owner and is not shared between threads; records not yet written when it is released are lost.
 public final class MetricsWriter {
   private let folder: Folder
   private let name: String
   private let file: Descriptor
   private var pending: [UInt8] = []
-  /// The bytes of the file up to the last whole record.
+  /// The length of the file up to the last whole record.
   private var byteCount: Int
   private var lastFlush: ContinuousClock.Instant
   private let interval: Duration
 
-  /// Opens or makes the file and cuts off what comes after a step.
+  /// Opens or makes the file and cuts off the records after a step.
   ///
-  /// Cut off are the first record of a later step and all after it, and an unfinished last line. A file that has
-  /// other names too, by hard links, is copied first: what it holds by them stays as it is.
+  /// It cuts off the first record of a later step and everything after it, and an unfinished last line. A file
+  /// with other names, by hard links, is copied first, so that its contents under those names stay as they are.
   ///
   /// - Parameters:
   ///   - folder: The folder of the file.
   ///   - name: Its name.
   ///   - step: The last step whose records are kept.
-  ///   - interval: The least time between two writes.
+  ///   - interval: The minimum time between two writes.
   /// - Throws: ``RunError/file(_:)``; a link is refused.
   public init(
     in folder: Folder, _ name: String = "metrics.jsonl", after step: Int,
@@ -59,8 +59,8 @@ public final class MetricsWriter {
   /// - Parameters:
   ///   - kind: Its kind, the first field; kinds other than `timing` hold nothing that depends on
   ///     time, ranks or workers.
-  ///   - fields: The other fields in the order they are written; one is `step`, an integer that
-  ///     never falls from one record to the next.
+  ///   - fields: The other fields in the order of writing; one of them is `step`, an integer that never
+  ///     decreases from one record to the next.
   /// - Throws: ``RunError/file(_:)``; the file then still ends with a whole record.
   public func append(
     _ kind: String, _ fields: [(key: String, value: JSONValue)]
@@ -75,20 +75,20 @@ public final class MetricsWriter {
     if ContinuousClock.now - lastFlush >= interval { try flush() }
   }
 
-  /// Writes what is pending.
+  /// Writes pending records.
   ///
-  /// - Throws: ``RunError/file(_:)``; what was pending stays so.
+  /// - Throws: ``RunError/file(_:)``; the records then stay pending.
   public func flush() throws(RunError) {
     lastFlush = .now
     guard !pending.isEmpty else { return }
     do throws(FileError) {
-      // Records in a file that nobody will find are lost.
+      // Records in a file that no path leads to would be lost.
       try folder.require(file, at: name, byteCount: byteCount)
       try pending.withUnsafeBufferPointer { (bytes) throws(FileError) in
         try file.write(UnsafeRawBufferPointer(bytes))
       }
     } catch {
-      // Part of a record may have been written: the next try starts after the last whole one.
+      // Part of a record may have been written; the next attempt starts after the last whole one.
       try? file.truncate(toByteCount: byteCount)
       throw .file(error)
     }
@@ -96,8 +96,9 @@ public final class MetricsWriter {
     pending.removeAll(keepingCapacity: true)
   }
 
-  /// Writes what is pending and returns when it is on the disk: before a checkpoint that the records
-  /// must not fall behind, and at the end.
+  /// Writes pending records and returns when they are on the disk.
+  ///
+  /// Call it before each checkpoint, so that records never fall behind, and at the end.
   ///
   /// - Throws: ``RunError/file(_:)``.
   public func sync() throws(RunError) {
@@ -105,7 +106,7 @@ public final class MetricsWriter {
     try converted { () throws(FileError) in try file.sync() }
   }
 
-  /// Writes what is pending and closes the file; nothing else may be called after.
+  /// Writes pending records and closes the file; nothing else may be called afterwards.
   ///
   /// - Throws: ``RunError/file(_:)``.
   public func close() throws(RunError) {
@@ -114,9 +115,9 @@ public final class MetricsWriter {
   }
 }
 
-/// How many bytes hold the records up to a step.
+/// Returns the number of bytes that hold the records up to a step.
 ///
-/// Lines that are no records, in the middle of the file, are left alone; at its end they go.
+/// Other lines are kept if a record follows them, and dropped at the end of the file.
 private func keptByteCount(of bytes: [UInt8], upTo step: Int) -> Int {
   var kept = 0
   var start = 0
@@ -130,7 +131,7 @@ private func keptByteCount(of bytes: [UInt8], upTo step: Int) -> Int {
   return kept
 }
 
-/// The step of a record we wrote: quotes inside texts are escaped, so the key is found by its bytes.
+/// Returns the step of a record; quotes inside texts are escaped, so the bytes of the key identify it.
 private func recordedStep(_ line: ArraySlice<UInt8>) -> Int? {
   let key = Array("\"step\":".utf8)
   guard line.first == UInt8(ascii: "{"), line.last == UInt8(ascii: "}") else { return nil }

@@ -1,21 +1,21 @@
-// The run directory: who may work in it, and the files it holds.
+// The run directory: its ownership, its lock, and its files.
 
 public import Configuration
 public import Files
 import Foundation
 
-/// A run directory that this process works in; locked for as long as the object lives.
+/// A run directory that this process works in, locked as long as the object lives.
 ///
 /// It holds `config.yaml`, `status.json`, `metrics.jsonl`, `checkpoints/` and the lock, `.lock`. Only
 /// the root rank makes one; it has one owner and is not shared between threads.
 public final class Run {
-  /// The folder, as it was named.
+  /// The folder, as the user named it.
   public let path: String
-  /// What the last process that worked on the run wrote; nothing in a new run.
+  /// The last status written; nil in a new run.
   public private(set) var status: RunStatus?
-  /// The folder of the checkpoints; nothing before the run is begun.
+  /// The folder of the checkpoints; nil before the run is begun.
   public private(set) var checkpoints: Folder?
-  /// All that is written goes into this folder, even if its path leads elsewhere by now.
+  /// The folder that all files are written to, even if its path leads elsewhere by now.
   private let folder: Folder
   private let lock: Descriptor
   private let wasMade: Bool
@@ -23,9 +23,9 @@ public final class Run {
   /// Opens a run directory, making it if it is missing, and locks it.
   ///
   /// - Parameter path: The folder.
-  /// - Throws: ``RunError/inUse(path:holder:)`` if a living process works in it,
-  ///   ``RunError/foreign(path:found:)`` if files by our names are not ours,
-  ///   ``RunError/file(_:)`` naming what cannot be written to.
+  /// - Throws: ``RunError/inUse(path:holder:)`` if a live process works in it,
+  ///   ``RunError/foreign(path:found:)`` if files with our names are not ours,
+  ///   ``RunError/file(_:)`` naming the file or folder that cannot be written to.
   public convenience init(_ path: String) throws(RunError) {
     var named = path[...]
     while named.count > 1, named.last == "/" { named.removeLast() }
@@ -42,40 +42,40 @@ public final class Run {
     try Run.checkOwnership(folder, checkpoints)
     lock = try Run.lock(folder)
     try requireUnused(checkpoints)
-    // Whoever had it until now may have removed it as a folder in which nothing was begun.
+    // The last holder may have removed the folder, because nothing was begun in it.
     try requireInPlace()
     try removeTemporaries()
     do throws(RunError) {
       status = try RunStatus.read(in: folder)
     } catch {
       guard case .damaged = error else { throw error }
-      // A status cut short by a loss of power says nothing, but its name says the run is ours.
+      // A status cut short by a power failure is useless, but its name shows that the run is ours.
       status = RunStatus(state: .running, kind: "")
     }
   }
 
-  /// Makes the next free of the numbered folders in a folder, and opens it.
+  /// Makes the next numbered folder in a folder, and opens it.
   ///
   /// - Parameter folder: The folder, such as `runs`; made if it is missing.
-  /// - Returns: The run `<folder>/<n>`, n one more than the highest number there.
+  /// - Returns: The run `<folder>/<n>`, where n is the first free number above the highest one there.
   /// - Throws: ``RunError/file(_:)`` naming the folder that cannot be made.
   public static func next(in folder: String) throws(RunError) -> Run {
     let path = try converted { () throws(FileError) -> String in
       try makeFolder(folder)
       var number = (try numbers(in: folder).last ?? 0) + 1
-      // Another process may take the number between the look and the making.
+      // Another process may take the number in the meantime.
       while try !makeNewFolder("\(folder)/\(number)") { number += 1 }
       return "\(folder)/\(number)"
     }
     return try Run(path, wasMade: true)
   }
 
-  /// Opens the newest of the numbered runs of one kind that can go on and that nobody works on.
+  /// Opens the newest numbered run of a kind that can go on and that no process works on.
   ///
   /// - Parameters:
   ///   - folder: The folder of the runs; need not exist.
-  ///   - kind: The kind, as its status says.
-  /// - Returns: The run, or nothing if there is none.
+  ///   - kind: The kind in the status of the run.
+  /// - Returns: The run, or nil without one.
   /// - Throws: ``RunError/file(_:)`` if the folder cannot be read.
   public static func newestUnfinished(in folder: String, kind: String) throws(RunError) -> Run? {
     let all = try converted { () throws(FileError) in try numbers(in: folder) }
@@ -89,7 +89,7 @@ public final class Run {
       } catch {
         switch error {
         case .inUse, .damaged, .foreign: continue
-        // What is no file is no status of ours; what the system refuses may be.
+        // A status that is not a regular file is not ours; one that the system refuses to read may be.
         case .file(let refusal): if refusal.code != 0 { throw error }
         }
       }
@@ -104,17 +104,17 @@ public final class Run {
     }.sorted()
   }
 
-  /// Removes what was made to open the run, if nothing was begun in it and nothing else is there.
+  /// Removes the lock file, and the folder if it was made for this run and is empty, unless the run has begun.
   public func discard() {
     guard status == nil, (try? folder.contains("config.yaml")) == false else { return }
     try? folder.remove(".lock")
     if wasMade, (try? folder.isInPlace()) == true { rmdir(path) }
   }
 
-  /// Refuses to go on once the folder, or that of the checkpoints, was removed, moved or replaced.
+  /// Throws if the folder of the run or of its checkpoints was removed, moved or replaced.
   ///
-  /// What the run holds open still is in the folder, wherever that is; but nobody would find it at its path, where
-  /// another run may begin.
+  /// The run still holds its files in that folder; but no one would find them at its path, and another run may
+  /// begin there.
   ///
   /// - Throws: ``RunError/file(_:)`` naming the folder.
   public func requireInPlace() throws(RunError) {
@@ -128,12 +128,13 @@ public final class Run {
   public var checkpointsPath: String { path + "/checkpoints" }
   /// The path of the resolved configuration.
   public var configurationPath: String { path + "/config.yaml" }
-  /// The path of the status, which says how far the run is.
+  /// The path of the status.
   public var statusPath: String { path + "/status.json" }
 
-  /// The configuration the run was begun with, or nothing in a new run.
+  /// Returns the configuration that the run was begun with, or nil in a new run.
   ///
-  /// - Throws: ``RunError/damaged(path:found:expected:)`` if it does not read.
+  /// - Throws: ``RunError/damaged(path:found:expected:)`` if it cannot be parsed, ``RunError/file(_:)`` if
+  ///   it cannot be read.
   public func begunConfiguration() throws(RunError) -> ResolvedConfiguration? {
     let path = configurationPath
     let folder = folder
@@ -153,7 +154,7 @@ public final class Run {
   ///
   /// - Parameters:
   ///   - kind: The kind of the run.
-  ///   - configuration: What it is run with from now on.
+  ///   - configuration: The configuration from now on.
   /// - Returns: The folder of the checkpoints.
   /// - Throws: ``RunError/file(_:)``; the status then says that the run is stopped.
   @discardableResult
@@ -165,7 +166,7 @@ public final class Run {
     status.kind = kind
     status.message = nil
     do throws(RunError) {
-      // The status comes first: it is what tells a run of ours from a stranger's files.
+      // The status comes first: it distinguishes a run of ours from foreign files.
       try update(status, isDurable: true)
       let checkpoints = try madeCheckpoints()
       try converted { () throws(FileError) in
@@ -186,11 +187,11 @@ public final class Run {
     return made
   }
 
-  /// Replaces the status; time, process and host are filled in.
+  /// Replaces the status and fills in time, process and host.
   ///
   /// - Parameters:
   ///   - status: The new status.
-  ///   - isDurable: Whether it must outlive a loss of power, as when the state changes.
+  ///   - isDurable: True if it must survive a power failure, as when the state changes.
   /// - Throws: ``RunError/file(_:)``.
   public func update(_ status: RunStatus, isDurable: Bool = false) throws(RunError) {
     var status = status
@@ -204,30 +205,31 @@ public final class Run {
     self.status = status
   }
 
-  /// Notes in a status that says the run is running that it is not, and why; what fails here has been reported
-  /// already.
+  /// Changes a status of `running` to `stopped`, with a reason.
+  ///
+  /// Errors are ignored: the failure that leads here has been reported already.
   public func noteStopped(_ message: String) {
-    // What the file says counts: an update may have failed after it.
+    // The file counts, not the property: a later update may have failed.
     guard var status = try? RunStatus.read(in: folder), status.state == .running else { return }
     status.state = .stopped
     status.message = message
     try? update(status, isDurable: true)
   }
 
-  /// Opens the record of steps to be gone on with.
+  /// Opens `metrics.jsonl` to append to it.
   ///
-  /// - Parameter step: The step of the checkpoint the run goes on from: records after it are cut
-  ///   off. 0 in a new run.
-  /// - Returns: The writer, at the end of what is kept.
+  /// - Parameter step: The step of the checkpoint that the run goes on from, 0 in a new run; later records
+  ///   are cut off.
+  /// - Returns: The writer, after the last kept record.
   /// - Throws: ``RunError/file(_:)``.
   public func metrics(after step: Int) throws(RunError) -> MetricsWriter {
     try MetricsWriter(in: folder, after: step)
   }
 }
 
-// What is ours in the folder.
+// Ownership of the folder and its files.
 extension Run {
-  /// The folder is locked too, where that is possible: a lock file can be removed under a run.
+  /// Locks the lock file, and the folder if possible, because a lock file can be removed during a run.
   private static func lock(_ folder: Folder) throws(RunError) -> Descriptor {
     let lock: Descriptor
     let isFree: Bool
@@ -235,7 +237,7 @@ extension Run {
       lock = try folder.open(".lock", .append)
       isFree = try lock.lock()
     } catch {
-      // What is there by that name is named; else the folder is what the user knows of, the lock our affair.
+      // A foreign file of that name is named; otherwise the error names the folder, which the user knows.
       if error.code == 0 || error.code == EISDIR { throw .file(error) }
       let isOurs = error.code == ENOLCK || error.code == ENOSYS || error.code == ENOTSUP
       let expected = isOurs ? "a file system with locks" : "a folder that can be written to"
@@ -257,22 +259,22 @@ extension Run {
     return lock
   }
 
-  /// Returns whether the bytes of a lock file are a holder's line, as much of it as a loss of power left.
+  /// Returns whether the bytes of a lock file are a holder's line, perhaps cut short by a power failure.
   private static func isOurs(_ holder: [UInt8]) -> Bool {
     let begin = Array("process ".utf8)
     return holder.starts(with: begin) || begin.starts(with: holder)
       || holder.allSatisfy { $0 == 0 }
   }
 
-  /// Locks the folder of the checkpoints, to which a link may lead from two runs.
+  /// Locks the folder of the checkpoints, which two runs may share through links.
   private func requireUnused(_ checkpoints: Folder?) throws(RunError) {
     guard let checkpoints, !checkpoints.lock() else { return }
     throw .inUse(path: checkpoints.path, holder: "another run")
   }
 
-  /// Refuses a folder in which our names are taken by files no run of ours left.
+  /// Refuses a folder in which foreign files have our names.
   ///
-  /// The status is looked for last: a run that begins meanwhile writes it first.
+  /// It checks for the status last, because a run that begins meanwhile writes it first.
   private static func checkOwnership(
     _ folder: Folder, _ checkpoints: Folder?
   ) throws(RunError) {
@@ -287,7 +289,7 @@ extension Run {
     if let found { throw .foreign(path: folder.path, found: found) }
   }
 
-  /// Removes what writers that were killed left half written.
+  /// Removes the temporary files of killed writers.
   private func removeTemporaries() throws(RunError) {
     try converted { () throws(FileError) in
       for name in ["status.json", "config.yaml", "metrics.jsonl"] {
@@ -298,11 +300,11 @@ extension Run {
     }
   }
 
-  /// Removes what an earlier run left: the files we know, nothing else.
+  /// Removes the files of an earlier run, by our own names only.
   ///
-  /// The status goes last: until then the folder is known as ours.
+  /// The status goes last: it marks the folder as ours until then.
   ///
-  /// - Throws: ``RunError/file(_:)`` naming what cannot be removed.
+  /// - Throws: ``RunError/file(_:)`` naming the file that cannot be removed.
   public func clear() throws(RunError) {
     let names = try Run.checkpointFiles(in: checkpoints)
     try converted { () throws(FileError) in
@@ -320,13 +322,13 @@ extension Run {
   }
 }
 
-/// Whether a name in `checkpoints/` is that of a checkpoint: `step-%010d.h5`.
+/// Returns whether a name in `checkpoints/` is that of a checkpoint, `step-%010d.h5`.
 private func isCheckpoint(_ name: String) -> Bool {
   name.hasPrefix("step-") && name.hasSuffix(".h5") && name.utf8.count >= 18
     && name.dropFirst(5).dropLast(3).utf8.allSatisfy { (0x30...0x39).contains($0) }
 }
 
-/// Whether a name in `checkpoints/` is that of a file of ours that was being written.
+/// Returns whether a name in `checkpoints/` is that of one of our temporary files.
 private func isTemporary(_ name: String) -> Bool {
   guard name.hasPrefix("."), name.hasSuffix(".partial") else { return false }
   let final = String(name.dropFirst().dropLast(8))

@@ -1,21 +1,21 @@
-// What can be wrong with a run directory, and its wording.
+// The errors of run directories and their wording.
 
 public import Files
 
-/// Why a run directory cannot be used.
+/// The reason why a run directory cannot be used.
 public enum RunError: Error, Hashable, Sendable {
-  /// Another process that lives is using the run; exit status 73.
+  /// Another live process is using the run; exit status 73.
   case inUse(path: String, holder: String)
-  /// The folder holds a file by one of our names that no run of ours left; exit status 73.
+  /// The folder holds a file with one of our names that no run of ours left; exit status 73.
   case foreign(path: String, found: String)
-  /// The system refused something; exit status 74.
+  /// A system call on a file failed; exit status 74.
   case file(FileError)
-  /// A file of the run does not hold what we write; exit status 74.
+  /// A file of the run has foreign or damaged contents; exit status 74.
   case damaged(path: String, found: String, expected: String)
 }
 
 extension RunError: CustomStringConvertible {
-  /// One line: the path, what was found, what was expected.
+  /// One line with the path, the state found and the state expected.
   public var description: String {
     switch self {
     case .inUse(let path, let holder):
@@ -29,7 +29,7 @@ extension RunError: CustomStringConvertible {
   }
 }
 
-/// Runs a body and makes its file errors errors of the run.
+/// Runs a body and converts its file errors to errors of the run.
 func converted<Value>(
   _ body: () throws(FileError) -> Value
 ) throws(RunError) -> Value {

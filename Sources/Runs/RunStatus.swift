@@ -1,37 +1,37 @@
-// `status.json`: how far a run is and who is working on it.
+// `status.json`: the progress of a run and the process that works on it.
 
 import Files
 import Foundation
 
-/// How far a run is and who is, or was last, working on it.
+/// The progress of a run and the process that works, or last worked, on it.
 public struct RunStatus: Hashable, Sendable {
-  /// What a run is doing.
+  /// The state of a run.
   public enum State: String, Sendable {
-    /// A process works on it, or was killed while it did.
+    /// A process is working on it, or was killed while doing so.
     case running
     /// It was stopped and can go on.
     case stopped
-    /// It ended in a way that going on would repeat, such as a loss that is not a number.
+    /// It failed in a way that would repeat on going on, such as a loss that is not a number.
     case failed
     /// It did all its epochs.
     case finished
   }
 
-  /// What it is doing.
+  /// The state.
   public var state: State
-  /// What kind of run it is, chosen by who began it; only runs of one kind are mixed up.
+  /// The kind of the run, chosen by the code that began it; only a run of the same kind is resumed unasked.
   public var kind: String
-  /// The steps done.
+  /// The number of steps done.
   public var step = 0
-  /// The epochs done.
+  /// The number of epochs done.
   public var epoch = 0
-  /// The loss last reported.
+  /// The last reported loss.
   public var loss: Double?
-  /// A line about why it ended.
+  /// One line with the reason of its end.
   public var message: String?
-  /// When the run began, in UTC, such as `2026-03-01T12:00:00Z`.
+  /// The time in UTC when the run began, such as `2026-03-01T12:00:00Z`.
   public internal(set) var started = ""
-  /// When this was written.
+  /// The time in UTC of this status.
   public internal(set) var updated = ""
   /// The process that wrote it.
   public internal(set) var process = 0
@@ -44,10 +44,10 @@ public struct RunStatus: Hashable, Sendable {
     self.kind = kind
   }
 
-  /// Whether going on makes sense.
+  /// Indicates whether the run can go on.
   public var isUnfinished: Bool { state == .running || state == .stopped }
 
-  /// One object over several lines, for people too.
+  /// The status as one JSON object over several lines, readable for people too.
   var json: String {
     let fields: [(key: String, value: JSONValue)] = [
       ("state", .string(state.rawValue)), ("kind", .string(kind)), ("step", .integer(step)),
@@ -62,8 +62,8 @@ public struct RunStatus: Hashable, Sendable {
   /// Reads the status of a run directory.
   ///
   /// - Parameter path: The path of the folder.
-  /// - Returns: The status, or nothing if there is no such folder or no status in it.
-  /// - Throws: ``RunError/damaged(path:found:expected:)`` if it is no status of ours,
+  /// - Returns: The status, or nil if the folder or its status does not exist.
+  /// - Throws: ``RunError/damaged(path:found:expected:)`` if the file is not such a status,
   ///   ``RunError/file(_:)``.
   public static func read(inFolder path: String) throws(RunError) -> RunStatus? {
     let folder = try converted { () throws(FileError) in try Folder.existing(at: path) }
@@ -99,10 +99,10 @@ public struct RunStatus: Hashable, Sendable {
   }
 }
 
-/// The time in UTC to the second, such as 2026-11-26T09:30:00Z.
+/// Returns the time in UTC to the second, such as 2026-11-26T09:30:00Z.
 ///
-/// By the C library: Foundation's formatters load data of all languages first, which takes the start of a run
-/// 5 ms, and most of a second where they are not in memory yet.
+/// Uses the C library: Foundation's formatters first load data of all languages, which delays the start of a
+/// run by 5 ms, or by most of a second if they are not in memory yet.
 func timestamp() -> String {
   var seconds = time(nil)
   var parts = tm()
@@ -113,7 +113,7 @@ func timestamp() -> String {
   return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
 }
 
-/// The name of this host.
+/// Returns the name of this host.
 func hostName() -> String {
   var bytes = [CChar](repeating: 0, count: 256)
   guard gethostname(&bytes, bytes.count - 1) == 0 else { return "unknown host" }

@@ -43,7 +43,7 @@ struct BenchReductionCommand: ParsableCommand {
   }
 
   func run() throws {
-    try Job.onAllRanks(self) { communicator in
+    Job.onAllRanks(self) { communicator in
       let count = Int(megabytes * 1e6 / 4)
       let bench = try ReductionBench.measure(
         count: count, sharedMemoryLimit: sharedMemoryLimit,
@@ -117,7 +117,7 @@ struct BenchStepCommand: ParsableCommand {
   }
 
   func run() throws {
-    try Job.onAllRanks(self) { communicator in
+    Job.onAllRanks(self) { communicator in
       let (network, configuration, resolved) = try communicator.together { try build() }
       try communicator.requireSame(
         configuration.backend.environment.description, named: "CPU or library")
@@ -171,7 +171,7 @@ struct BenchStepCommand: ParsableCommand {
   private var targets: Network.Targets { responses.map { .responses($0) } ?? .labels }
 
   private func build() throws -> (Network, RunConfiguration, ResolvedConfiguration) {
-    // The benchmark needs no files, so a configuration without them will do.
+    // The benchmark needs no data files.
     let data = ["data.train=none", "data.test=null", "data.validation=null"]
     let (configuration, resolved) = try readConfiguration(path, overrides: overrides + data)
     let shape = Shape(try sampleExtents(samples))

@@ -8,10 +8,11 @@ import Training
 /// - Parameters:
 ///   - path: The configuration.
 ///   - overrides: Overrides of it.
-///   - sampleShape: The shape of a sample; nil to look at the data.
-///   - responses: The responses per row, with a shape; nil for labels, or as many as the loss needs.
+///   - sampleShape: The shape of a sample; nil to read it from the data.
+///   - responses: The number of responses per row if the shape is given; nil for labels, or as many as the
+///     model has outputs.
 /// - Returns: The network.
-/// - Throws: Whatever reading the configuration and the data throws.
+/// - Throws: Errors in the configuration or the data.
 func configuredNetwork(
   _ path: String, overrides: [String], sampleShape: Shape?, responses: Int? = nil
 ) throws -> Network {

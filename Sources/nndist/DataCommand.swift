@@ -116,9 +116,9 @@ struct DataCommand: ParsableCommand {
   }
 }
 
-/// The extents in the value of `--samples`.
+/// Reads the extents in the value of `--samples`.
 ///
-/// - Parameter text: Such as `3,32,32`.
+/// - Parameter text: The value, such as `3,32,32`.
 /// - Returns: The extents, each positive.
 /// - Throws: `ValidationError` for anything else, and for more elements than a sample may have.
 func sampleExtents(_ text: String) throws -> [Int] {

@@ -14,7 +14,7 @@ struct EnvCommand: ParsableCommand {
   @Flag(help: "Prints one line of JSON.") var json = false
 
   func run() throws {
-    try Job.onAllRanks(self) { communicator in
+    Job.onAllRanks(self) { communicator in
       guard communicator.isRoot else { return 0 }
       let placement = communicator.placement
       let environment = RunConfiguration.Device.cpu.backend.environment

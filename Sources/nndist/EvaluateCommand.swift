@@ -27,11 +27,11 @@ struct DatasetNameOptions: ParsableArguments {
   /// - Parameters:
   ///   - data: The data file.
   ///   - checkpoint: The checkpoint.
-  ///   - needsTargets: Whether targets are wanted; without, only predictions can be asked for.
+  ///   - needsTargets: True to evaluate; false to compute only predictions.
   ///   - top: The value of `--top`.
   ///   - communicator: The ranks.
-  /// - Returns: The model, the rows, and the evaluator of the one on the other.
-  /// - Throws: `CommunicationError`, in which failures of all kinds are agreed on by all ranks.
+  /// - Returns: The model, the rows, and the evaluator of the model on the rows.
+  /// - Throws: `CommunicationError`, which wraps any failure after all ranks agree on it.
   func open(
     _ data: String, for checkpoint: String, needsTargets: Bool, top: Int? = nil,
     _ communicator: any Communicator
@@ -42,7 +42,7 @@ struct DatasetNameOptions: ParsableArguments {
       return model
     }
     if communicator.size > 1 {
-      // Rows are shared out: other bits on one rank would be part of the one result.
+      // Ranks divide the rows: other bits on one rank would end up in the common result.
       try communicator.requireSame(
         model.configuration.backend.environment.description, named: "CPU or library")
       try communicator.requireSame(model.digest(), named: "content of \(checkpoint)")
@@ -66,7 +66,7 @@ struct DatasetNameOptions: ParsableArguments {
   }
 }
 
-/// The options that say how stored samples become values.
+/// The options for the conversion of stored samples to values.
 struct SampleReadingOptions: ParsableArguments {
   @Option(
     help: "Where samples have their channels, chw or hwc, instead of what checkpoint and file say.",
@@ -97,7 +97,7 @@ struct SampleReadingOptions: ParsableArguments {
     }
   }
 
-  /// The numbers of a text; one that is not finite where there is something else.
+  /// Returns the numbers in a text, with NaN for anything else.
   private func numbers(_ text: String) -> [Double] {
     text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) ?? .nan }
   }
@@ -122,7 +122,7 @@ struct EvaluateCommand: ParsableCommand {
   @Flag(help: "Prints one line of JSON.") var json = false
 
   func run() throws {
-    try Job.onAllRanks(self) { communicator in
+    Job.onAllRanks(self) { communicator in
       let (model, rows, evaluator) = try names.open(
         data, for: checkpoint, needsTargets: true, top: top, communicator)
       let report = try evaluator.report(on: rows)

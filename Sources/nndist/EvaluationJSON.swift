@@ -1,14 +1,14 @@
-// Evaluations as programs read them.
+// Evaluations as JSON for programs.
 import Runs
 import Training
 
 extension EvaluationReport {
-  /// The most classes for which all pairs are written, occurring or not.
+  /// The maximum number of classes for which the whole confusion matrix is written.
   private static let matrixLimit = 1000
 
-  /// The result and its parts as fields of a JSON object; what is not defined is null.
+  /// Returns the result and its details as fields of a JSON object; undefined values are null.
   ///
-  /// - Parameter classNames: The names of the classes, where there are some.
+  /// - Parameter classNames: The names of the classes, if the data have them.
   /// - Returns: The fields, in a fixed order.
   func fields(classNames: [String]?) -> [(key: String, value: JSONValue)] {
     var fields: [(key: String, value: JSONValue)] = [
@@ -84,12 +84,12 @@ extension EvaluationReport {
 }
 
 extension JSONValue {
-  /// A number, or null.
+  /// Returns a number, or null.
   fileprivate static func double(_ value: Double?) -> JSONValue {
     value.map { .double($0) } ?? .null
   }
 
-  /// A whole number, or null.
+  /// Returns a whole number, or null.
   fileprivate static func integer(_ value: Int?) -> JSONValue {
     value.map { .integer($0) } ?? .null
   }

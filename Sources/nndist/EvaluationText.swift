@@ -1,8 +1,8 @@
-// Evaluations as people read them.
+// Evaluations as text for people.
 import Training
 
 extension Evaluation {
-  /// `accuracy 287/297 (0.9663), loss 0.1302`, or the loss and how far outputs are from responses.
+  /// One line such as `accuracy 287/297 (0.9663), loss 0.1302`, or with loss and errors for responses.
   var text: String {
     let lossText = "loss \(formatted(loss, digits: 4))"
     guard let correct, let accuracy else {
@@ -21,12 +21,12 @@ extension Evaluation {
 }
 
 extension EvaluationReport {
-  /// The classes or responses that are shown one by one, at most.
+  /// The maximum number of classes or responses to show one by one.
   private static let shownCount = 20
 
-  /// The parts of the result as tables, an empty line in front of each.
+  /// Returns the details of the result as tables, each after an empty line.
   ///
-  /// - Parameter classNames: The names of the classes, where there are some.
+  /// - Parameter classNames: The names of the classes, if the data have them.
   /// - Returns: The lines.
   func detailLines(classNames: [String]?) -> [String] {
     switch detail {

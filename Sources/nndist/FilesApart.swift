@@ -1,14 +1,14 @@
-// Files that are written and must not be those that are read.
+// The check that a command does not overwrite a file that it reads.
 
 import ArgumentParser
 import Glibc
 
-/// Refuses a file to write that is one of those that a command reads.
+/// Refuses an output file that is one of the files that a command reads.
 ///
 /// - Parameters:
 ///   - output: The file to write; nil for none.
 ///   - option: The option that names it.
-///   - sources: What is read, and its path.
+///   - sources: The files to read, with a description of each.
 /// - Throws: `ValidationError` that names the option and the file.
 func requireApart(
   _ output: String?, option: String, from sources: [(what: String, path: String?)]
@@ -23,7 +23,7 @@ func requireApart(
   }
 }
 
-/// Returns whether two paths lead to one file.
+/// Returns whether two paths lead to the same file.
 private func isSameFile(_ path: String, _ other: String) -> Bool {
   var (one, two) = (stat(), stat())
   guard stat(path, &one) == 0, stat(other, &two) == 0 else { return false }

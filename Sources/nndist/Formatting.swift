@@ -1,7 +1,7 @@
-// Numbers as people read them.
+// Formatting of numbers and tables for people.
 import Foundation
 
-/// A number of bytes in binary units: `1.5 MiB`.
+/// Returns a number of bytes in binary units: `1.5 MiB`.
 func formatted(bytes: Int) -> String {
   var value = Double(bytes)
   for unit in ["B", "KiB", "MiB", "GiB"] {
@@ -13,7 +13,7 @@ func formatted(bytes: Int) -> String {
   return "\(bytes) B"
 }
 
-/// A count with a thin mark between thousands: `535,818`.
+/// Returns a count with commas between thousands: `535,818`.
 func formatted(count: Int) -> String {
   let digits = String(abs(count))
   var result = ""
@@ -24,20 +24,20 @@ func formatted(count: Int) -> String {
   return count < 0 ? "-\(result)" : result
 }
 
-/// A number with a fixed number of digits behind the point.
+/// Returns a number with a fixed number of digits after the point.
 func formatted(_ value: Double, digits: Int) -> String {
   value.isNaN ? "nan" : String(format: "%.\(digits)f", value)
 }
 
-/// The shortest number that is read as the same; what is not a number has no sign.
+/// Returns the shortest text that reads back as the same number; NaN has no sign.
 func formatted(_ value: Double) -> String { value.isNaN ? "nan" : "\(value)" }
 
-/// A number with so many digits that count, none of them a zero at the end.
+/// Returns a number with the given count of significant digits, without trailing zeros.
 func formatted(_ value: Double, significant digits: Int) -> String {
   value.isNaN ? "nan" : String(format: "%.\(digits)g", value)
 }
 
-/// A stretch of time: `850 ms`, `12.3 s`, `5 min 12 s`, `2 h 05 min`.
+/// Returns a duration: `850 ms`, `12.3 s`, `5 min 12 s`, `2 h 05 min`.
 func formatted(seconds: Double) -> String {
   switch seconds {
   case ..<1: return "\(Int((seconds * 1000).rounded())) ms"
@@ -48,12 +48,12 @@ func formatted(seconds: Double) -> String {
   }
 }
 
-/// `one` for 1, `many` for any other number, with the number before it.
+/// Returns a count with its noun: `one` for 1, `many` for any other number.
 func counted(_ count: Int, _ one: String, _ many: String? = nil) -> String {
   "\(formatted(count: count)) \(count == 1 ? one : many ?? one + "s")"
 }
 
-/// Lines of cells in aligned columns; numbers are aligned to the right.
+/// Returns the rows as lines of aligned columns, those in `rightAligned` to the right.
 func table(_ rows: [[String]], rightAligned: Set<Int> = []) -> [String] {
   let columns = rows.map(\.count).max() ?? 0
   let widths = (0..<columns).map { column in

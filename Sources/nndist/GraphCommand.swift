@@ -12,12 +12,12 @@ import Training
 extension Detail: ExpressibleByArgument {}
 extension Background: ExpressibleByArgument {}
 
-/// What a graph is written as: text that says all of it, or a picture.
+/// The form in which a graph is written: complete text, or a picture.
 enum GraphForm: String, CaseIterable, ExpressibleByArgument {
   case expression, latex, program, json
   case dot, svg, png, pdf, mermaid, text
 
-  /// The form that the name of a file ends in.
+  /// Finds the form by the extension of a file name.
   init?(ending: String) {
     switch ending.lowercased() {
     case "tex": self = .latex
@@ -32,7 +32,7 @@ enum GraphForm: String, CaseIterable, ExpressibleByArgument {
     }
   }
 
-  /// The form of a picture; nil for text that says all of a graph.
+  /// The form of a picture; nil for complete text.
   var picture: PictureForm? { PictureForm(rawValue: rawValue) }
 }
 
@@ -82,7 +82,7 @@ struct GraphCommand: ParsableCommand {
   @Option(name: .customLong("set"), help: "Overrides a key of the configuration: key.path=value.")
   var overrides: [String] = []
 
-  /// What a graph is read from.
+  /// The source of a graph.
   private enum Source { case expression, configuration, checkpoint }
 
   private var kind: Source {
@@ -165,7 +165,7 @@ struct GraphCommand: ParsableCommand {
   private var sampleShape: Shape? {
     let extents = (samples ?? "").split(separator: ",", omittingEmptySubsequences: false)
       .map { Int($0) ?? 0 }
-    // The product of the extents must be a number too.
+    // The product of the extents must not overflow either.
     var count = 1
     for extent in extents {
       let (product, overflow) = count.multipliedReportingOverflow(by: extent)
@@ -236,7 +236,7 @@ struct GraphCommand: ParsableCommand {
   }
 }
 
-/// What is said about the symbols of an expression.
+/// The options that describe the symbols of an expression.
 struct SymbolOptions: ParsableArguments {
   @Option(
     name: .customLong("shape"), help: "The shape of a symbol: x=batch,784 (default: a number).")
@@ -273,7 +273,7 @@ struct UsageError: Error, ExitStatusProviding, CustomStringConvertible {
 }
 
 extension DrawingError: ExitStatusProviding {
-  /// 64 for what cannot be drawn so, 69 for a missing program, 70 for one that failed.
+  /// The status: 64 for an unsuitable graph or form, 69 for a missing program, 70 for one that failed.
   public var exitStatus: Int32 {
     switch self {
     case .tooLarge, .notLayered, .noForm: ExitStatus.usage

@@ -1,4 +1,4 @@
-// Where the files that come with the program are.
+// The location of the files that come with the program.
 import Communication
 import Foundation
 
@@ -6,8 +6,8 @@ import Foundation
 enum Installation {
   /// The folder that holds `datasets` and `launch/configs`.
   ///
-  /// `PREFIX/share/nndist` beside an installed `PREFIX/bin/nndist`; for a build inside the project the
-  /// project itself.
+  /// It is `PREFIX/share/nndist` for an installed `PREFIX/bin/nndist`, and the project itself for a build inside
+  /// the project.
   static func root() throws(InstallationError) -> URL {
     let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     var folder = program.deletingLastPathComponent()
@@ -26,13 +26,13 @@ enum Installation {
     throw InstallationError(program: program.path, expected: installed.path)
   }
 
-  /// The configuration of the run that needs no words.
+  /// Returns the configuration that `nndist` trains without arguments.
   static func defaultConfiguration() throws(InstallationError) -> String {
     try root().appendingPathComponent("launch/configs/digits.yaml").path
   }
 }
 
-/// The bundled files are not where they should be.
+/// The error that the bundled files are missing.
 struct InstallationError: Error, CustomStringConvertible, ExitStatusProviding {
   let program: String
   let expected: String

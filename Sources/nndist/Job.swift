@@ -5,28 +5,27 @@ import Foundation
 import Synchronization
 import Training
 
-/// The processes that the program runs as.
+/// The processes of one run of the program.
 enum Job {
-  /// Who started this process.
+  /// The launcher of this process.
   static let launcher = Launcher.detect(environment: ProcessInfo.processInfo.environment)
 
   /// Runs the work of a command on all ranks and ends the process with its status.
   ///
-  /// The ranks agree on the command first. An error is printed once; whatever happens, all ranks end.
+  /// The ranks first agree on the command. An error is printed once, and all ranks end in any case.
   ///
   /// - Parameters:
   ///   - command: The command, with its options.
-  ///   - limits: How long ranks wait for one that does not come.
+  ///   - limits: The limits on waiting for other ranks.
   ///   - work: Returns the exit status.
-  /// - Throws: Nothing; the process ends.
   static func onAllRanks(
     _ command: any ParsableCommand, limits: WaitLimits = WaitLimits(),
     _ work: (any Communicator) throws -> Int32
-  ) throws -> Never {
+  ) -> Never {
     end(status(command, limits, work))
   }
 
-  /// The communicator lives in this function: it is gone when the process exits.
+  /// Runs the work on all ranks and returns the status; it owns the communicator, which ends with it.
   private static func status(
     _ command: any ParsableCommand, _ limits: WaitLimits,
     _ work: (any Communicator) throws -> Int32
@@ -49,10 +48,10 @@ enum Job {
     }
   }
 
-  /// Runs the work of a command that needs one process, on the first; the others have nothing to do.
+  /// Runs the work of a command for one process, on the first; the others do nothing.
   ///
-  /// The others come to agree on the command all the same: one of them may have been asked for
-  /// something that waits for all.
+  /// The others agree on the command all the same: one of them may have been started with a command
+  /// that waits for all.
   ///
   /// - Parameters:
   ///   - command: The command, with its options.
@@ -78,12 +77,12 @@ enum Job {
 
   /// Ends a process that has not joined the others.
   ///
-  /// What is wrong with one is mostly wrong with all, and the first speaks: mpirun then ends the others.
-  /// One that is not ended has something of its own to say.
+  /// Usually all processes fail alike, so only the first prints, and mpirun then ends the others. One that
+  /// is not ended within two seconds has an error of its own and prints it.
   ///
   /// - Parameters:
   ///   - status: The exit status.
-  ///   - message: What to print; nothing where all is said.
+  ///   - message: The text to print; nil if it has been printed already.
   static func exitBeforeStart(_ status: Int32, saying message: String? = nil) -> Never {
     guard status != 0, !launcher.isFirstProcess else {
       if let message { printError(message) }
@@ -96,13 +95,13 @@ enum Job {
     end(status)
   }
 
-  /// Ends the process without the last rites of libraries: libhdf5 crashes in its own where a file could not be closed.
+  /// Ends the process without the exit handlers of libraries: that of libhdf5 crashes if a file could not be closed.
   private static func end(_ status: Int32) -> Never {
     Output.flush()
     _exit(status)
   }
 
-  /// Flushes what was printed; a full disk behind it ends in the status of input and output.
+  /// Flushes standard output; on a failure, such as a full disk, the process ends with status 74.
   private static func flushOutput() {
     Output.flush()
     guard let reason = Output.failure else { return }
@@ -112,13 +111,12 @@ enum Job {
 }
 
 extension Launcher {
-  /// Indicates whether there are other processes that can be talked to.
+  /// Indicates whether the job may have other processes that this one can communicate with.
   fileprivate var canCommunicate: Bool {
     if case .openMPI(let job) = self { job.processCount != 1 } else { false }
   }
 
-  /// The name of this process, where its launcher ends all processes with one: there it alone may have
-  /// something to say.
+  /// The name of this process; nil unless the launcher ends all processes with the first that fails.
   fileprivate var numberToSpeak: String? {
     guard case .openMPI(let job) = self, job.endsWithAnyProcess, let number = job.processNumber
     else {
@@ -128,17 +126,17 @@ extension Launcher {
   }
 }
 
-/// Standard output, and whether all that was printed got there.
+/// Standard output and its errors.
 enum Output {
   private static let firstError = Atomic<Int32>(0)
 
-  /// Passes on what was printed.
+  /// Flushes all output.
   static func flush() {
     guard fflush(nil) != 0, errno != EPIPE else { return }
     _ = firstError.compareExchange(expected: 0, desired: errno, ordering: .relaxed)
   }
 
-  /// Writes bytes of any kind after all that was printed; ``failure`` tells what went wrong.
+  /// Writes raw bytes after all earlier output; ``failure`` has the reason if that fails.
   static func write(_ bytes: [UInt8]) {
     flush()
     var done = 0
@@ -157,42 +155,41 @@ enum Output {
     }
   }
 
-  /// Why something that was printed is lost; a reader that has gone does not count.
+  /// The reason why output was lost, or nil; a closed pipe does not count.
   static var failure: String? {
     let code = firstError.load(ordering: .relaxed)
     return code == 0 ? nil : String(cString: strerror(code))
   }
 
-  /// Gives standard input, output and error a place where the parent closed them, so that no file of
-  /// ours gets their numbers.
+  /// Opens `/dev/null` for standard streams that the parent closed, so that no file of ours gets their
+  /// numbers.
   static func openStandardStreams() {
     for descriptor in Int32(0)...2 where fcntl(descriptor, F_GETFD) == -1 {
-      // The lowest free number is taken, which is this one.
+      // The system assigns the lowest free number, which is this one.
       _ = open("/dev/null", descriptor == 0 ? O_RDONLY : O_WRONLY)
     }
   }
 }
 
-/// Prints one line to standard error, after all that was printed before.
+/// Prints one line to standard error, after all earlier output.
 func printError(_ message: String) { printErrorLine("nndist: \(message)") }
 
-/// Prints one line to standard error as it is, after all that was printed before.
+/// Prints one line to standard error without a prefix, after all earlier output.
 ///
-/// Names in files and arguments may hold anything: what would move the cursor is written out, and what is very
-/// long is cut.
+/// Names in files and arguments may hold anything: control characters are escaped, and very long lines are cut.
 func printErrorLine(_ line: String) {
   Output.flush()
   let line = Array("\(printable(line))\n".utf8)
-  // Where even this cannot be said, the status says it.
+  // If this fails too, only the exit status remains.
   _ = write(STDERR_FILENO, line, line.count)
 }
 
-/// Returns a text of a reasonable length that only prints.
+/// Returns a text of reasonable length without control characters.
 private func printable(_ text: String) -> String {
   let limit = 4000
   var result = ""
   for scalar in text.unicodeScalars.prefix(limit) {
-    // An error in an expression shows the place on lines below it.
+    // Errors in expressions mark the place on the lines below.
     if scalar.properties.generalCategory == .control, scalar != "\n" {
       result += "\\u{\(String(scalar.value, radix: 16))}"
     } else {

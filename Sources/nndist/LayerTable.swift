@@ -2,9 +2,9 @@
 import Models
 import Tensors
 
-/// The lines of a table: what each layer takes and gives, its parameters, and what one row costs forward.
+/// Returns the lines of a table: inputs, output shape and parameters of each layer, and the forward cost per row.
 ///
-/// The column of what layers take is there if one takes something else than the layer before it.
+/// The column of inputs appears only if a layer takes another input than the layer before it.
 func layerTable(_ network: Network) -> [String] {
   let showsInputs = network.layers.contains { !$0.inputs.isEmpty }
   func line(
@@ -44,7 +44,7 @@ private func parameters(of layer: Network.LayerSummary) -> String {
   return (layer.isFrozen ? "frozen " : "") + formatted(count: layer.parameterCount)
 }
 
-/// A number of operations in thousands, millions, …: `25.7 M`.
+/// Returns a number of operations in thousands, millions, …: `25.7 M`.
 private func formatted(flops: Int) -> String {
   var value = Double(flops)
   guard value >= 1000 else { return "\(flops)" }

@@ -8,11 +8,11 @@ import Foundation
 @main
 struct Program {
   static func main() {
-    // First of all: until then a request to stop ends the process.
+    // First, because until then a request to stop ends the process.
     StopSignals.block()
-    // What is written to a reader that has gone is an error of that write, not the end of the process.
+    // Writing to a closed pipe is an error of that write and does not end the process.
     signal(SIGPIPE, SIG_IGN)
-    signal(SIGXFSZ, SIG_IGN)  // Likewise what is written beyond a limit of file sizes.
+    signal(SIGXFSZ, SIG_IGN)  // Likewise writing beyond the limit on file sizes.
     Output.openStandardStreams()
     let arguments = NNDist.withMinusSigns(Array(CommandLine.arguments.dropFirst()))
     StopSignals.standBy(takingRequests: TrainCommand.stopsOnRequest(arguments))
@@ -54,8 +54,8 @@ struct NNDist: ParsableCommand {
     ],
     defaultSubcommand: TrainCommand.self)
 
-  /// The arguments, where an expression that begins with a hyphen begins with a minus sign instead,
-  /// so that it is not taken for an option.
+  /// Returns the arguments with a minus sign for a hyphen at the start of an expression, so that it is not
+  /// taken for an option.
   static func withMinusSigns(_ arguments: [String]) -> [String] {
     guard ["graph", "check"].contains(arguments.first) else { return arguments }
     return arguments.map { argument in
@@ -65,12 +65,12 @@ struct NNDist: ParsableCommand {
     }
   }
 
-  /// What is wrong with the first words of the command line, which are to be commands.
+  /// Returns the error in the commands at the start of a command line, or nil without one.
   static func fault(inCommands arguments: [String]) -> String? {
     var command: any ParsableCommand.Type = NNDist.self
     var path: [String] = []
-    for (place, word) in arguments.enumerated() {
-      if place == 0, word == "help" { continue }
+    for (index, word) in arguments.enumerated() {
+      if index == 0, word == "help" { continue }
       let commands = command.configuration.subcommands
       if commands.isEmpty || word.hasPrefix("-") { return nil }
       if let next = commands.first(where: { $0._commandName == word }) {
@@ -84,15 +84,15 @@ struct NNDist: ParsableCommand {
         return "unknown command '\(word)'; to train it: nndist train \(word)"
       }
       let hint = nearest(word, in: names).map { "did you mean '\($0)'?" }
-      let place =
+      let beginning =
         isFirst ? "the commands are" : "the commands of \(path.joined(separator: " ")) are"
       return "unknown command '\((path + [word]).joined(separator: " "))'; "
-        + (hint ?? "\(place) \(names.joined(separator: ", "))")
+        + (hint ?? "\(beginning) \(names.joined(separator: ", "))")
     }
     return nil
   }
 
-  /// An error of the command line on one line, with where to read on.
+  /// Returns an error of the command line as one line, with a pointer to the help.
   static func usageLine(for error: any Error) -> String {
     let lines = fullMessage(for: error).split(separator: "\n")
     let text = lines.first { $0.hasPrefix("Error: ") }.map { $0.dropFirst(7) }
@@ -108,7 +108,7 @@ struct NNDist: ParsableCommand {
 
 /// The version of the program.
 enum Version {
-  /// The number, as `--version` prints it.
+  /// The text that `--version` prints.
   static let text = "0.1.0"
 }
 

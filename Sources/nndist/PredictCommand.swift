@@ -30,7 +30,7 @@ struct PredictCommand: ParsableCommand {
   }
 
   func run() throws {
-    try Job.onAllRanks(self) { communicator in
+    Job.onAllRanks(self) { communicator in
       let (model, rows, evaluator) = try names.open(
         data, for: checkpoint, needsTargets: false, communicator)
       let writer = try communicator.together {
@@ -53,7 +53,7 @@ struct PredictCommand: ParsableCommand {
   }
 }
 
-/// Writes predictions as they come.
+/// A writer of predictions, block by block.
 private final class PredictionWriter {
   private let writer: DatasetWriter
   private let outputCount: Int

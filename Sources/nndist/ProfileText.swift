@@ -1,9 +1,9 @@
+// The profile of a step, as a table for people.
 import Benchmarks
-// A step by phase and call, as a table for people.
 import DataParallel
 import Training
 
-/// The lines of a profile: phases, under each of forward and backward its calls and what is left beside them.
+/// Returns the lines of a profile: the phases, and below forward and backward their calls and the rest.
 func profileLines(_ profile: StepProfile) -> [String] {
   let step = max(profile.step.seconds, 1e-12)
   func row(_ name: String, _ seconds: Double, _ count: Double? = nil) -> [String] {

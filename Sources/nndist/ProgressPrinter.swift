@@ -1,10 +1,10 @@
+// The progress of a run, for a person or a log.
 import Communication
-// What a person or a log sees of a run while it goes on.
 import DataParallel
 import Foundation
 import Training
 
-/// Prints the progress of a run: one live line on a terminal, a whole line now and then in a log.
+/// A printer of the progress of a run: one live line on a terminal, a whole line now and then in a log.
 final class ProgressPrinter {
   private let isTerminal: Bool
   private let interval: Duration
@@ -13,10 +13,10 @@ final class ProgressPrinter {
   private var firstStep: Int?
   private var liveLineIsShown = false
 
-  /// Looks where standard output goes.
+  /// Finds out whether standard output is a terminal.
   ///
-  /// mpirun gives its ranks a terminal whatever its own output is, so under a launcher only the word
-  /// of `launch/mpirun` counts.
+  /// mpirun gives its ranks a terminal even if its own output is none, so under a launcher the variable that
+  /// `launch/mpirun` sets decides.
   init() {
     let isAlone = Job.launcher == .none
     let isTold = ProcessInfo.processInfo.environment["NNDIST_TERMINAL"] == "1"

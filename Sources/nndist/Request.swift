@@ -1,4 +1,4 @@
-// What a process was asked for, so that all ranks can agree on it before anything else.
+// The command of a process, on which all ranks agree before anything else.
 import ArgumentParser
 import Communication
 import Digests
@@ -6,10 +6,10 @@ import Foundation
 
 /// The command of this process, with the values of all its options.
 struct Request {
-  /// The command and each value under the name of its property, one a line; equal for command lines that
-  /// mean the same.
+  /// The command and its values with the names of their properties, one per line; equal for command lines
+  /// with the same meaning.
   let meaning: String
-  /// The command line as it was written: each option together with its value.
+  /// The command line as it is written, with each option and its value as one word.
   let words: [String]
 
   /// Describes a command that was read from the command line.
@@ -19,7 +19,7 @@ struct Request {
     words = Request.words(of: Array(CommandLine.arguments.dropFirst()))
   }
 
-  /// The values of the arguments, options and flags of a command or of a group of options.
+  /// Returns the values of the arguments, options and flags of a command or of a group of options.
   private static func values(of parsed: Any) -> [String] {
     Mirror(reflecting: parsed).children.flatMap { child -> [String] in
       if let group = child.value as? any OptionGroupWrapper { return values(of: group.options) }
@@ -28,7 +28,7 @@ struct Request {
     }
   }
 
-  /// The words of a command line, options with what follows them; on one line each.
+  /// Returns the words of a command line, each option joined with its value; line breaks are escaped.
   static func words(of arguments: [String]) -> [String] {
     var words: [String] = []
     var takesValue = false
@@ -44,7 +44,7 @@ struct Request {
     return words
   }
 
-  /// Returns what each of some command lines has that not all have; all of each if that tells nothing.
+  /// Returns the words of each command line that not all of them share, or whole lines if that tells nothing.
   static func differences(of lines: [[String]]) -> [String] {
     var shared = lines.first ?? []
     for line in lines.dropFirst() {
@@ -68,11 +68,11 @@ struct Request {
 }
 
 extension Communicator {
-  /// Refuses to go on if the ranks are not asked for the same, or are not the same program.
+  /// Throws if the ranks have different commands or run different programs.
   ///
   /// Collective.
   ///
-  /// - Parameter request: What this rank is asked for.
+  /// - Parameter request: The command of this rank.
   /// - Throws: `CommunicationError/differs(_:)` naming the options and ranks.
   func requireSame(_ request: Request) throws(CommunicationError) {
     guard size > 1 else { return }
@@ -86,7 +86,7 @@ extension Communicator {
   }
 }
 
-/// SHA-256 of the program file.
+/// Returns SHA-256 of the program file.
 private func programDigest() throws -> String {
   let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/proc/self/exe"))
   var hash = SHA256()
@@ -96,7 +96,7 @@ private func programDigest() throws -> String {
   return hash.finalizeHex()
 }
 
-/// A property that holds what was read for an argument, option or flag.
+/// A property that holds the value of an argument, option or flag.
 private protocol ValueWrapper {
   var parsed: Any { get }
 }
@@ -105,7 +105,7 @@ extension Argument: ValueWrapper { fileprivate var parsed: Any { wrappedValue } 
 extension Option: ValueWrapper { fileprivate var parsed: Any { wrappedValue } }
 extension Flag: ValueWrapper { fileprivate var parsed: Any { wrappedValue } }
 
-/// A property that holds several of these.
+/// A property that holds a group of options.
 private protocol OptionGroupWrapper {
   var options: Any { get }
 }

@@ -1,5 +1,5 @@
+// The summary of a run before its first step and after its last.
 import Communication
-// What a run says of itself before its first step and after its last.
 import DataParallel
 import Models
 import Tensors

@@ -1,28 +1,27 @@
-// Signals: those that ask a run to stop, and the thread that all signals go to.
+// Signals: the requests to stop a run, and the thread that handles all signals.
 import Glibc
 import Synchronization
 
 /// The signals of this process.
 ///
 /// No handler may run on a thread that computes: oneDNN keeps data below the stack pointer, where a
-/// handler writes. So signals are blocked on the main thread and on all that it starts, and one thread
-/// that does nothing else stands by for them.
+/// handler writes. So signals are blocked on the main thread and on all threads that it starts, and a
+/// separate thread waits for them.
 enum StopSignals {
   private static let isRequested = Atomic(false)
 
-  /// The signals that stay with every thread: its own faults, and what stops a process in the background
-  /// that reads from the terminal.
+  /// The signals that are not blocked: faults of a thread itself, and the stops of job control.
   private static let unblocked = [
     SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGTSTP, SIGTTIN, SIGTTOU,
   ]
 
-  /// The time after the first request within which a SIGINT is that same one, sent to the process and to its group, as
-  /// `timeout --signal=INT` does.
+  /// The time within which a second SIGINT counts as the first request: `timeout --signal=INT`, for example, sends
+  /// one to the process and one to its group.
   private static let sameRequest: Duration = .milliseconds(20)
 
-  /// Blocks signals on the calling thread, for it and for all threads that it starts.
+  /// Blocks signals on the calling thread and on all threads that it starts.
   ///
-  /// What comes before ``standBy(takingRequests:)`` waits for that.
+  /// Signals that arrive before ``standBy(takingRequests:)`` stay pending until then.
   static func block() {
     var numbers = sigset_t()
     sigfillset(&numbers)
@@ -30,11 +29,11 @@ enum StopSignals {
     pthread_sigmask(SIG_SETMASK, &numbers, nil)
   }
 
-  /// Starts the thread that stands by for signals.
+  /// Starts the thread that waits for signals.
   ///
-  /// - Parameter takesRequests: Whether SIGINT, SIGTERM, SIGUSR1, SIGUSR2 and, unless it is ignored as
-  ///   under nohup, SIGHUP are requests to stop, and a second SIGINT ends the process at once. Else they
-  ///   do what they do to any process.
+  /// - Parameter takesRequests: True to treat SIGINT, SIGTERM, SIGUSR1, SIGUSR2 and, unless it is ignored as
+  ///   under nohup, SIGHUP as requests to stop, and to end the process at once on a second SIGINT. False to
+  ///   keep their default effect.
   static func standBy(takingRequests takesRequests: Bool) {
     var requests = sigset_t()
     sigemptyset(&requests)
@@ -42,7 +41,7 @@ enum StopSignals {
       for number in [SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGHUP]
       where number != SIGHUP || !isIgnored(number) {
         sigaddset(&requests, number)
-        // Shells ignore SIGINT for what they start in the background.
+        // Shells make background processes ignore SIGINT.
         signal(number, SIG_DFL)
       }
     }
@@ -55,23 +54,23 @@ enum StopSignals {
         StopSignals.wait(for: Unmanaged<Requests>.fromOpaque(context).takeRetainedValue().numbers)
       }, context.toOpaque())
     guard status != 0 else { return }
-    // No thread is to be had: signals end the process, on the thread there is.
+    // Without the thread, signals act on this one and end the process.
     context.release()
     sigemptyset(&requests)
     pthread_sigmask(SIG_SETMASK, &requests, nil)
   }
 
-  /// Indicates whether a request has come.
+  /// Indicates whether a request to stop has arrived.
   static var stopIsRequested: Bool { isRequested.load(ordering: .relaxed) }
 
-  /// Notes requests for ever, while all other signals act on the calling thread.
+  /// Records requests for ever, while all other signals act on the calling thread.
   private static func wait(for requests: sigset_t) -> Never {
     var requests = requests
     pthread_sigmask(SIG_SETMASK, &requests, nil)
     var first: ContinuousClock.Instant?
     while true {
       var number: Int32 = 0
-      // An empty set is waited for until the process ends.
+      // Waiting for an empty set lasts until the process ends.
       guard sigwait(&requests, &number) == 0 else { continue }
       isRequested.store(true, ordering: .relaxed)
       let now = ContinuousClock.now
@@ -90,7 +89,7 @@ enum StopSignals {
   }
 }
 
-/// The requests that the thread stands by for.
+/// The signals that the thread treats as requests.
 private final class Requests {
   let numbers: sigset_t
   init(numbers: sigset_t) { self.numbers = numbers }

@@ -31,7 +31,7 @@ struct TrainCommand: ParsableCommand {
   @Flag(name: .customLong("dry-run"), help: "Prepares everything, trains nothing, writes nothing.")
   var isDryRun = false
 
-  /// Returns whether a command line asks for steps, after one of which a run can stop in good order.
+  /// Returns whether a command line starts training, which can stop in good order after a step.
   static func stopsOnRequest(_ arguments: [String]) -> Bool {
     guard let first = arguments.first else { return true }
     return (first == "train" || first.hasPrefix("-")) && !arguments.contains("--dry-run")
@@ -44,16 +44,16 @@ struct TrainCommand: ParsableCommand {
   }
 
   func run() throws {
-    // Read here only for how long ranks wait for each other; faults are reported when all ranks are up.
+    // Read here only for the limit on waiting; errors are reported once all ranks have started.
     let configurationPath = Result { try path ?? Installation.defaultConfiguration() }
     var limits = WaitLimits()
     if let path = try? configurationPath.get(),
       let (configuration, _) = try? readConfiguration(path, overrides: overrides)
     {
-      // A duration holds less than a number does; thirty years are for ever.
+      // A duration has a smaller range than a number; thirty years count as no limit.
       limits.collective = .seconds(min(configuration.peerTimeout, 1e9))
     }
-    try Job.onAllRanks(self, limits: limits) { communicator in
+    Job.onAllRanks(self, limits: limits) { communicator in
       try train(try communicator.together { try configurationPath.get() }, communicator)
     }
   }
