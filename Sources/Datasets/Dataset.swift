@@ -174,7 +174,7 @@ public final class Dataset: Sendable {
     let samplesHeader = try ArrayHeader(file, names.samples)
     let (samples, sampleShape, guesses) = try samplesHeader.openSamples(options, in: source)
     notices =
-      try guesses + file.unreadNeighbours(of: names.samples, names.targets, samples.rowCount)
+      try guesses + file.unreadNeighbors(of: names.samples, names.targets, samples.rowCount)
     hasGivenScale = options.scale != nil || options.bias != nil
     var digest = SHA256()
     digest.update("nndist data set 1")

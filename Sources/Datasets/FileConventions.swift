@@ -20,15 +20,15 @@ extension HDF5File {
   }
 
   /// Returns notices of arrays beside the samples, with one element per row, that would change the training.
-  func unreadNeighbours(
+  func unreadNeighbors(
     of samples: String, _ targets: String?, _ rowCount: Int
   ) throws(DatasetError) -> [Dataset.Notice] {
     let folder = samples.split(separator: "/").dropLast().map { $0 + "/" }.joined()
     let splits = ["split", "splits", "set", "subset", "fold", "partition", "is_train", "is_test"]
     let weights = ["weight", "weights", "sample_weight", "sample_weights"]
     var notices: [Dataset.Notice] = []
-    for neighbour in splits + weights where folder + neighbour != targets {
-      let path = folder + neighbour
+    for neighbor in splits + weights where folder + neighbor != targets {
+      let path = folder + neighbor
       let isOfRows = try reading(name) { () throws(HDF5Error) in
         guard try kind(of: path) == .dataset else { return false }
         let shape = try dataset(path).info.shape
@@ -39,7 +39,7 @@ extension HDF5File {
         Dataset.Notice(
           kind: .unread,
           text: "\(name): '\(path)' is not read: all \(rowCount) rows of '\(samples)' are "
-            + (splits.contains(neighbour)
+            + (splits.contains(neighbor)
               ? "taken; write those of each split to a file of its own"
               : "worth the same; repeat rows, or set class_weights of the loss")))
     }

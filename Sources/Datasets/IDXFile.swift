@@ -118,7 +118,7 @@ public final class IDXFile {
   /// Reads the next elements, converted to this machine's byte order.
   ///
   /// - Parameter buffer: Memory for whole elements, no more than remain.
-  /// - Throws: ``DatasetError/badIDX(path:found:expected:)`` if the file ends early, or goes on after its last
+  /// - Throws: ``DatasetError/badIDX(path:found:expected:)`` if the file ends early, or continues after its last
   ///   element.
   public func read(into buffer: UnsafeMutableRawBufferPointer) throws(DatasetError) {
     let count = type.byteCount
@@ -133,7 +133,7 @@ public final class IDXFile {
     if position == byteCount { try checkEnd() }
   }
 
-  /// Throws if the file goes on after its last element, or its checksum is missing or wrong.
+  /// Throws if the file continues after its last element, or its checksum is missing or wrong.
   private func checkEnd() throws(DatasetError) {
     guard gzgetc(stream) < 0 else {
       throw .badIDX(

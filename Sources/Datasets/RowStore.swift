@@ -70,6 +70,7 @@ final class RowStore: @unchecked Sendable {
   /// - Parameters:
   ///   - rowMemory: The memory.
   ///   - visit: Called with the bytes of consecutive rows as they are stored, all in order.
+  /// - Throws: ``DatasetError`` if rows cannot be read, are not finite, or have missing values.
   func load(
     into rowMemory: RowMemory, visit: (UnsafeRawBufferPointer) -> Void = { _ in }
   ) throws(DatasetError) {

@@ -1,4 +1,4 @@
-// `metrics.jsonl`: one JSON object per record, continued when a run goes on.
+// `metrics.jsonl`: one JSON object per record, continued when a run is resumed.
 
 public import Files
 

@@ -70,7 +70,7 @@ public final class Run {
     return try Run(path, wasMade: true)
   }
 
-  /// Opens the newest numbered run of a kind that can go on and that no process works on.
+  /// Opens the newest numbered run of a kind that can be resumed and that no process works on.
   ///
   /// - Parameters:
   ///   - folder: The folder of the runs; need not exist.
@@ -218,8 +218,8 @@ public final class Run {
 
   /// Opens `metrics.jsonl` to append to it.
   ///
-  /// - Parameter step: The step of the checkpoint that the run goes on from, 0 in a new run; later records
-  ///   are cut off.
+  /// - Parameter step: The step of the checkpoint to resume from, 0 in a new run; later records are cut
+  ///   off.
   /// - Returns: The writer, after the last kept record.
   /// - Throws: ``RunError/file(_:)``.
   public func metrics(after step: Int) throws(RunError) -> MetricsWriter {

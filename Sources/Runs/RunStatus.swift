@@ -9,9 +9,9 @@ public struct RunStatus: Hashable, Sendable {
   public enum State: String, Sendable {
     /// A process is working on it, or was killed while doing so.
     case running
-    /// It was stopped and can go on.
+    /// It was stopped and can be resumed.
     case stopped
-    /// It failed in a way that would repeat on going on, such as a loss that is not a number.
+    /// It failed in a way that would repeat after resuming, such as a loss that is not a number.
     case failed
     /// It did all its epochs.
     case finished
@@ -44,7 +44,7 @@ public struct RunStatus: Hashable, Sendable {
     self.kind = kind
   }
 
-  /// Indicates whether the run can go on.
+  /// Indicates whether the run can be resumed.
   public var isUnfinished: Bool { state == .running || state == .stopped }
 
   /// The status as one JSON object over several lines, readable for people too.

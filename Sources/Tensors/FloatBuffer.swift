@@ -17,8 +17,7 @@ public final class FloatBuffer: @unchecked Sendable {
 
   /// Allocates `count` zeros.
   ///
-  /// If the memory cannot be allocated, the process ends with one line and exit status 74, because none of
-  /// its work can go on.
+  /// If the memory cannot be allocated, the process ends with one line and exit status 74.
   ///
   /// - Complexity: O(count), one allocation.
   public init(count: Int) {
