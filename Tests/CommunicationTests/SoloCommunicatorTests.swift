@@ -29,6 +29,8 @@ struct SoloCommunicatorTests {
     try communicator.broadcast(&bytes, from: 0)
     #expect(bytes == [1, 2, 3])
     #expect(try communicator.allgather([4, 5]) == [[4, 5]])
+    #expect(try communicator.allgather(values: [1.5, -2]) == [[1.5, -2]])
+    #expect(try communicator.allgather(value: 7) == [7])
     var integers: [Int64] = [7, -8]
     for reduction in Reduction.allCases { try communicator.allreduce(&integers, reduction) }
     #expect(integers == [7, -8])

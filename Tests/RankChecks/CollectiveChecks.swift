@@ -65,6 +65,13 @@ private func checkGather(_ communicator: any Communicator) throws {
     try require(
       all == (0..<communicator.size).map { part(of: $0, count) }, "allgather of \(count) × rank")
   }
+  func numbers(of rank: Int) -> [Double] { (0..<3 * rank).map { Double($0) / 7 - Double(rank) } }
+  try require(
+    try communicator.allgather(values: numbers(of: communicator.rank))
+      == (0..<communicator.size).map(numbers(of:)), "allgather of 3 · rank numbers")
+  try require(
+    try communicator.allgather(value: communicator.rank) == Array(0..<communicator.size),
+    "allgather of one number")
   for count in counts {
     func record(of rank: Int) -> [UInt8] {
       (0..<count).map { UInt8(truncatingIfNeeded: $0 * 5 + rank * 17) }

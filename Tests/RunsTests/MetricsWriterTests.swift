@@ -123,9 +123,9 @@ struct MetricsWriterTests {
       if float.isFinite { #expect(Float(JSONValue.float(float).text) == float) }
     }
     #expect(JSONValue.double(.nan).text == "null" && JSONValue.float(.infinity).text == "null")
-    let text = jsonObject([("a", "\"\\\n\u{1}ü𝄞"), ("b", nil), ("c", true), ("d", 1e-7)])
+    let text = jsonObject([("a", "\"\\\n\r\u{1}ü𝄞"), ("b", nil), ("c", true), ("d", 1e-7)])
     let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
-    #expect(object?["a"] as? String == "\"\\\n\u{1}ü𝄞")
+    #expect(object?["a"] as? String == "\"\\\n\r\u{1}ü𝄞")
     #expect(object?["d"] as? Double == 1e-7)
   }
 }
