@@ -135,7 +135,7 @@ func poolingsWithIndices(
   var absorbed: Set<Graph.Node> = []
   for node in graph.nodes where needed[node.index] {
     guard case .maxPool(let pooling) = graph[node].operation,
-      pooling.window.axes.reduce(1, { $0 * $1.kernel }) <= largestWindow
+      pooling.window.kernelCount <= largestWindow
     else { continue }
     let images = graph[node].inputs[0]
     let gradients = uses.of(images).filter {

@@ -1,3 +1,5 @@
+import Tensors
+
 /// The places of values in an arena, where values that are never alive together share memory.
 ///
 /// Greedy by size: the largest value first, each at the lowest offset where it meets no value that
@@ -25,7 +27,7 @@ package struct MemoryPlan {
 
   /// The least multiple of ``alignment`` that holds so many elements.
   package static func rounded(_ count: Int) -> Int {
-    (count + alignment - 1) / alignment * alignment
+    count.rounded(upToMultipleOf: alignment)
   }
 
   /// The first element of each value.

@@ -141,8 +141,8 @@ struct Scheduler {
     if let known = indices[pooling.pooling] { return known }
     var extents = graph.shape(of: pooling.pooling).extents
     if case .fixed(let channels)? = extents.last {
-      let alignment = preferences.indexAlignment
-      extents[extents.count - 1] = .fixed((channels + alignment - 1) / alignment * alignment)
+      extents[extents.count - 1] = .fixed(
+        channels.rounded(upToMultipleOf: preferences.indexAlignment))
     }
     let shape = SymbolicShape(extents)
     let new = Value(place(shape.resolved(batch: rowCount).count, in: .argmaxIndices), shape)

@@ -40,7 +40,7 @@ public struct Pooling: Hashable, Sendable {
   }
 
   /// The number of elements that the window covers, padding included.
-  public var kernelCount: Int { window.axes.reduce(1) { $0 * $1.kernel } }
+  public var kernelCount: Int { window.kernelCount }
 }
 
 /// The axes of a batch of images, whichever of the two orders they are in.

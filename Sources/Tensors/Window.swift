@@ -58,6 +58,9 @@ public struct Window: Hashable, Sendable {
     self.axes = axes
   }
 
+  /// The number of elements that the window covers at each position, padding included.
+  public var kernelCount: Int { axes.reduce(1) { $0 * $1.kernel } }
+
   /// Returns the number of positions along each axis of a tensor with these spatial extents; nil if the
   /// window does not fit.
   public func positions(over extents: [Int]) -> [Int]? {

@@ -128,11 +128,7 @@ func sampleExtents(_ text: String) throws -> [Int] {
     throw ValidationError("--samples: found '\(text)', expected positive extents such as 784")
   }
   let largest = 1 << 28
-  let count = extents.reduce(1) { product, extent in
-    let (result, overflow) = product.multipliedReportingOverflow(by: extent)
-    return overflow ? Int.max : result
-  }
-  guard count <= largest else {
+  guard Shape(extents).count <= largest else {
     throw ValidationError("--samples: found '\(text)', expected at most \(largest) elements")
   }
   return extents

@@ -4,6 +4,14 @@ import Testing
 
 @Suite("Flat layout")
 struct FlatLayoutTests {
+  @Test("rounds up to the least multiple that is not smaller", arguments: [1, 2, 7, 16])
+  func rounding(unit: Int) {
+    for number in 0...40 {
+      let rounded = number.rounded(upToMultipleOf: unit)
+      #expect(rounded % unit == 0 && number <= rounded && rounded < number + unit)
+    }
+  }
+
   @Test("ranges are aligned, in order, and do not overlap", arguments: 0..<20)
   func ranges(seed: Int) {
     var numbers = TestNumbers("flat layout", "\(seed)")

@@ -27,6 +27,7 @@ struct WindowTests {
   @Test("fits where it fits along every axis")
   func axes() {
     let window = Window([.init(kernel: 3, padding: (1, 1)), .init(kernel: 2, stride: 2)])
+    #expect(window.kernelCount == 6)
     #expect(window.positions(over: [5, 7]) == [5, 3])
     #expect(window.positions(over: [5, 1]) == nil)
   }

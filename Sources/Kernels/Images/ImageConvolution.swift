@@ -43,7 +43,7 @@ public final class ImageConvolution {
     self.kind = kind
     self.activation = activation
     let (inputs, outputs) = (x[x.axisCount - 1], y[y.axisCount - 1])
-    let weightCount = outputs * inputs / groups * window.axes.reduce(1) { $0 * $1.kernel }
+    let weightCount = outputs * inputs / groups * window.kernelCount
     resultCount =
       switch kind {
       case .forward: y.count

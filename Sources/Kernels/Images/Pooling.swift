@@ -14,7 +14,7 @@ extension ImageWindow {
   public var indexCount: Int { batch * rows.output * columns.output * indexStride }
 
   /// The bytes from one position to the next: whole vectors.
-  private var indexStride: Int { (channels + laneCount - 1) / laneCount * laneCount }
+  private var indexStride: Int { channels.rounded(upToMultipleOf: laneCount) }
 
   /// Writes the maximum of each window; one that covers padding alone gives −∞.
   public func maximum(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>) {
