@@ -62,7 +62,7 @@ public struct StepBench: Sendable {
     tracePath: String? = nil,
     rounds: Int = 15, stepsPerRound: Int? = nil, communicator: any Communicator
   ) throws -> StepBench {
-    try communicator.together {
+    try communicator.agreeingOnFailure {
       try configuration.requirePrecision()
       if let tracePath { try TraceRequest(path: tracePath, stepCount: 1).validate() }
     }
@@ -90,7 +90,7 @@ public struct StepBench: Sendable {
     for _ in 0..<3 { try steps.step() }
     let once = try clock.measure { for _ in 0..<5 { try steps.step() } } / 5
     let peakByteCount = StepBench.peakByteCount
-    let floor = try communicator.together {
+    let floor = try communicator.agreeingOnFailure {
       communicator.isRoot && measuresFloor
         ? try stepFloor(network, batchSize: batchSize, seed: configuration.seed) : nil
     }

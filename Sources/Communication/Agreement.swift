@@ -73,7 +73,7 @@ extension Communicator {
   /// - Returns: The result of `work`.
   /// - Throws: ``CommunicationError/failed(_:)`` with the error of the lowest rank that failed.
   /// - Complexity: one MPI_Allreduce of one integer when nothing fails, and no allocation.
-  public func together<T>(_ work: () throws -> T) throws(CommunicationError) -> T {
+  public func agreeingOnFailure<T>(_ work: () throws -> T) throws(CommunicationError) -> T {
     let outcome: Result<T, any Error>
     do {
       outcome = .success(try work())
@@ -103,7 +103,7 @@ extension Communicator {
     let report = error.map { FailureReport(status: exitStatus(of: $0), message: line(of: $0)) }
     let reports = try allgather(report?.bytes ?? []).map(FailureReport.init(bytes:))
     guard let lowest = reports.firstIndex(where: { $0 != nil }), let chosen = reports[lowest] else {
-      return .mpi(call: "together", reason: "a rank failed but sent no error")
+      return .mpi(call: "agreeingOnFailure", reason: "a rank failed but sent no error")
     }
     return .failed(
       AgreedFailure(

@@ -68,7 +68,7 @@ extension Communicator {
     precondition(sending.count == size, "\(sending.count) ranges to send for \(size) ranks")
     precondition(receiving.count == size, "\(receiving.count) ranges to receive for \(size) ranks")
     requireApart(receiving)
-    try together {
+    try agreeingOnFailure {
       try requireCountable(sending, "exchange between ranks")
       try requireCountable(receiving, "exchange between ranks")
     }

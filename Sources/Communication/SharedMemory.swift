@@ -71,7 +71,7 @@ public final class SharedMemory {
     if agreeing {
       isWhole = true
       let failure = failure
-      try communicator.together { if let failure { throw failure } }
+      try communicator.agreeingOnFailure { if let failure { throw failure } }
     } else {
       let failed = try communicator.allgather([failure == nil ? 0 : 1])
       isWhole = members.allSatisfy { failed[$0] == [0] }

@@ -118,7 +118,7 @@ struct BenchStepCommand: ParsableCommand {
 
   func run() throws {
     Job.onAllRanks(self) { communicator in
-      let (network, configuration, resolved) = try communicator.together { try build() }
+      let (network, configuration, resolved) = try communicator.agreeingOnFailure { try build() }
       try communicator.requireSame(
         configuration.backend.environment.description, named: "CPU or library")
       try communicator.requireSame(resolved.yaml, named: "configuration")

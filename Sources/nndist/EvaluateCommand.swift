@@ -36,7 +36,7 @@ struct DatasetNameOptions: ParsableArguments {
     _ data: String, for checkpoint: String, needsTargets: Bool, top: Int? = nil,
     _ communicator: any Communicator
   ) throws(CommunicationError) -> (TrainedModel, DatasetRows, Evaluator) {
-    let model = try communicator.together {
+    let model = try communicator.agreeingOnFailure {
       let model = try TrainedModel(checkpoint: checkpoint, isRaw: parameters == .raw)
       try model.network.requireTop(top, key: "--top")
       return model

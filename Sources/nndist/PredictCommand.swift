@@ -33,7 +33,7 @@ struct PredictCommand: ParsableCommand {
     Job.onAllRanks(self) { communicator in
       let (model, rows, evaluator) = try names.open(
         data, for: checkpoint, needsTargets: false, communicator)
-      let writer = try communicator.together {
+      let writer = try communicator.agreeingOnFailure {
         communicator.isRoot ? try PredictionWriter(output, model, rows, replace) : nil
       }
       var failure: (any Error)?
@@ -41,7 +41,7 @@ struct PredictCommand: ParsableCommand {
         guard let writer, failure == nil else { return }
         do { try writer.append(outputs) } catch { failure = error }
       }
-      try communicator.together {
+      try communicator.agreeingOnFailure {
         if let failure { throw failure }
         try writer?.finish()
       }

@@ -76,7 +76,7 @@ extension Communicator {
   /// - Throws: `CommunicationError/differs(_:)` naming the options and ranks.
   func requireSame(_ request: Request) throws(CommunicationError) {
     guard size > 1 else { return }
-    try requireSame(try together(programDigest), named: "program")
+    try requireSame(try agreeingOnFailure(programDigest), named: "program")
     let meanings = try allgather(Array(request.meaning.utf8))
     guard meanings.contains(where: { $0 != meanings[0] }) else { return }
     let lines = try allgather(Array(request.words.joined(separator: "\n").utf8)).map {

@@ -54,7 +54,7 @@ struct TrainCommand: ParsableCommand {
       limits.collective = .seconds(min(configuration.peerTimeout, 1e9))
     }
     Job.onAllRanks(self, limits: limits) { communicator in
-      try train(try communicator.together { try configurationPath.get() }, communicator)
+      try train(try communicator.agreeingOnFailure { try configurationPath.get() }, communicator)
     }
   }
 

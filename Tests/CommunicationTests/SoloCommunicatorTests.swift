@@ -70,7 +70,7 @@ struct SoloCommunicatorTests {
   @Test("an error keeps its text and status, without a prefix")
   func failure() {
     #expect {
-      try communicator.together { throw BadFile() }
+      try communicator.agreeingOnFailure { throw BadFile() }
     } throws: { error in
       var lines: [String] = []
       let status = communicator.leave(after: error) { lines.append($0) }

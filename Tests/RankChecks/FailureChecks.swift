@@ -58,28 +58,32 @@ func fail(_ communicator: any Communicator, _ options: CheckOptions) throws {
   let rank = communicator.rank
   switch options[0] {
   case "all":
-    try communicator.together { throw CheckError("train.h5: no such file", exitStatus: 65) }
+    try communicator.agreeingOnFailure {
+      throw CheckError("train.h5: no such file", exitStatus: 65)
+    }
   case "one":
     let failing = try options.number(1)
-    try communicator.together {
+    try communicator.agreeingOnFailure {
       if rank == failing { throw CheckError("row 7: label 12 of 10", exitStatus: 65) }
     }
   case "some":
     // Ranks fail for different reasons; the lowest that failed decides.
-    try communicator.together {
+    try communicator.agreeingOnFailure {
       if rank > 0 { throw CheckError("reason \(rank)", exitStatus: Int32(70 + rank)) }
     }
   case "after":
     // Later work does not start, and the ranks can still talk.
     do {
-      try communicator.together { if rank == 0 { throw CheckError("once", exitStatus: 3) } }
+      try communicator.agreeingOnFailure {
+        if rank == 0 { throw CheckError("once", exitStatus: 3) }
+      }
       throw CheckError("nothing was thrown")
     } catch let error as CommunicationError {
       guard case .failed(let failure) = error, failure.exitStatus == 3 else { throw error }
     }
     try communicator.barrier()
-    let value = try communicator.together { 41 + 1 }
-    try require(value == 42, "value of together")
+    let value = try communicator.agreeingOnFailure { 41 + 1 }
+    try require(value == 42, "value of agreeingOnFailure")
   case "alone":
     // Not agreed on: the others are inside a collective.
     if rank == (try options.number(1)) { throw CheckError("disk full", exitStatus: 74) }

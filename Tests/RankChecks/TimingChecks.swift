@@ -14,7 +14,7 @@ func checkTiming(_ communicator: any Communicator, _ options: CheckOptions) thro
   let session = try TrainingSession(request, communicator: communicator)
   let wall = try ContinuousClock().measure { _ = try session.run() }
   let sum = session.timing.total
-  try communicator.together {
+  try communicator.agreeingOnFailure {
     guard abs(sum / wall - 1) < 0.02 else {
       throw CheckError("phases add up to \(sum), the run took \(wall)")
     }

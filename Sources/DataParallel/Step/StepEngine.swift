@@ -121,7 +121,7 @@ package final class StepEngine {
     updater = StepUpdater(
       replica, pool: pool, sumVector: memory.buffer(0, 0, 0), stopwatch: stopwatch)
     var workspaces: [any Workspace] = []
-    let workers = try communicator.together {
+    let workers = try communicator.agreeingOnFailure {
       try (0..<workerCount).map { index in
         let leaves = division.leaves(of: communicator.rank, worker: index, of: workerCount)
         let sizes =
@@ -329,7 +329,7 @@ package final class StepEngine {
       }
     }
     if someFailed {
-      try communicator.together { if let failure { throw failure } }
+      try communicator.agreeingOnFailure { if let failure { throw failure } }
     }
     return Outcome(
       sums: program.tree.sum(UnsafeBufferPointer(terms)), stopWasRequested: stopWasRequested)

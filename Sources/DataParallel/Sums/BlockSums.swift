@@ -34,7 +34,7 @@ package struct BlockSums {
   ) throws(CommunicationError) -> [Double] {
     let division = WorkDivision(size: communicator.size, microbatches: blockCount)
     var parts: [Result<[Double], any Error>] = (0..<pool.count).map { _ in .success([]) }
-    let own = try communicator.together {
+    let own = try communicator.agreeingOnFailure {
       parts.withUnsafeMutableBufferPointer { parts in
         pool.run { worker in
           let blocks = division.leaves(of: communicator.rank, worker: worker, of: pool.count)

@@ -41,7 +41,7 @@ package struct InputStatistics: Hashable, Sendable {
     let samples = (0..<workers).map { _ in FloatBuffer(count: blockSize * sampleCount) }
     // Distances from a value of the first row: sums of them do not lose what the spread is made of where
     // the mean is far from 0, and are exactly 0 where nothing changes.
-    let origins = try communicator.together {
+    let origins = try communicator.agreeingOnFailure {
       try [0].withUnsafeBufferPointer {
         try source.read($0, samples: samples[0].pointer, targets: nil)
       }

@@ -99,9 +99,11 @@ public final class RowSharing {
     }
     // Those that are to map them have when this returns.
     defer { for region in regions { region.hide() } }
-    let sent = try communicator.together { [report] in Array(try JSONEncoder().encode(report)) }
+    let sent = try communicator.agreeingOnFailure { [report] in
+      Array(try JSONEncoder().encode(report))
+    }
     let received = try communicator.allgather(members.count > 1 ? sent : [])[members[0]]
-    return try communicator.together {
+    return try communicator.agreeingOnFailure {
       if let outcome { return try outcome.get() }
       let report = try JSONDecoder().decode(Report.self, from: Data(received))
       if let failure = report.failure { throw failure }

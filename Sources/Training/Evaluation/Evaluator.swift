@@ -48,7 +48,7 @@ public final class Evaluator {
       if count % blockSize > 0 { sizes.insert(count % blockSize) }
     }
     pool = WorkerPool(count: workers, prepare: backend.prepareThread)
-    self.workers = try communicator.together {
+    self.workers = try communicator.agreeingOnFailure {
       try network.requireMemory(ofRows: sizes.max() ?? 0)
       return try (0..<workers).map { _ in
         try MicrobatchWorker(
@@ -82,7 +82,7 @@ public final class Evaluator {
     if network.lossKind.takesLabels {
       rowSums.pairCounts = [:]
     } else {
-      rowSums.shifts = try communicator.together { try firstResponses(of: source) }
+      rowSums.shifts = try communicator.agreeingOnFailure { try firstResponses(of: source) }
     }
     let (numbers, counts) = try sums(over: source, rowSums)
     let evaluation = evaluation(of: source, numbers)
@@ -113,7 +113,7 @@ public final class Evaluator {
     for first in stride(from: 0, to: blockCount, by: blocksPerRound) {
       let round = first..<min(first + blocksPerRound, blockCount)
       let share = evenShare(of: round.count, owner: communicator.rank, owners: communicator.size)
-      let outputs = try communicator.together {
+      let outputs = try communicator.agreeingOnFailure {
         let own = first + share.lowerBound..<first + share.upperBound
         return try onWorkers(own) { worker, blocks in
           try blocks.flatMap { block in

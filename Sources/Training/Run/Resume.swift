@@ -218,9 +218,11 @@ extension Communicator {
   ///
   /// Collective.
   func broadcast(_ header: ResumeHeader) throws(CommunicationError) -> ResumeHeader {
-    var bytes = try together { Array(try JSONEncoder().encode(header)) }
+    var bytes = try agreeingOnFailure { Array(try JSONEncoder().encode(header)) }
     try broadcast(&bytes, from: root)
     let received = bytes
-    return try together { try JSONDecoder().decode(ResumeHeader.self, from: Data(received)) }
+    return try agreeingOnFailure {
+      try JSONDecoder().decode(ResumeHeader.self, from: Data(received))
+    }
   }
 }

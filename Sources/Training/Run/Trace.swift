@@ -104,7 +104,7 @@ package func writeTrace(
     }
   }
   let parts = try communicator.allgather(Array(lines.joined(separator: ",\n").utf8))
-  try communicator.together {
+  try communicator.agreeingOnFailure {
     guard communicator.isRoot else { return }
     let events = parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ",\n")
     let text = "\(TraceRequest.start)\n\(events)\n]}\n"

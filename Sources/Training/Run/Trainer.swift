@@ -190,7 +190,9 @@ final class Trainer {
     if !loss.isFinite {
       switch plan.configuration.onNonfinite {
       case .stop:
-        try communicator.together { throw TrainingError.nonfiniteLoss(step: step, loss: loss) }
+        try communicator.agreeingOnFailure {
+          throw TrainingError.nonfiniteLoss(step: step, loss: loss)
+        }
       }
     }
     let rateFactor =
@@ -204,7 +206,9 @@ final class Trainer {
     if let norm, !norm.isFinite {
       switch plan.configuration.onNonfinite {
       case .stop:
-        try communicator.together { throw TrainingError.nonfiniteGradient(step: step, norm: norm) }
+        try communicator.agreeingOnFailure {
+          throw TrainingError.nonfiniteGradient(step: step, norm: norm)
+        }
       }
     }
     state.step = step
@@ -256,7 +260,7 @@ final class Trainer {
       let evaluation = try evaluator.evaluate(rows)
       if !evaluation.loss.isFinite {
         let step = state.step
-        try communicator.together {
+        try communicator.agreeingOnFailure {
           throw TrainingError.nonfiniteEvaluation(split: split, step: step, loss: evaluation.loss)
         }
       }
@@ -273,7 +277,7 @@ final class Trainer {
     stopwatch.lap(.other)
     try communicator.requireSame(
       replica.digest(), named: "digest of parameters at step \(state.step)")
-    try communicator.together {
+    try communicator.agreeingOnFailure {
       guard replica.isFinite else {
         throw TrainingError.nonfiniteParameters(step: state.step)
       }
@@ -283,7 +287,7 @@ final class Trainer {
       state.noteEvaluation(first.evaluation)
     }
     try replica.withWholeState { () throws(CommunicationError) in
-      try communicator.together {
+      try communicator.agreeingOnFailure {
         if let recordingFailure { throw recordingFailure }
         guard let recorder else { return }
         let path = try recorder.save(replica, state)

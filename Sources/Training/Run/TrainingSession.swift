@@ -102,24 +102,24 @@ public final class TrainingSession {
     report: @escaping (TrainingEvent) -> Void = { _ in }
   ) throws(CommunicationError) {
     self.communicator = communicator
-    let (configuration, resolved) = try communicator.together {
+    let (configuration, resolved) = try communicator.agreeingOnFailure {
       var (configuration, resolved) = try readConfiguration(
         request.configurationPath, overrides: request.overrides)
       if let backend = request.backend { configuration.backend = backend }
       return (configuration, resolved)
     }
-    try communicator.together { try request.trace?.validate() }
+    try communicator.agreeingOnFailure { try request.trace?.validate() }
     try communicator.requireSame(
       configuration.backend.environment.description, named: "CPU or library")
     try communicator.requireSame(resolved.yaml, named: "configuration")
-    try communicator.together { try configuration.requirePrecision() }
+    try communicator.agreeingOnFailure { try configuration.requirePrecision() }
     let sharing = try RowSharing(communicator, limit: configuration.sharedMemoryLimit)
     let splits = try sharing.open { open in try Splits.open(configuration, by: open) }
     for (split, fingerprint) in splits.fingerprints {
       try communicator.requireSame(fingerprint, named: "content of \(split) data")
     }
     self.splits = splits
-    let network = try communicator.together {
+    let network = try communicator.agreeingOnFailure {
       let network = try configuration.network(
         sampleShape: splits.sampleShape, targets: splits.targets)
       try configuration.data.augmentation.requireFit(network)
@@ -143,7 +143,7 @@ public final class TrainingSession {
     // Root looks for what there is to go on with; the others hear of it.
     var opened: OpenedRun?
     var dataNotices: [String] = []
-    try communicator.together {
+    try communicator.agreeingOnFailure {
       guard communicator.isRoot else { return }
       dataNotices = try splits.notices(for: network, configuration.data)
       guard !request.isDryRun else { return }
@@ -189,7 +189,7 @@ public final class TrainingSession {
       microbatches: microbatches, rowCount: splits.train.rowCount)
     let plan = plan
     do throws(CommunicationError) {
-      try communicator.together { try plan.requireRows() }
+      try communicator.agreeingOnFailure { try plan.requireRows() }
     } catch {
       opened?.discard()
       throw error
@@ -210,7 +210,7 @@ public final class TrainingSession {
     } else if let path = request.initialCheckpoint {
       var initial = ""
       do throws(CommunicationError) {
-        try communicator.together {
+        try communicator.agreeingOnFailure {
           // All ranks read it, so that all find the same fault.
           let parameters =
             replica.isWriter ? replica.parameters : FloatBuffer(count: network.layout.count)
@@ -251,11 +251,11 @@ public final class TrainingSession {
       // One that is past the last epoch of this command goes on with more epochs.
       if startStep == plan.stepCount || state.progress.isStopped {
         let reason = earlyEnd
-        try communicator.together { try opened?.noteFinished(reason) }
+        try communicator.agreeingOnFailure { try opened?.noteFinished(reason) }
       }
       return
     }
-    let recorder = try communicator.together {
+    let recorder = try communicator.agreeingOnFailure {
       try opened?.begin(
         plan: plan, splits: splits, request: request, rankCount: communicator.size)
     }
@@ -308,7 +308,7 @@ public final class TrainingSession {
     guard let trainer else { return .wasFinished }
     do {
       let ending = try trainer.run()
-      try communicator.together {
+      try communicator.agreeingOnFailure {
         try recorder?.close(
           ending == .finished ? .finished : .stopped, state, message: earlyEnd)
       }
