@@ -49,7 +49,7 @@ public final class RankGroup {
   ) throws(CommunicationError) {
     self.communicator = communicator
     let rank = communicator.rank
-    var own = communicator.ranksTogether(limit: limit)
+    var own = communicator.ranksSharingMemory(limit: limit)
     var memory = try SharedMemory.ifPossible(
       byteCount: MemoryLayout<Gate>.size, members: own, communicator: communicator)
     let canShare = try communicator.allgather([memory == nil ? 0 : 1])
@@ -131,7 +131,7 @@ extension Communicator {
   ///
   /// - Parameter limit: The maximum number of ranks that share; nil for all of the host.
   /// - Returns: The ranks, ascending.
-  public func ranksTogether(limit: Int?) -> [Int] {
+  public func ranksSharingMemory(limit: Int?) -> [Int] {
     let onHost = placement.ranksOnHost
     let limit = max(limit ?? onHost.count, 1)
     let start = (onHost.firstIndex(of: rank) ?? 0) / limit * limit

@@ -37,7 +37,7 @@ public final class RowSharing {
     places: [SharedRegion.Place] = usualPlaces
   ) throws(CommunicationError) {
     self.communicator = communicator
-    let members = communicator.ranksTogether(limit: limit)
+    let members = communicator.ranksSharingMemory(limit: limit)
     var usable: [SharedRegion.Place] = []
     for place in places where communicator.size > 1 {
       // Folders may be full when it comes to it, memory alone is not.
