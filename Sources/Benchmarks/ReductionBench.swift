@@ -41,14 +41,14 @@ public struct ReductionBench: Sendable {
     let length = replica.layout.count
     let memory = try group.allocate(byteCount: max(length, 1) * MemoryLayout<Float>.stride)
     let vectors = memory.segments.map { $0.pointer(at: 0, to: Float.self, count: length) }
-    vectors[group.place].update(repeating: 0, count: length)
+    vectors[group.localRank].update(repeating: 0, count: length)
     let sum = try GradientSum(
       tree: SumTree(isPresent: Array(repeating: true, count: size)),
       division: WorkDivision(groups: group.groups, microbatches: size),
       workerCounts: Array(repeating: 1, count: size), elements: replica.elements,
       staging: GradientSum.Staging(), arithmetic: backend.arithmetic,
       communicator: communicator
-    ) { place, _, _ in vectors[place] }
+    ) { localRank, _, _ in vectors[localRank] }
     let result = replica.parameters
     let plain = FloatBuffer(count: length)
     func add() throws(CommunicationError) {

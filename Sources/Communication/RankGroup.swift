@@ -14,11 +14,11 @@ public final class RankGroup {
   /// The number of this rank's group.
   public let index: Int
   /// The number of this rank within its group, in `0..<members.count`.
-  public let place: Int
+  public let localRank: Int
   /// The ranks of this rank's group, ascending.
   public var members: [Int] { groups[index] }
   /// Indicates whether this rank is the first of its group.
-  public var isLeader: Bool { place == 0 }
+  public var isLeader: Bool { localRank == 0 }
   /// Indicates whether all ranks of the job are in one group.
   public var isWholeJob: Bool { groups.count == 1 }
 
@@ -67,7 +67,7 @@ public final class RankGroup {
     let all = try communicator.allgather(values: own)
     groups = all.enumerated().filter { $0.element.first == $0.offset }.map(\.element)
     index = groups.firstIndex { $0.contains(rank) } ?? 0
-    place = own.firstIndex(of: rank) ?? 0
+    localRank = own.firstIndex(of: rank) ?? 0
     // A rank without a core of its own would take it from ranks that work.
     spins = communicator.placement.isOversubscribed ? 0 : 20_000
   }

@@ -219,12 +219,13 @@ private func checkMemory(_ communicator: any Communicator, _ options: CheckOptio
       Array($0..<min($0 + length, size))
     }
     try require(group.groups == expected, "groups \(group.groups), expected \(expected)")
-    try require(group.members[group.place] == rank, "place \(group.place) of rank \(rank)")
+    try require(
+      group.members[group.localRank] == rank, "local rank \(group.localRank) of rank \(rank)")
     // Segments of different sizes, the first of several pages.
     let memory = try group.allocate(byteCount: 10_000 / (rank + 1) + 8)
     let words = memory.segments.map { $0.bindMemory(to: Int.self) }
     for round in 1...500 {
-      let own = words[group.place]
+      let own = words[group.localRank]
       own[0] = round * (rank + 1)
       own[own.count - 1] = -round * (rank + 1)
       group.barrier()
@@ -235,8 +236,8 @@ private func checkMemory(_ communicator: any Communicator, _ options: CheckOptio
       }
       group.barrier()
     }
-    memory.release(memory.segments[group.place])
-    try require(memory.segments[group.place].allSatisfy { $0 == 0 }, "released memory is zeros")
+    memory.release(memory.segments[group.localRank])
+    try require(memory.segments[group.localRank].allSatisfy { $0 == 0 }, "released memory is zeros")
     // Waiting for a word, not for a barrier.
     group.barrier()
     if group.isLeader { words[0][1] = 1 }

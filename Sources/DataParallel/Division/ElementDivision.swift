@@ -15,8 +15,8 @@ public struct ElementDivision: Sendable {
   public let buckets: [Range<Int>]
   /// What the index of the first element of each range that a rank owns is a multiple of.
   public let alignment: Int
-  /// For each rank its group, its position in that group, and its position among all ranks group by group.
-  private let places: [(group: Int, place: Int, inOrder: Int)]
+  /// The group of each rank, its local rank, and its position among all ranks in the order of groups.
+  private let positions: [(group: Int, localRank: Int, inOrder: Int)]
 
   /// Divides vectors of `count` elements.
   ///
@@ -33,34 +33,31 @@ public struct ElementDivision: Sendable {
     self.count = count
     self.alignment = alignment
     let length = max(bucketLength ?? count, alignment)
-    let rounded = (length + alignment - 1) / alignment * alignment
+    let rounded = length.rounded(upToMultipleOf: alignment)
     var starts = Array(stride(from: 0, to: max(count, 1), by: rounded))
     starts.append(count)
     buckets = zip(starts, starts.dropFirst()).map { $0..<$1 }.reversed()
     let size = groups.reduce(0) { $0 + $1.count }
-    var places = Array(repeating: (group: 0, place: 0, inOrder: 0), count: size)
+    var positions = Array(repeating: (group: 0, localRank: 0, inOrder: 0), count: size)
     var inOrder = 0
     for (group, members) in groups.enumerated() {
-      for (place, rank) in members.enumerated() {
-        places[rank] = (group, place, inOrder)
+      for (localRank, rank) in members.enumerated() {
+        positions[rank] = (group, localRank, inOrder)
         inOrder += 1
       }
     }
-    self.places = places
+    self.positions = positions
   }
 
   /// The number of ranks.
-  public var size: Int { places.count }
+  public var size: Int { positions.count }
 
   /// The number of a rank's group.
-  package func group(of rank: Int) -> Int { places[rank].group }
-
-  /// The place of a rank in its group.
-  package func place(of rank: Int) -> Int { places[rank].place }
+  package func group(of rank: Int) -> Int { positions[rank].group }
 
   /// The elements of a bucket that a rank adds and updates, empty for some ranks of short vectors.
   public func elements(of rank: Int, in bucket: Range<Int>) -> Range<Int> {
-    share(of: bucket, owner: places[rank].inOrder, owners: size)
+    share(of: bucket, owner: positions[rank].inOrder, owners: size)
   }
 
   /// The elements of a bucket that the ranks of a group add and update.
@@ -73,10 +70,10 @@ public struct ElementDivision: Sendable {
   /// What a rank sends to a rank of another group, of its own group's sums: the part that it folds for
   /// that group, as far as the receiver owns it.
   package func elements(from sender: Int, to receiver: Int, in bucket: Range<Int>) -> Range<Int> {
-    let (from, to) = (places[sender], places[receiver])
+    let (from, to) = (positions[sender], positions[receiver])
     guard from.group != to.group else { return 0..<0 }
     let folded = share(
-      of: elements(ofGroup: to.group, in: bucket), owner: from.place,
+      of: elements(ofGroup: to.group, in: bucket), owner: from.localRank,
       owners: groups[from.group].count)
     let owned = elements(of: receiver, in: bucket)
     return folded.overlaps(owned) ? folded.clamped(to: owned) : 0..<0
@@ -84,7 +81,7 @@ public struct ElementDivision: Sendable {
 
   /// The rank of a group to which another group's rank gives what it owns, for all of that group.
   package func receiver(in group: Int, of sender: Int) -> Int {
-    groups[group][places[sender].place % groups[group].count]
+    groups[group][positions[sender].localRank % groups[group].count]
   }
 
   private func share(of range: Range<Int>, owner: Int, owners: Int) -> Range<Int> {

@@ -109,7 +109,7 @@ extension StepEngine {
   }
 
   private func publish(worker: Int, buckets: Int) {
-    memory.progress[group.place][worker].pointee.store(
+    memory.progress[group.localRank][worker].pointee.store(
       step * (replica.elements.buckets.count + 1) + buckets, ordering: .releasing)
   }
 

@@ -117,7 +117,7 @@ package final class StepEngine {
       group, slotCounts: slotCounts, recordSize: recordSize, vectorLength: replica.layout.count)
     self.memory = memory
     leaves = division.leaves(of: communicator.rank)
-    ownSums = memory.records[group.place].sums
+    ownSums = memory.records[group.localRank].sums
     updater = StepUpdater(
       replica, pool: pool, sumVector: memory.buffer(0, 0, 0), stopwatch: stopwatch)
     var workspaces: [any Workspace] = []
@@ -139,8 +139,8 @@ package final class StepEngine {
         }
         return StepWorker(
           hands, firstLeaf: leaves.lowerBound, stopwatch: stopwatch,
-          slots: (0..<slotCounts[group.place][index]).map {
-            memory.buffer(group.place, index, $0)
+          slots: (0..<slotCounts[group.localRank][index]).map {
+            memory.buffer(group.localRank, index, $0)
           }, arithmetic: backend.arithmetic)
       }
     }
@@ -234,7 +234,7 @@ package final class StepEngine {
       failure = failure ?? worker.failure
       worker.failure = nil
     }
-    let own = memory.records[group.place]
+    let own = memory.records[group.localRank]
     own.header = StepRecord.Header(
       hasFailed: failure == nil ? 0 : 1, stopWasRequested: stopIsRequested() ? 1 : 0,
       busyNanoseconds: busy)

@@ -84,34 +84,34 @@ package final class StepMemory {
         workerCount: $0.count, slotCounts: $0, recordSize: recordSize, vectorLength: vectorLength)
     }
     self.segments = segments
-    byteCount = segments[group.place].byteCount
+    byteCount = segments[group.localRank].byteCount
     let memory = try group.allocate(byteCount: byteCount)
     self.memory = memory
-    records = segments.indices.map { place in
-      let offset = segments[place].recordOffset
+    records = segments.indices.map { localRank in
+      let offset = segments[localRank].recordOffset
       return StepRecord(
         UnsafeMutableRawBufferPointer(
-          rebasing: memory.segments[place][offset..<offset + recordSize]))
+          rebasing: memory.segments[localRank][offset..<offset + recordSize]))
     }
-    progress = segments.indices.map { place in
-      (0..<segments[place].workerCount).map { worker in
-        memory.segments[place].pointer(
-          at: segments[place].progressOffset(worker), to: Atomic<Int>.self, count: 1)
+    progress = segments.indices.map { localRank in
+      (0..<segments[localRank].workerCount).map { worker in
+        memory.segments[localRank].pointer(
+          at: segments[localRank].progressOffset(worker), to: Atomic<Int>.self, count: 1)
       }
     }
   }
 
-  /// A flat vector of a worker, named by its rank's place in the group.
-  package func vector(_ place: Int, _ worker: Int, _ slot: Int) -> UnsafeMutablePointer<Float> {
-    memory.segments[place].pointer(
-      at: segments[place].slotOffset(worker, slot), to: Float.self,
-      count: segments[place].vectorLength)
+  /// A flat vector of a worker, named by its local rank.
+  package func vector(_ localRank: Int, _ worker: Int, _ slot: Int) -> UnsafeMutablePointer<Float> {
+    memory.segments[localRank].pointer(
+      at: segments[localRank].slotOffset(worker, slot), to: Float.self,
+      count: segments[localRank].vectorLength)
   }
 
   /// The same as a buffer that keeps the memory.
-  package func buffer(_ place: Int, _ worker: Int, _ slot: Int) -> FloatBuffer {
+  package func buffer(_ localRank: Int, _ worker: Int, _ slot: Int) -> FloatBuffer {
     FloatBuffer(
-      at: vector(place, worker, slot), count: segments[place].vectorLength, owner: memory)
+      at: vector(localRank, worker, slot), count: segments[localRank].vectorLength, owner: memory)
   }
 }
 

@@ -87,13 +87,13 @@ package final class GradientSum {
   ///   - staging: Memory for what is sent and received.
   ///   - arithmetic: The additions.
   ///   - communicator: The ranks.
-  ///   - slot: The flat vector where a worker of this rank's group, named by the rank's place in the
-  ///     group and its own number, leaves the sum of one of its largest subtrees.
+  ///   - slot: The flat vector where a worker of this rank's group, named by local rank
+  ///     and its own number, leaves the sum of one of its largest subtrees.
   /// - Throws: `CommunicationError`.
   package init(
     tree: SumTree, division: WorkDivision, workerCounts: [Int], elements: ElementDivision,
     staging: Staging, arithmetic: any FlatArithmetic, communicator: any Communicator,
-    slot: (_ place: Int, _ worker: Int, _ subtree: Int) -> UnsafeMutablePointer<Float>
+    slot: (_ localRank: Int, _ worker: Int, _ subtree: Int) -> UnsafeMutablePointer<Float>
   ) throws(CommunicationError) {
     self.communicator = communicator
     self.arithmetic = arithmetic
@@ -102,13 +102,13 @@ package final class GradientSum {
     let group = elements.group(of: rank)
     var pieces: [UnsafeMutablePointer<Float>] = []
     var places: [SumTree.Node: Int] = [:]
-    for (place, member) in division.groups[group].enumerated() {
+    for (localRank, member) in division.groups[group].enumerated() {
       for worker in 0..<workerCounts[member] {
         let nodes = tree.maximalNodes(
           in: division.leaves(of: member, worker: worker, of: workerCounts[member]))
         for (subtree, node) in nodes.enumerated() {
           places[node] = pieces.count
-          pieces.append(slot(place, worker, subtree))
+          pieces.append(slot(localRank, worker, subtree))
         }
       }
     }

@@ -66,8 +66,8 @@ package final class TotalExchange {
 
   /// Where a microbatch of this rank leaves its vector after a segment.
   package func vector(of leaf: Int, after segment: Int) -> UnsafeMutablePointer<Float> {
-    let place = leaf - division.leaves(of: communicator.rank).lowerBound
-    return share(of: group.place, after: segment) + place * counts[segment]
+    let index = leaf - division.leaves(of: communicator.rank).lowerBound
+    return share(of: group.localRank, after: segment) + index * counts[segment]
   }
 
   /// Adds the vectors of all microbatches.
@@ -89,7 +89,7 @@ package final class TotalExchange {
       try communicator.allgather(
         from: UnsafeRawBufferPointer(
           UnsafeMutableBufferPointer(
-            start: self.share(of: group.place, after: segment), count: share)),
+            start: self.share(of: group.localRank, after: segment), count: share)),
         into: UnsafeMutableRawBufferPointer(
           UnsafeMutableBufferPointer(
             start: received.pointer, count: share * communicator.size)))
@@ -98,9 +98,9 @@ package final class TotalExchange {
       let source =
         group.isWholeJob
         ? self.share(of: rank, after: segment) : received.pointer + rank * share
-      for (place, leaf) in division.leaves(of: rank).enumerated() {
+      for (index, leaf) in division.leaves(of: rank).enumerated() {
         arithmetic.copy(
-          source + place * count, into: vectors.pointer + leaf * count, count: count)
+          source + index * count, into: vectors.pointer + leaf * count, count: count)
       }
     }
     flushingDenormals {
@@ -115,9 +115,9 @@ package final class TotalExchange {
   }
 
   /// The vectors of a rank of this group after a segment.
-  private func share(of place: Int, after segment: Int) -> UnsafeMutablePointer<Float> {
+  private func share(of localRank: Int, after segment: Int) -> UnsafeMutablePointer<Float> {
     let offset = half * division.largestShare * (counts.max() ?? 0) * MemoryLayout<Float>.stride
-    return memory.segments[place].pointer(
+    return memory.segments[localRank].pointer(
       at: offset, to: Float.self, count: division.largestShare * counts[segment])
   }
 }
