@@ -33,11 +33,4 @@ extension Communicator {
   ) throws(CommunicationError) -> [Value] {
     try allgather(values: [own]).map { $0[0] }
   }
-
-  /// Returns the integers of all ranks, in rank order.
-  ///
-  /// Collective, checked.
-  public func allgatherIntegers(_ value: Int) throws(CommunicationError) -> [Int] {
-    try allgather(value: value)
-  }
 }

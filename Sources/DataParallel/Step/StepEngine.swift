@@ -99,7 +99,7 @@ package final class StepEngine {
     let cuts = rowCounts.sorted().map { MicrobatchCut(rowCount: $0, count: microbatches) }
     let trees = cuts.map { SumTree($0) }
     let recordSize = StepRecord.byteCount(microbatches: division.largestShare)
-    let workerCounts = try communicator.allgatherIntegers(workerCount)
+    let workerCounts = try communicator.allgather(value: workerCount)
     let isSegmented = network.isSegmented
     func sum(
       _ tree: SumTree, _ leaves: Range<Int>

@@ -45,7 +45,7 @@ package struct BlockSums {
       }
       return try parts.flatMap { try $0.get() }
     }
-    return total(of: try communicator.gather(own))
+    return total(of: try communicator.allgather(values: own).flatMap { $0 })
   }
 
   /// Sums over the largest subtrees within a range of blocks, one after another.
@@ -99,26 +99,6 @@ package struct BlockSums {
   private func add(_ addition: SumTree.Addition, in slots: inout [Double]) {
     for (target, source) in zip(range(of: addition.target), range(of: addition.source)) {
       slots[target] += slots[source]
-    }
-  }
-}
-
-extension Communicator {
-  /// The values of all ranks, one rank after another.
-  ///
-  /// Collective; ranks may have different numbers of them.
-  package func gather<Value: BitwiseCopyable>(
-    _ own: [Value]
-  ) throws(CommunicationError) -> [Value] {
-    try allgather(own.withUnsafeBytes { Array($0) }).flatMap { values($0, as: Value.self) }
-  }
-}
-
-/// Bytes of another rank as values of a type.
-package func values<Value: BitwiseCopyable>(_ bytes: [UInt8], as type: Value.Type) -> [Value] {
-  bytes.withUnsafeBytes { bytes in
-    stride(from: 0, to: bytes.count, by: MemoryLayout<Value>.stride).map {
-      bytes.loadUnaligned(fromByteOffset: $0, as: type)
     }
   }
 }

@@ -41,15 +41,7 @@ package final class TotalExchange {
     arithmetic: any FlatArithmetic, communicator: any Communicator
   ) throws(CommunicationError) {
     self.arithmetic = arithmetic
-    let all = try communicator.allgather(ownCounts.withUnsafeBytes { Array($0) })
-    counts =
-      all.first { !$0.isEmpty }.map { bytes in
-        bytes.withUnsafeBytes { raw in
-          stride(from: 0, to: raw.count, by: MemoryLayout<Int>.stride).map {
-            raw.loadUnaligned(fromByteOffset: $0, as: Int.self)
-          }
-        }
-      } ?? []
+    counts = try communicator.allgather(values: ownCounts).first { !$0.isEmpty } ?? []
     precondition(
       ownCounts.isEmpty || ownCounts == counts, "segments of other lengths on another rank")
     self.communicator = communicator

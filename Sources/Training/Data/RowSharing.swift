@@ -47,7 +47,7 @@ public final class RowSharing {
     }
     self.places = usable
     self.members = usable.isEmpty ? [communicator.rank] : members
-    let readers = try communicator.allgatherIntegers(self.members[0])
+    let readers = try communicator.allgather(value: self.members[0])
     copyCount = Set(communicator.placement.ranksOnHost.map { readers[$0] }).count
   }
 
@@ -66,7 +66,7 @@ public final class RowSharing {
     let bytes = try communicator.allgather(introduction.map { Array($0) } ?? [])[members[0]]
     let received = try? JSONDecoder().decode(SharedRegion.Introduction.self, from: Data(bytes))
     let isMapped = isReader ? region != nil : (try? received.map { try SharedRegion($0) }) != nil
-    let mapped = try communicator.allgatherIntegers(isMapped ? 1 : 0)
+    let mapped = try communicator.allgather(value: isMapped ? 1 : 0)
     return members.allSatisfy { mapped[$0] == 1 }
   }
 

@@ -123,9 +123,7 @@ public final class Evaluator {
           }
         }.flatMap { $0 }
       }
-      for part in try communicator.allgather(outputs.withUnsafeBytes { Array($0) }) {
-        receive(values(part, as: Float.self))
-      }
+      for part in try communicator.allgather(values: outputs) { receive(part) }
     }
   }
 
@@ -176,10 +174,11 @@ public final class Evaluator {
     guard rowSums[0].pairCounts != nil else { return (numbers, [:]) }
     // Sorted, so that the message is a function of what was counted.
     let pairs = rowSums.flatMap { ($0.pairCounts ?? [:]).sorted { $0 < $1 } }
-    let all = try communicator.gather(pairs.flatMap { [$0.key, $0.value] })
+    let all = try communicator.allgather(values: pairs.flatMap { [$0.key, $0.value] })
+      .flatMap { $0 }
     var counts: [Int: Int] = [:]
-    for place in stride(from: 0, to: all.count, by: 2) {
-      counts[all[place], default: 0] += all[place + 1]
+    for index in stride(from: 0, to: all.count, by: 2) {
+      counts[all[index], default: 0] += all[index + 1]
     }
     return (numbers, counts)
   }
