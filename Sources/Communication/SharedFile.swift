@@ -29,13 +29,13 @@ final class SharedFile {
   ///
   /// - Parameters:
   ///   - byteCount: The minimum number of bytes to share.
-  ///   - place: The storage.
+  ///   - storage: The storage.
   /// - Throws: ``Failure``.
-  init(byteCount: Int, in place: SharedRegion.Place) throws(Failure) {
+  init(byteCount: Int, in storage: SharedRegion.Storage) throws(Failure) {
     let token = [UInt64.random(in: 0...UInt64.max), UInt64.random(in: 0...UInt64.max)]
     let byteCount = SharedFile.roundedUpToPages(max(byteCount, 1))
     let path: String
-    switch place {
+    switch storage {
     case .memory:
       descriptor = clinux_memory_file("nndist")
       guard descriptor >= 0 else { throw Failure("memfd_create") }

@@ -8,7 +8,7 @@ import Glibc
 /// synchronised: the filling process tells the others when it is done.
 public final class SharedRegion: @unchecked Sendable {
   /// The storage of a region.
-  public enum Place: Hashable, Sendable {
+  public enum Storage: Hashable, Sendable {
     /// In memory alone, found through `/proc`.
     case memory
     /// In a file of a folder, whose name is removed by ``SharedRegion/hide()``.
@@ -32,11 +32,11 @@ public final class SharedRegion: @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - byteCount: The minimum size.
-  ///   - place: The storage.
+  ///   - storage: The storage.
   /// - Throws: An error that names the resource that ran out.
   /// - Complexity: O(pages).
-  public init(byteCount: Int, in place: Place) throws {
-    let file = try SharedFile(byteCount: byteCount, in: place)
+  public init(byteCount: Int, in storage: Storage) throws {
+    let file = try SharedFile(byteCount: byteCount, in: storage)
     try file.reserve()
     bytes = try file.map()
     introduction = file.introduction

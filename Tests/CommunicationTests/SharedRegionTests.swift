@@ -8,8 +8,8 @@ struct SharedRegionTests {
   @Test("a region is seen by whoever maps it, also after its name is gone")
   func mapped() throws {
     let folder = try TemporaryFolder()
-    for place in [SharedRegion.Place.memory, .folder(folder.path)] {
-      let region = try SharedRegion(byteCount: 10_000, in: place)
+    for storage in [SharedRegion.Storage.memory, .folder(folder.path)] {
+      let region = try SharedRegion(byteCount: 10_000, in: storage)
       #expect(region.bytes.count >= 10_000 && region.bytes.allSatisfy { $0 == 0 })
       let other = try SharedRegion(region.introduction)
       region.bytes[9_999] = 7

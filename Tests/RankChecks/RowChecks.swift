@@ -13,9 +13,9 @@ import Training
 @Sendable
 func checkRows(_ communicator: any Communicator, _ options: CheckOptions) throws {
   let copies = try options.number(2)
-  let places: [SharedRegion.Place] =
+  let storages: [SharedRegion.Storage] =
     switch options[1] {
-    case "usual": RowSharing.usualPlaces
+    case "usual": RowSharing.usualStorages
     case "none": []
     default: (options[1] ?? "").split(separator: ",").map { .folder(String($0)) }
     }
@@ -24,7 +24,7 @@ func checkRows(_ communicator: any Communicator, _ options: CheckOptions) throws
     path = other
   }
   let sharing = try RowSharing(
-    communicator, limit: options.value(of: "--limit").flatMap { Int($0) }, places: places)
+    communicator, limit: options.value(of: "--limit").flatMap { Int($0) }, storages: storages)
   try require(sharing.copyCount == copies, "\(sharing.copyCount) copies, expected \(copies)")
   let dataset = try sharing.open { open in try open(path, Dataset.Options()) }
   try communicator.requireSame(dataset.fingerprint, named: "content of data")

@@ -14,11 +14,11 @@ public final class RowSharing {
   /// The copies that this host holds.
   public let copyCount: Int
   private let communicator: any Communicator
-  /// The places of memory that all members can map, by preference.
-  private let places: [SharedRegion.Place]
+  /// The storages that all members can map, by preference.
+  private let storages: [SharedRegion.Storage]
 
   /// Memory alone, or files without a name: in memory too, and where there is more room.
-  public static let usualPlaces: [SharedRegion.Place] = [
+  public static let usualStorages: [SharedRegion.Storage] = [
     .memory, .folder("/dev/shm"),
     .folder(ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"),
   ]
@@ -30,22 +30,22 @@ public final class RowSharing {
   /// - Parameters:
   ///   - communicator: The ranks.
   ///   - limit: The most ranks that share a copy; nil for all of a host.
-  ///   - places: Where shared memory may lie, by preference.
+  ///   - storages: The storages of shared memory to try, by preference.
   /// - Throws: `CommunicationError`.
   public init(
     _ communicator: any Communicator, limit: Int? = nil,
-    places: [SharedRegion.Place] = usualPlaces
+    storages: [SharedRegion.Storage] = usualStorages
   ) throws(CommunicationError) {
     self.communicator = communicator
     let members = communicator.ranksSharingMemory(limit: limit)
-    var usable: [SharedRegion.Place] = []
-    for place in places where communicator.size > 1 {
+    var usable: [SharedRegion.Storage] = []
+    for storage in storages where communicator.size > 1 {
       // Folders may be full when it comes to it, memory alone is not.
       let isWanted = members.count > 1 && usable != [.memory]
-      let isShared = try RowSharing.canShare(place, members, isWanted, communicator)
-      if isWanted, isShared { usable.append(place) }
+      let isShared = try RowSharing.canShare(storage, members, isWanted, communicator)
+      if isWanted, isShared { usable.append(storage) }
     }
-    self.places = usable
+    self.storages = usable
     self.members = usable.isEmpty ? [communicator.rank] : members
     let readers = try communicator.allgather(value: self.members[0])
     copyCount = Set(communicator.placement.ranksOnHost.map { readers[$0] }).count
@@ -55,11 +55,11 @@ public final class RowSharing {
   ///
   /// Collective.
   private static func canShare(
-    _ place: SharedRegion.Place, _ members: [Int], _ isWanted: Bool,
+    _ storage: SharedRegion.Storage, _ members: [Int], _ isWanted: Bool,
     _ communicator: any Communicator
   ) throws(CommunicationError) -> Bool {
     let isReader = communicator.rank == members[0]
-    let region = isReader && isWanted ? try? SharedRegion(byteCount: 1, in: place) : nil
+    let region = isReader && isWanted ? try? SharedRegion(byteCount: 1, in: storage) : nil
     // Kept until all have mapped it.
     defer { withExtendedLifetime(region) {} }
     let introduction = region.flatMap { try? JSONEncoder().encode($0.introduction) }
@@ -129,8 +129,8 @@ public final class RowSharing {
   /// Memory that all members can map; nil where there is none.
   private func memory(byteCount: Int, _ regions: inout [SharedRegion]) -> RowMemory? {
     guard members.count > 1 else { return RowMemory(byteCount: byteCount) }
-    for place in places {
-      guard let region = try? SharedRegion(byteCount: byteCount, in: place) else { continue }
+    for storage in storages {
+      guard let region = try? SharedRegion(byteCount: byteCount, in: storage) else { continue }
       regions.append(region)
       return RowMemory(region.bytes, owner: region)
     }
