@@ -59,7 +59,7 @@ package func defaultMicrobatches(for network: Network, batchSize: Int, rowCount:
 
 /// The rows of a whole batch that statistics of a microbatch are left at least.
 ///
-/// Means and variances of fewer rows are noise: see note 12.
+/// Means and variances of fewer rows are noise: see note 13.
 private let leastRowsForStatistics = 16
 
 /// The most microbatches that leave statistics of microbatches enough rows; nil where no layer takes
