@@ -1,7 +1,7 @@
 # Shared by the scripts of this folder, which source it: what must be installed, and where Swift is.
 
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
-program=launch/$(basename "$0")
+script=$(realpath --relative-to="$root" "$0")
 if [[ -z ${HOME:-} ]]; then
   HOME=$(getent passwd "$(id -u)" | cut -d: -f6)
   export HOME
@@ -13,7 +13,7 @@ usage() {
 }
 
 fail() {
-  echo "$program: $2" >&2
+  echo "$script: $2" >&2
   exit "$1"
 }
 
