@@ -1,4 +1,4 @@
-# Shared by the scripts of this folder, which source it: what must be installed, and where Swift is.
+# Shared by the scripts of this folder and the campaigns, which source it: what must be installed, and where Swift is.
 
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 script=$(realpath --relative-to="$root" "$0")
@@ -22,6 +22,18 @@ step() {
   echo "+ $*"
   "$@"
 }
+
+# swift_alone COMMAND…: runs `swift COMMAND…` with a folder for temporary files that goes when it ends, because
+# SwiftPM leaves dozens of empty ones behind each time. Tests that leave others are wrong.
+swift_alone() (
+  TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/nndist.XXXXXX")
+  export TMPDIR
+  trap 'rm -rf "$TMPDIR"' EXIT
+  step swift "$@" </dev/null || exit
+  [[ $1 == test ]] || exit 0
+  left=$(find "$TMPDIR" -mindepth 1 -maxdepth 1 ! -name 'TemporaryDirectory.*' -printf '%f ')
+  [[ -z $left ]] || fail 70 "tests left temporary files behind: $left"
+)
 
 # Prints the packages that are missing, by what they are needed for: a library built by hand counts.
 missing_packages() {

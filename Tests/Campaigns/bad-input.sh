@@ -5,25 +5,14 @@
 # the program. Status 0 if it never crashes or hangs and every refusal is one line with a status of
 # ours. SEED=n repeats a campaign.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
-program=${PROGRAM:-$root/.build/release/nndist}
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+need_program
 count=${1:-100}
-RANDOM=${SEED:=$RANDOM}
-echo "SEED=$SEED"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+use_seed
 cd "$work"
-cp "$root/datasets/iris.h5" "$root/datasets/iris-test.h5" .
-cat >run.yaml <<'YAML'
-data: { train: iris.h5, test: iris-test.h5 }
-model: [affine: 8, relu, affine: 3]
-optimizer: { sgd: { learning_rate: 0.1, momentum: 0.9 } }
-batch_size: 21
-microbatches: 6
-epochs: 1
-YAML
-"$program" train run.yaml --output good >/dev/null
-checkpoint=$(ls good/checkpoints/step-*.h5 | tail -n 1)
+iris_run 1
+"$nndist" train run.yaml --output good >/dev/null
+checkpoint=$(last_checkpoint good)
 failures=0
 declare -A statuses=()
 
@@ -45,7 +34,7 @@ try() {
   local what=$1 status=0
   shift
   rm -rf run
-  timeout -s KILL 30 "$program" "$@" >output 2>errors || status=$?
+  timeout -s KILL 30 "$nndist" "$@" >output 2>errors || status=$?
   statuses[$what/$status]=$((${statuses[$what/$status]:-0} + 1))
   case $status in
     0) ;;

@@ -5,12 +5,10 @@
 # poolings, normalisations, curves, sums and affine layers over the bundled digits. Status 0 only if `nndist check`
 # agrees with all of them. Takes some minutes; the configurations of those that differ are printed.
 set -euo pipefail
-root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
-nndist=${PROGRAM:-$root/.build/release/nndist}
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+need_program
 count=${1:-200}
 first=${2:-1}
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
 
 pick() { local -a words=("$@"); echo "${words[RANDOM % ${#words[@]}]}"; }
 
@@ -44,7 +42,7 @@ model() {
 wrong=0
 for ((number = first; number < first + count; number++)); do
   RANDOM=$number
-  configuration=$folder/$number.yaml
+  configuration=$work/$number.yaml
   {
     printf 'data:\n  train: %s/datasets/digits.h5\n' "$root"
     printf 'model:\n'
@@ -53,10 +51,10 @@ for ((number = first; number < first + count; number++)); do
       "$(pick softmax_cross_entropy '{ softmax_cross_entropy: { label_smoothing: 0.1 } }')"
     printf 'seed: %d\n' "$number"
   } >"$configuration"
-  if ! "$nndist" check "$configuration" --budget 60 --rows 3 >"$folder/out.txt" 2>&1 ||
-    grep -q -e -nan "$folder/out.txt"; then
+  if ! "$nndist" check "$configuration" --budget 60 --rows 3 >"$work/out.txt" 2>&1 ||
+    grep -q -e -nan "$work/out.txt"; then
     echo "model $number:"
-    cat "$configuration" "$folder/out.txt"
+    cat "$configuration" "$work/out.txt"
     wrong=$((wrong + 1))
   fi
 done

@@ -6,12 +6,9 @@
 # by itself, with one line and a status of ours, leaves no temporary file, a status to go on from and the files of
 # others as they were, and the same command then ends in the digest of the undisturbed run. Status 69 without strace.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
-program=${PROGRAM:-$root/.build/release/nndist}
-command -v strace >/dev/null || {
-  echo "Tests/Campaigns/faults.sh: strace must be installed" >&2
-  exit 69
-}
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+need_program
+need strace
 declare -A errors=(
   [openat]="EIO EMFILE" [mkdir]=ENOSPC [mkdirat]=ENOSPC [write]="ENOSPC EIO" [fsync]=EIO [close]=EIO
   [rename]=EIO [renameat]=EIO [unlinkat]=EIO [ftruncate]=EIO [flock]="EIO ENOLCK" [read]=EIO [pread64]=EIO
@@ -20,27 +17,18 @@ declare -A errors=(
 calls=("$@")
 ((${#calls[@]})) || calls=("${!errors[@]}")
 for call in "${calls[@]}"; do
-  [[ ${errors[$call]:-} ]] || { echo "unknown call '$call', expected one of ${!errors[*]}" >&2; exit 64; }
+  [[ ${errors[$call]:-} ]] || fail 64 "unknown call '$call', expected one of ${!errors[*]}"
 done
 list=$(IFS=,; echo "${calls[*]}")
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 mkdir "$work/place" "$work/logs"
 cd "$work/place"
-cp "$root/datasets/iris.h5" "$root/datasets/iris-test.h5" .
-cat >run.yaml <<'YAML'
-data: { train: iris.h5, test: iris-test.h5 }
-model: [affine: 8, relu, affine: 3]
-optimizer: { sgd: { learning_rate: 0.1, momentum: 0.9 } }
-batch_size: 21
-microbatches: 6
-epochs: 2
+iris_run 2
+cat >>run.yaml <<'YAML'
 checkpoint: { every: 3, keep: 1 }
 run: { workers: 1 }
 YAML
-train=("$program" train run.yaml --output "$PWD/run")
-digest() { "$program" checkpoint digest run/checkpoints/step-0000000012.h5; }
+train=("$nndist" train run.yaml --output "$PWD/run")
 temporaries() { find . -name '.*.partial'; }
 others() {
   local ours=(iris.h5 iris-test.h5 run.yaml)
@@ -63,7 +51,7 @@ prepare() {
 "${train[@]}" --set epochs=1 >/dev/null
 mv run ../half
 "${train[@]}" >/dev/null
-expected=$(digest)
+expected=$(digest run)
 failures=0
 count=0
 declare -A statuses=()
@@ -94,7 +82,7 @@ try() {
   fi
   "${train[@]}" "$@" >"$work/logs/again" 2>&1 || again=$?
   ((again == 0)) || faults+=("then status $again: $(tail -n 1 "$work/logs/again")")
-  ((again != 0)) || [[ $(digest) == "$expected" ]] || faults+=("another digest")
+  ((again != 0)) || [[ $(digest run) == "$expected" ]] || faults+=("another digest")
   [[ -z $(temporaries) ]] || faults+=("then left $(temporaries | xargs)")
   [[ $(others "$scenario") == "$untouched" ]] || faults+=("files of others changed")
   count=$((count + 1))

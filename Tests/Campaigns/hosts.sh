@@ -6,17 +6,14 @@
 # and going on with other hosts, compares all digests, loses a rank, and prints what a sum over four hosts
 # costs. As root, with iproute2; leaves nothing behind. Takes a few minutes.
 set -euo pipefail
-root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
-nndist=${PROGRAM:-$root/.build/release/nndist}
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+need_program
 rate=${1:-1000}
-folder=$(mktemp -d)
 prefix=nn$$
-cleanup() {
+clean_up() {
   for i in 0 1 2 3; do ip netns del "$prefix-$i" 2>/dev/null || true; done
   ip link del "$prefix" 2>/dev/null || true
-  rm -rf "$folder"
 }
-trap cleanup EXIT
 
 ip link add "$prefix" type bridge
 ip link set "$prefix" up
@@ -32,13 +29,13 @@ for i in 0 1 2 3; do
 done
 
 # mpirun starts its daemons by this in place of ssh.
-cat >"$folder/agent" <<AGENT
+cat >"$work/agent" <<AGENT
 #!/usr/bin/env bash
 host=\$1
 shift
 exec ip netns exec "$prefix-\${host#host}" unshare --uts sh -c 'hostname "\$0"; shift 0; exec sh -c "\$*"' "\$host" "\$@"
 AGENT
-chmod +x "$folder/agent"
+chmod +x "$work/agent"
 
 # on HOSTS RANKS_PER_HOST COMMAND…
 on() {
@@ -48,12 +45,12 @@ on() {
   OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 ip netns exec "$prefix-0" \
     unshare --uts sh -c 'hostname host0; exec "$@"' sh \
     mpirun --host "$list" -n $((count * ranks)) --oversubscribe --bind-to none \
-    --mca plm_rsh_agent "$folder/agent" --mca btl vader,tcp,self --mca btl_tcp_if_include eth0 \
+    --mca plm_rsh_agent "$work/agent" --mca btl vader,tcp,self --mca btl_tcp_if_include eth0 \
     --mca oob_tcp_if_include eth0 --mca orte_keep_fqdn_hostnames 1 \
     -x OMPI_MCA_mpi_yield_when_idle=1 "$@"
 }
 
-cat >"$folder/run.yaml" <<YAML
+cat >"$work/run.yaml" <<YAML
 data: { train: $root/datasets/digits.h5, test: $root/datasets/digits-test.h5 }
 model: [affine: 700, relu, affine: 700, tanh, affine: 10]
 batch_size: 100
@@ -64,20 +61,20 @@ YAML
 declare -A answers=()
 note() {
   local digest
-  digest=$("$nndist" checkpoint digest "$(ls "$folder/$1"/checkpoints/step-*.h5 | tail -n 1)")
+  digest=$(digest "$work/$1")
   echo "$1  $digest"
   answers[$digest]=1
 }
 for hands in 1x1 2x1 2x2 3x1 4x1 4x2; do
-  on "${hands%x*}" "${hands#*x}" "$nndist" train "$folder/run.yaml" --output "$folder/$hands" \
-    >"$folder/log" 2>&1 || { cat "$folder/log"; exit 1; }
-  grep -q " on ${hands%x*} host" "$folder/log" || { cat "$folder/log"; exit 1; }
+  on "${hands%x*}" "${hands#*x}" "$nndist" train "$work/run.yaml" --output "$work/$hands" \
+    >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+  grep -q " on ${hands%x*} host" "$work/log" || { cat "$work/log"; exit 1; }
   note "$hands"
 done
-on 4 1 "$nndist" train "$folder/run.yaml" --output "$folder/chain" --set epochs=1 >/dev/null
-on 2 2 "$nndist" train "$folder/run.yaml" --output "$folder/chain" >/dev/null
+on 4 1 "$nndist" train "$work/run.yaml" --output "$work/chain" --set epochs=1 >/dev/null
+on 2 2 "$nndist" train "$work/run.yaml" --output "$work/chain" >/dev/null
 note chain
-on 3 2 "$nndist" train "$folder/run.yaml" --output "$folder/whole" --set optimizer.sharded=false >/dev/null
+on 3 2 "$nndist" train "$work/run.yaml" --output "$work/whole" --set optimizer.sharded=false >/dev/null
 note whole
 ((${#answers[@]} == 1)) || { echo "${#answers[@]} answers, expected one"; exit 1; }
 echo "one answer on all hosts"
@@ -86,9 +83,9 @@ echo "one answer on all hosts"
 start=$SECONDS
 status=0
 on 3 1 sh -c "if test \"\$OMPI_COMM_WORLD_RANK\" = 2; then (sleep 3; kill -9 \$\$) & fi
-  exec '$nndist' train '$folder/run.yaml' --set epochs=100000 --set evaluation=never --output '$folder/lost'" \
-  >"$folder/log" 2>&1 || status=$?
-((status != 0 && SECONDS - start < 60)) || { cat "$folder/log"; exit 1; }
+  exec '$nndist' train '$work/run.yaml' --set epochs=100000 --set evaluation=never --output '$work/lost'" \
+  >"$work/log" 2>&1 || status=$?
+((status != 0 && SECONDS - start < 60)) || { cat "$work/log"; exit 1; }
 echo "lost rank: status $status after $((SECONDS - start)) s"
 
 for ranks in 1 2; do on 4 "$ranks" "$nndist" bench reduction --megabytes 64; done

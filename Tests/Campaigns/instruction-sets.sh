@@ -5,7 +5,7 @@
 # larger instruction set has a name that the linker could take for that of another module, none of them fuses
 # a product and a sum, and the modules for all CPUs hold no larger vectors. Status 0 only if all of it holds.
 set -euo pipefail
-root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 folder=${1:-$root/.build/release}
 status=0
 for module in KernelsAVX2 KernelsAVX512; do

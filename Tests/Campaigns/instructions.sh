@@ -7,24 +7,18 @@
 # Valgrind shows programs no AVX-512, and the library is kept from fused multiply-adds, a hundred times slower there.
 # Takes seven minutes. --write notes the counts. Environment: PROGRAM, nndist.
 set -euo pipefail
-root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
-nndist=${PROGRAM:-$root/.build/release/nndist}
-if [[ ${1:-} == -h || ${1:-} == --help ]]; then
-  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
-  exit 0
-fi
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+need_program
 writes=
 if [[ ${1:-} == --write ]]; then writes=1 && shift; fi
 (($#)) || set -- playground logistic mlp sigmoid lenet bncnn
-command -v valgrind >/dev/null || { echo "valgrind is not installed; run: apt-get install valgrind" >&2; exit 69; }
+need valgrind
 noted=$root/Tests/Campaigns/instructions.tsv
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 export ONEDNN_MAX_CPU_ISA=AVX
 # Valgrind cannot read what Swift writes for debuggers.
 strip --strip-debug -o "$work/nndist" "$nndist"
 step=$(nm "$nndist" | sed -n 's/.* T \(.*BenchStepsC4stepyyKF\)$/\1/p')
-[[ -n $step ]] || { echo "$nndist: no function for a step" >&2; exit 70; }
+[[ -n $step ]] || fail 70 "$nndist: no function for a step"
 
 # The instructions of some steps, and of all that the bench does before.
 total() {

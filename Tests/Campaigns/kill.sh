@@ -5,13 +5,10 @@
 # random numbers of ranks, until it is finished; ROUNDS times (5). Status 0 if every run ends with the
 # digest and the records of one that was never killed. SEED=n repeats a campaign.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
-program=${PROGRAM:-$root/.build/release/nndist}
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+need_program
 rounds=${1:-5}
-RANDOM=${SEED:=$RANDOM}
-echo "SEED=$SEED"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+use_seed
 cat >"$work/run.yaml" <<YAML
 data: { train: $root/datasets/digits.h5, test: $root/datasets/digits-test.h5 }
 model: [affine: 256, relu, affine: 128, relu, affine: 10]
@@ -22,12 +19,10 @@ epochs: ${EPOCHS:-400}
 evaluation: { every: 37 }
 checkpoint: { every: 23, keep: 2 }
 YAML
-"$program" train "$work/run.yaml" --output "$work/whole" >/dev/null
-digest() { "$program" checkpoint digest "$(ls "$1"/checkpoints/step-*.h5 | tail -n 1)"; }
-records() { grep -v '"kind":"timing"' "$1/metrics.jsonl" | sha256sum; }
+"$nndist" train "$work/run.yaml" --output "$work/whole" >/dev/null
 expected=$(digest "$work/whole") expected_records=$(records "$work/whole")
 # The processes of ours that run in the folder of this campaign.
-ranks_of() { for p in /proc/[0-9]*; do [[ $(readlink "$p/cwd") == "$work" && $(readlink "$p/exe") == "$(readlink -f "$program")" ]] && echo "${p#/proc/}"; done 2>/dev/null || true; }
+ranks_of() { for p in /proc/[0-9]*; do [[ $(readlink "$p/cwd") == "$work" && $(readlink "$p/exe") == "$nndist" ]] && echo "${p#/proc/}"; done 2>/dev/null || true; }
 cd "$work"
 failures=0
 for ((round = 1; round <= rounds; round++)); do
@@ -35,7 +30,7 @@ for ((round = 1; round <= rounds; round++)); do
   kills=0
   while true; do
     n=$((RANDOM % 5 + 1))
-    "$root/launch/mpirun" -n "$n" "$program" train run.yaml --output run >log 2>errors &
+    "$root/launch/mpirun" -n "$n" "$nndist" train run.yaml --output run >log 2>errors &
     job=$!
     sleep "$((RANDOM % 3)).$((RANDOM % 1000))"
     mapfile -t pids < <(ranks_of)

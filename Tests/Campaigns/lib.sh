@@ -3,7 +3,7 @@
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../launch/lib.sh"
 [[ ${1:-} != -h && ${1:-} != --help ]] || usage 0
 
-nndist=$(readlink -f "${PROGRAM:-$root/.build/release/nndist}")
+nndist=$(realpath -m "${PROGRAM:-$root/.build/release/nndist}")
 
 # Ends the campaign where there is no program to test.
 need_program() {

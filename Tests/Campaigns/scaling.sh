@@ -5,8 +5,8 @@
 # free order of MPI_Allreduce on 1, 2, 4 and 8 ranks; two ranks with twice the rows beside one; and the sum
 # of 2 MB and 150 MB beside every algorithm of MPI_Allreduce. Takes some minutes; the machine should be idle.
 set -euo pipefail
-root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
-nndist=${PROGRAM:-$root/.build/release/nndist}
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+need_program
 step() {
   local ranks=$1 name=$2 batch=$3 microbatches=$4
   shift 4

@@ -6,18 +6,13 @@
 # a configuration gives the extents of a sample and the classes or responses; no data is read. Takes some
 # minutes. Environment: PROGRAM, nndist; CORE, the core to run on (0).
 set -euo pipefail
-root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
-nndist=${PROGRAM:-$root/.build/release/nndist}
-if [[ ${1:-} == -h || ${1:-} == --help ]]; then
-  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
-  exit 0
-fi
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+need_program
 (($#)) || set -- playground logistic mlp sigmoid wide lenet bncnn alexnet
-lines=$(mktemp)
-trap 'rm -f "$lines"' EXIT
+lines=$work/lines
 for name in "$@"; do
   path=$root/Tests/Campaigns/steps/$name.yaml
-  [[ -r $path ]] || { echo "no case '$name' in ${path%/*}" >&2; exit 64; }
+  [[ -r $path ]] || fail 64 "no case '$name' in ${path%/*}"
   read -r samples kind count < <(sed -n '2s/^# samples //p' "$path")
   for microbatches in 1 8; do
     taskset -c "${CORE:-0}" "$nndist" bench step "$path" --samples "$samples" "--$kind" "$count" \

@@ -9,15 +9,13 @@
 set -euo pipefail
 # Else SIGINT would be ignored in all that is started in the background.
 set -m
-root=$(cd "$(dirname "$0")/../.." && pwd)
-program=${PROGRAM:-$root/.build/release/nndist}
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+need_program
 stops=${1:-300}
-RANDOM=${SEED:=$RANDOM}
-echo "SEED=$SEED"
+use_seed
 ulimit -c 0
-work=$(mktemp -d)
 busy=()
-trap 'kill "${busy[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
+clean_up() { kill "${busy[@]}" 2>/dev/null || true; }
 cd "$work"
 cat >run.yaml <<YAML
 data: { train: $root/datasets/digits.h5 }
@@ -35,14 +33,13 @@ for ((i = 0; i < $(nproc); i++)); do
   busy+=($!)
 done
 failures=0
-fail() {
+wrong() {
   echo "$*"
   ((++failures))
 }
 plain=(mpirun --oversubscribe -n 2)
 if [[ $(id -u) == 0 ]]; then plain+=(--allow-run-as-root); fi
-step() { find "$1/checkpoints" -name 'step-*.h5' 2>/dev/null | sort | tail -n 1 | sed 's/.*step-0*//; s/\.h5$//'; }
-digest() { "$program" checkpoint digest "$(find "$1/checkpoints" -name 'step-*.h5' | sort | tail -n 1)"; }
+last_step() { last_checkpoint "$1" 2>/dev/null | sed 's/.*step-0*//; s/\.h5$//'; }
 state() { grep -o '"state": *"[a-z]*"' run/status.json | cut -d'"' -f4; }
 # Waits until a process takes SIGTERM, by a trap or a thread that waits for it; no longer this script, which does too.
 wait_for() {
@@ -62,28 +59,28 @@ stop() {
   before=0
   for ((i = 1; i <= count; i++)); do
     local signal=${signals[RANDOM % ${#signals[@]}]}
-    "$@" "$program" train run.yaml --output run >log 2>errors &
+    "$@" "$nndist" train run.yaml --output run >log 2>errors &
     job=$!
     wait_for "$job"
     if [[ $from == steps ]]; then
       until grep -q 'goes on from\|writes to' log || ! kill -0 "$job" 2>/dev/null; do sleep 0.02; done
     fi
     sleep "$((RANDOM % 2)).$((RANDOM % 1000))"
-    kill -"$signal" "$job" 2>/dev/null || fail "$name, stop $i: had ended"
+    kill -"$signal" "$job" 2>/dev/null || wrong "$name, stop $i: had ended"
     status=0
     wait "$job" || status=$?
-    [[ " $statuses " == *" $status "* ]] || { fail "$name, stop $i by $signal: status $status"; cat log errors; }
-    [[ $(state) == stopped ]] || fail "$name, stop $i by $signal: $(state)"
+    [[ " $statuses " == *" $status "* ]] || { wrong "$name, stop $i by $signal: status $status"; cat log errors; }
+    [[ $(state) == stopped ]] || wrong "$name, stop $i by $signal: $(state)"
     local after
-    after=$(step run)
-    if ((${after:-0} <= before)); then fail "$name, stop $i by $signal: no new checkpoint"; fi
+    after=$(last_step run)
+    if ((${after:-0} <= before)); then wrong "$name, stop $i by $signal: no new checkpoint"; fi
     before=$after
   done
   local epochs=$((before / steps_per_epoch + 1))
-  "$program" train run.yaml --output run --set epochs=$epochs >log 2>&1 || fail "$name: status $? to the end"
-  "$program" train run.yaml --output whole --set epochs=$epochs >log 2>&1 || fail "$name: status $? of the whole"
-  [[ $(digest run) == "$(digest whole)" ]] || fail "$name: digest differs"
-  echo "$name: $count stops, step $(step run)"
+  "$nndist" train run.yaml --output run --set epochs=$epochs >log 2>&1 || wrong "$name: status $? to the end"
+  "$nndist" train run.yaml --output whole --set epochs=$epochs >log 2>&1 || wrong "$name: status $? of the whole"
+  [[ $(digest run) == "$(digest whole)" ]] || wrong "$name: digest differs"
+  echo "$name: $count stops, step $(last_step run)"
 }
 stop alone "$stops" 'INT TERM HUP USR1 USR2' 75 begin env
 stop launch/mpirun "$stops" 'INT TERM HUP USR1 USR2' 75 begin "$root/launch/mpirun" -n 2
@@ -96,20 +93,20 @@ cc -O1 -shared -fPIC -o timers.so "$root/Tests/Campaigns/timers.c" -ldl -lpthrea
 for model in 'model=[affine: 384, relu, affine: 384, relu, affine: 10]' \
   'model=[conv2d: {channels: 16, kernel: 3}, relu, conv2d: {channels: 9, kernel: 3, stride: 2}, relu, affine: 10]'; do
   rm -rf whole
-  "$program" train run.yaml --output whole --set epochs=40 --set "$model" --set run.workers=2 >log
+  "$nndist" train run.yaml --output whole --set epochs=40 --set "$model" --set run.workers=2 >log
   expected=$(digest whole)
   for timers in process threads; do
     rm -rf run
     TIMERS=$timers TIMERS_LOG=$work/counts LD_PRELOAD=$work/timers.so \
-      "$program" train run.yaml --output run --set epochs=40 --set "$model" --set run.workers=2 >log ||
-      fail "timers of the $timers: status $?"
-    [[ $(digest run) == "$expected" ]] || fail "timers of the $timers: digest differs"
+      "$nndist" train run.yaml --output run --set epochs=40 --set "$model" --set run.workers=2 >log ||
+      wrong "timers of the $timers: status $?"
+    [[ $(digest run) == "$expected" ]] || wrong "timers of the $timers: digest differs"
     echo "timers of the $timers: $(tail -n 1 counts)"
   done
 done
-grep -q '^[1-9][0-9]* on an alternate' counts || fail 'no handler ran on an alternate stack'
+grep -q '^[1-9][0-9]* on an alternate' counts || wrong 'no handler ran on an alternate stack'
 cc -O1 -o products "$root/Tests/Campaigns/products.c" -ldnnl -lpthread
 for isa in AVX2 ALL; do
-  OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=$isa ./products 60 || fail "products of $isa: status $?"
+  OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=$isa ./products 60 || wrong "products of $isa: status $?"
 done
 exit $((failures > 0))

@@ -1,6 +1,7 @@
 import Checkpoints
 import Files
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("Folder of checkpoints")
@@ -85,7 +86,7 @@ struct CheckpointFolderTests {
   func damagedNote() throws {
     try write([1, 2])
     for text in ["", "{", "{\"step\":9,\"score\":1.0}\n", "{\"step\":1,\"score\":x}\n"] {
-      try temporary.write(Array(text.utf8), to: "checkpoints/best.json")
+      try temporary.write(text, to: "checkpoints/best.json")
       #expect(try folder.best() == nil)
     }
   }
@@ -95,7 +96,7 @@ struct CheckpointFolderTests {
     try write([1])
     let temporary = folder.path + "/.step-0000000002.h5.partial"
     try makeFolder(temporary)
-    let text = problem { () throws(CheckpointError) in
+    let text = message { () throws(CheckpointError) in
       _ = try folder.write(Sample(step: 2).content)
     }
     #expect(text == "\(temporary): Is a directory, expected a file that can be removed")
@@ -117,13 +118,12 @@ struct CheckpointFolderTests {
         "\(folder.path)/step-0000000002.h5: is a FIFO, expected a file that can be read"
       ])
     #expect(try folder.best() == nil)
-    try temporary.write(Array("precious".utf8), to: "victim")
-    let link = folder.path + "/step-0000000003.h5"
-    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "../victim")
+    try temporary.write("precious", to: "victim")
+    try temporary.link("checkpoints/step-0000000003.h5", to: "../victim")
     try write([2, 3])
     try folder.note(.init(step: 3, score: 1))
     #expect(try folder.best()?.step == 3)
     #expect(try folder.newestGood().checkpoint?.record().step == 3)
-    #expect(try readFile(temporary.path + "/victim") == Array("precious".utf8))
+    #expect(try temporary.text(of: "victim") == "precious")
   }
 }

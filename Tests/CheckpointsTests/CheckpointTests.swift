@@ -4,6 +4,7 @@ import Files
 import Foundation
 import HDF5
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("Checkpoint")
@@ -106,12 +107,12 @@ struct CheckpointTests {
         : count < 512
           ? "\(count) bytes, expected more than 512" : "\(count) bytes, expected \(bytes.count)"
       #expect(
-        problem { () throws(CheckpointError) in _ = try Checkpoint(cut) }
+        message { () throws(CheckpointError) in _ = try Checkpoint(cut) }
           == "\(cut): damaged checkpoint: found \(expected)")
     }
     try folder.write(bytes + [0], to: "cut.h5")
     #expect(
-      problem { () throws(CheckpointError) in _ = try Checkpoint(folder.path + "/cut.h5") }
+      message { () throws(CheckpointError) in _ = try Checkpoint(folder.path + "/cut.h5") }
         .hasSuffix("found \(bytes.count + 1) bytes, expected \(bytes.count)"))
   }
 
@@ -131,7 +132,7 @@ struct CheckpointTests {
       var flipped = bytes
       flipped[bit / 8] ^= 1 << UInt8(bit % 8)
       try folder.write(flipped, to: "flipped.h5")
-      let text = problem { () throws(CheckpointError) in
+      let text = message { () throws(CheckpointError) in
         _ = try Checkpoint(folder.path + "/flipped.h5")
       }
       #expect(text.contains("flipped.h5: damaged checkpoint: found "), "bit \(bit): \(text)")
@@ -154,10 +155,10 @@ struct CheckpointTests {
     try checkpoint.read("parameters", layout, into: vector.elements)
     #expect(Array(vector.elements[..<6]) == [1, 2, 3, 4, 5, 0.1])
     #expect(
-      problem { () throws(CheckpointError) in _ = try checkpoint.record() }
+      message { () throws(CheckpointError) in _ = try checkpoint.record() }
         == "\(path): damaged checkpoint: found no group '/run', expected the record of a run")
     #expect(
-      problem { () throws(CheckpointError) in _ = try Checkpoint(path, mustBeVerified: true) }
+      message { () throws(CheckpointError) in _ = try Checkpoint(path, mustBeVerified: true) }
         == "\(path): damaged checkpoint: found an HDF5 file without our digest, expected a "
         + "checkpoint of a run")
     #expect(
@@ -193,7 +194,7 @@ struct CheckpointTests {
     let layout = FlatLayout(arrays.map { (name: $0.0, shape: Shape($0.1)) })
     let vector = FloatBuffer(count: layout.count)
     let checkpoint = try Checkpoint(path)
-    let text = problem { () throws(CheckpointError) in
+    let text = message { () throws(CheckpointError) in
       try checkpoint.read("parameters", layout, into: vector.elements)
     }
     #expect(text == "\(path): checkpoint of another model: \(expected)")
@@ -210,7 +211,7 @@ struct CheckpointTests {
     let layout = FlatLayout([(name: "a/b", shape: [1])])
     let checkpoint = try Checkpoint(path)
     #expect(
-      problem { () throws(CheckpointError) in
+      message { () throws(CheckpointError) in
         try checkpoint.requireMatch("parameters", layout)
       }
         == "\(path): checkpoint of another model: found 'parameters/a/b' of type i32, expected "
@@ -223,7 +224,7 @@ struct CheckpointTests {
     let before = try readFile(path)
     // A folder cannot be replaced by a temporary file; full disks are for the tests of the commands.
     try makeFolder("\(folder.path)/\(temporaryName(for: "a.h5"))")
-    let text = problem { () throws(CheckpointError) in
+    let text = message { () throws(CheckpointError) in
       try Sample(step: 11).content.write(to: path)
     }
     #expect(
@@ -235,14 +236,14 @@ struct CheckpointTests {
   @Test("is named when there is none, or something else in its place")
   func unreadable() throws {
     #expect(
-      problem { () throws(CheckpointError) in _ = try Checkpoint(path) }
+      message { () throws(CheckpointError) in _ = try Checkpoint(path) }
         == "\(path): No such file or directory, expected a file that can be read")
     #expect(
-      problem { () throws(CheckpointError) in _ = try Checkpoint(folder.path) }
+      message { () throws(CheckpointError) in _ = try Checkpoint(folder.path) }
         == "\(folder.path): Is a directory, expected a file that can be read")
-    try folder.write(Array("model:\n".utf8), to: "a.h5")
+    try folder.write("model:\n", to: "a.h5")
     #expect(
-      problem { () throws(CheckpointError) in _ = try Checkpoint(path) }
+      message { () throws(CheckpointError) in _ = try Checkpoint(path) }
         == "\(path): damaged checkpoint: found neither the start of a checkpoint nor of an HDF5 "
         + "file, expected a checkpoint")
   }

@@ -1,25 +1,5 @@
 import Checkpoints
-import Files
-import Foundation
 import Tensors
-
-/// A folder for one test, removed with it.
-final class TemporaryFolder {
-  let path: String
-
-  init() throws {
-    let url = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "nndist-checkpoints-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    path = url.path
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  func write(_ bytes: [UInt8], to name: String) throws {
-    try Data(bytes).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
-  }
-}
 
 /// A small model: two arrays of one layer, one without axes, and one running average.
 struct Sample {
@@ -66,15 +46,5 @@ struct Sample {
     content.add("optimizer/momentum", parameters, from: momentumVector)
     content.add("state", averages, from: averageVector)
     return content
-  }
-}
-
-/// The error a body ends with, as it is printed.
-func problem(_ body: () throws(CheckpointError) -> Void) -> String {
-  do throws(CheckpointError) {
-    try body()
-    return "no error"
-  } catch {
-    return "\(error)"
   }
 }

@@ -35,7 +35,7 @@ struct CommandTests {
     let output = try place.succeed("train", "iris.yaml", "--output", "run")
     for line in [
       "nndist 0.1.0  iris.yaml",
-      "  train: \(Workplace.bundled("iris")), 120 rows of [4], 'samples' and 'labels', names known "
+      "  train: \(bundled("iris")), 120 rows of [4], 'samples' and 'labels', names known "
         + "as samples/labels",
       "  affine1  [8]             40         64        32 B",
       "67 parameters, loss softmax_cross_entropy, memory ",
@@ -93,7 +93,7 @@ struct CommandTests {
   @Test("evaluate prints k/N, the same as training did")
   func evaluate() throws {
     let place = try trained()
-    let test = Workplace.bundled("iris-test")
+    let test = bundled("iris-test")
     let line = try place.succeed("evaluate", checkpoint, "--data", test)
     let match = try #require(
       line.firstMatch(of: /: accuracy ([0-9]+)\/30 \(0\.[0-9]{4}\), loss [0-9.]+\n/))
@@ -102,11 +102,11 @@ struct CommandTests {
     let json = try place.succeed("evaluate", checkpoint, "--data", test, "--json")
     let loss = try #require(record.firstMatch(of: /"loss":[0-9.]+/))
     #expect(json.contains(String(loss.0)))
-    let wrong = try place.nndist("evaluate", checkpoint, "--data", Workplace.bundled("digits-test"))
+    let wrong = try place.nndist("evaluate", checkpoint, "--data", bundled("digits-test"))
     #expect(wrong.status == 65)
     #expect(
       wrong.error
-        == "nndist: \(Workplace.bundled("digits-test")): found samples of shape [1, 8, 8], "
+        == "nndist: \(bundled("digits-test")): found samples of shape [1, 8, 8], "
         + "expected [4] as in the data of the checkpoint\n")
   }
 
@@ -194,7 +194,7 @@ struct CommandTests {
   @Test("predict writes labels and probabilities that h5py reads, and overwrites nothing")
   func predict() throws {
     let place = try trained()
-    let test = Workplace.bundled("iris-test")
+    let test = bundled("iris-test")
     try place.succeed("predict", checkpoint, "--data", test, "--output", "p.h5")
     let file = try HDF5File(reading: place.folder.file("p.h5"))
     let probabilities = try file.dataset("/probabilities")
@@ -292,9 +292,9 @@ struct CommandTests {
   @Test("data info describes a file, and data import makes one from IDX")
   func data() throws {
     let place = try Workplace()
-    let info = try place.succeed("data", "info", Workplace.bundled("digits"))
+    let info = try place.succeed("data", "info", bundled("digits"))
     #expect(info.contains(": 1500 rows, samples [1, 8, 8], 10 classes\n"))
-    #expect(try place.succeed("data", "info", Workplace.bundled("iris"), "--json").hasPrefix("{"))
+    #expect(try place.succeed("data", "info", bundled("iris"), "--json").hasPrefix("{"))
     // Two images of 2 × 3 bytes, and two labels.
     let images: [UInt8] =
       [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3] + (0..<12).map { $0 * 20 }
@@ -369,7 +369,7 @@ struct CommandTests {
     bytes[bytes.count - 9] ^= 4
     try place.folder.write(bytes, to: "flipped.h5")
     let flipped = try place.nndist(
-      "evaluate", "flipped.h5", "--data", Workplace.bundled("iris-test"))
+      "evaluate", "flipped.h5", "--data", bundled("iris-test"))
     #expect(flipped.status == 65)
     #expect(flipped.error.hasPrefix("nndist: flipped.h5: damaged checkpoint: "))
   }

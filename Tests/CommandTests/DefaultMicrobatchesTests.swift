@@ -11,7 +11,7 @@ struct DefaultMicrobatchesTests {
     let place = try Workplace()
     try place.write(
       """
-      data: { train: \(Workplace.bundled("iris")), test: \(Workplace.bundled("iris-test")) }
+      data: { train: \(bundled("iris")), test: \(bundled("iris-test")) }
       model: \(model)
       optimizer: { sgd: { learning_rate: 0.1, momentum: 0.9 } }
       batch_size: 110
@@ -93,7 +93,7 @@ struct DefaultMicrobatchesTests {
     // One rank alone has work, so none is the slowest.
     #expect(!output.contains("slowest rank"))
     let checkpoint = "run/checkpoints/step-0000000006.h5"
-    let test = Workplace.bundled("iris-test")
+    let test = bundled("iris-test")
     let line = try place.succeed("evaluate", checkpoint, "--data", test)
     #expect(try place.succeed(["evaluate", checkpoint, "--data", test], ranks: 8) == line)
     try place.succeed(

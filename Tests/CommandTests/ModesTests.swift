@@ -8,7 +8,7 @@ import Testing
 struct ModesTests {
   /// Both forms of batch normalisation, of one value per channel and of several.
   private static let iris = """
-    data: { train: \(Workplace.bundled("iris")), test: \(Workplace.bundled("iris-test")) }
+    data: { train: \(bundled("iris")), test: \(bundled("iris-test")) }
     model:
       - reshape: [1, 4]
       - conv1d: { channels: 4, kernel: 2 }
@@ -83,7 +83,7 @@ struct ModesTests {
       outputs.insert(
         try place.succeed(
           "evaluate", "run/checkpoints/step-0000000012.h5", "--data",
-          Workplace.bundled("iris-test"), "--json", ranks: ranks))
+          bundled("iris-test"), "--json", ranks: ranks))
     }
     #expect(outputs.count == 1)
   }

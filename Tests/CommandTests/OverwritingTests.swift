@@ -56,7 +56,7 @@ struct OverwritingTests {
         arguments: [
           "-c", "ulimit -f \(limit); exec \"$@\"", "bash", try builtProgram("nndist").path,
           "predict",
-          "run/checkpoints/\(checkpoint)", "--data", Workplace.bundled("iris"), "--output", "p.h5",
+          "run/checkpoints/\(checkpoint)", "--data", bundled("iris"), "--output", "p.h5",
         ], directory: place.url)
       #expect(result.status == 74, "\(result)")
       #expect(result.error.hasPrefix("nndist: p.h5: "), "\(result)")

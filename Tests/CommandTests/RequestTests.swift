@@ -106,7 +106,7 @@ struct RequestTests {
     try FileManager.default.copyItem(
       atPath: place.folder.file("run/checkpoints/step-0000000006.h5"),
       toPath: folder + "/step-0000000012.h5")
-    let data = Workplace.bundled("iris-test")
+    let data = bundled("iris-test")
     let configuration = place.folder.file("iris.yaml")
     for command in [
       "evaluate \(newest) --data \(data)", "predict \(newest) --data \(data) --output p.h5",

@@ -34,7 +34,7 @@ struct RunFolderTests {
     let result = try shell(
       RunFolderTests.endless + "until { \(change); } 2>/dev/null; do :; done; wait $p", in: place)
     #expect(result.status == 74, "\(result)")
-    let log = String(decoding: try contents(of: place.folder.file("log")), as: UTF8.self)
+    let log = try place.folder.text(of: "log")
     if change != "rm -rf run" {
       #expect(
         log.contains(
@@ -63,7 +63,7 @@ struct RunFolderTests {
       RunFolderTests.endless + "until [ -s run/metrics.jsonl ]; do :; done; \(change); wait $p",
       in: place)
     #expect(result.status == 74, "\(result)")
-    let log = String(decoding: try contents(of: place.folder.file("log")), as: UTF8.self)
+    let log = try place.folder.text(of: "log")
     #expect(
       log.contains("run/metrics.jsonl: Stale file handle, expected the file that this run writes"),
       "\(log)")
@@ -162,7 +162,7 @@ struct RunFolderTests {
       ("checkpoint info c.h5", 65), ("checkpoint digest c.h5", 65), ("data info c.h5", 65),
       ("evaluate c.h5 --data c.h5", 65), ("evaluate \(checkpoint) --data c.h5", 65),
       ("predict \(checkpoint) --data c.h5 --output p.h5", 65),
-      ("predict \(checkpoint) --data \(Workplace.bundled("iris")) --output c.h5 --replace", 74),
+      ("predict \(checkpoint) --data \(bundled("iris")) --output c.h5 --replace", 74),
       ("data import idx --samples c.idx --labels c.idx --output d.h5", 65),
       ("train iris.yaml --output new --init-from c.h5", 65),
       ("train iris.yaml --output new --set data.test=c.h5", 65),

@@ -6,7 +6,7 @@ import Testing
 struct StopTests {
   /// Steps that are products for the most part, and no checkpoint but that of a stop.
   private static let wide = """
-    data: { train: \(Workplace.bundled("digits")) }
+    data: { train: \(bundled("digits")) }
     model: [affine: 384, relu, affine: 384, relu, affine: 10]
     optimizer: { sgd: 0.01 }
     batch_size: 72
@@ -138,7 +138,7 @@ struct StopTests {
     let layers = Array(repeating: "affine: 1024, relu", count: 24).joined(separator: ", ")
     try place.write(
       """
-      data: { train: \(Workplace.bundled("digits")) }
+      data: { train: \(bundled("digits")) }
       model: [\(layers), affine: 10]
       batch_size: 1500
       microbatches: 4

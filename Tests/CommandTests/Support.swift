@@ -4,6 +4,9 @@ import Foundation
 import TestSupport
 import Testing
 
+/// Options that override keys of a configuration.
+func overrides(_ values: [String]) -> [String] { values.flatMap { ["--set", $0] } }
+
 /// A folder with small configurations, in which the program runs.
 struct Workplace {
   let folder: TemporaryFolder
@@ -25,16 +28,11 @@ struct Workplace {
 
     """
 
-  /// The bundled file of that name.
-  static func bundled(_ name: String) -> String {
-    repository.appendingPathComponent("datasets/\(name).h5").path
-  }
-
   var url: URL { URL(fileURLWithPath: folder.path) }
 
   @discardableResult
   func write(_ text: String, to name: String) throws -> String {
-    try folder.write(Array(text.utf8), to: name)
+    try folder.write(text, to: name)
   }
 
   /// Runs the program alone in the folder.
@@ -71,15 +69,10 @@ struct Workplace {
   }
 
   /// The records of a run, without those of time.
-  func records(_ run: String) throws -> [String] {
-    String(decoding: try contents(of: folder.file("\(run)/metrics.jsonl")), as: UTF8.self)
-      .split(separator: "\n").map(String.init).filter { !$0.contains("\"kind\":\"timing\"") }
-  }
+  func records(_ run: String) throws -> [String] { try folder.records(run) }
 
-  /// What is in the folder.
-  func names(_ path: String = ".") throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: folder.file(path)).sorted()
-  }
+  /// The names of what is in the folder.
+  func names(_ path: String = ".") throws -> [String] { try folder.names(path) }
 
   func exists(_ name: String) -> Bool {
     FileManager.default.fileExists(atPath: folder.file(name))

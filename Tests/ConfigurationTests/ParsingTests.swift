@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("Text of a configuration")
@@ -63,25 +64,17 @@ struct ParsingTests {
 
   @Test("is refused when it is too long or not UTF-8, and its file when unreadable")
   func files() throws {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "nndist-configuration-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let file = folder.appendingPathComponent("run.yaml")
+    let folder = try TemporaryFolder()
+    let file = URL(fileURLWithPath: folder.file("run.yaml"))
     func problem() -> String {
-      do {
-        _ = try ConfigurationTree(path: file.path)
-        return "no error"
-      } catch {
-        return "\(error)".replacing(folder.path + "/", with: "")
-      }
+      message { _ = try ConfigurationTree(path: file.path) }.replacing(folder.path + "/", with: "")
     }
     #expect(problem() == "run.yaml: No such file or directory, expected a configuration file")
-    try Data([0x61, 0x3A, 0x20, 0x31, 0x0A, 0x62, 0x3A, 0x20, 0xFF]).write(to: file)
+    try folder.write([0x61, 0x3A, 0x20, 0x31, 0x0A, 0x62, 0x3A, 0x20, 0xFF], to: "run.yaml")
     #expect(problem() == "run.yaml:2: found bytes that are not UTF-8, expected UTF-8 text")
-    try Data("a: 1\n".utf8).write(to: file)
+    try folder.write("a: 1\n", to: "run.yaml")
     #expect(problem() == "no error")
-    try Data(repeating: 0x20, count: 1 << 20 + 5).write(to: file)
+    try folder.write(Array(repeating: 0x20, count: 1 << 20 + 5), to: "run.yaml")
     #expect(problem().hasSuffix("found more than 1048576 bytes, expected a configuration"))
     try FileManager.default.removeItem(at: file)
     try FileManager.default.createDirectory(at: file, withIntermediateDirectories: true)

@@ -1,6 +1,7 @@
 // A small configuration of every kind of key, as the modules above would read it.
 
 import Configuration
+import TestSupport
 
 enum Optimizer: Equatable {
   case sgd(learningRate: Double, momentum: Double)
@@ -113,12 +114,7 @@ func read(
 
 /// The error that reading ends with, as it is printed.
 func problem(_ text: String, set overrides: [String] = []) -> String {
-  do {
-    _ = try read(text, set: overrides)
-    return "no error"
-  } catch {
-    return "\(error)"
-  }
+  message { _ = try read(text, set: overrides) }
 }
 
 /// What every complete configuration needs; two lines.

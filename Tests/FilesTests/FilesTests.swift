@@ -1,32 +1,7 @@
 import Files
 import Foundation
+import TestSupport
 import Testing
-
-/// A folder for one test, removed with it.
-final class TemporaryFolder {
-  let path: String
-
-  init() throws {
-    let url = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "nndist-files-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    path = url.path
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  /// Makes a symbolic link in the folder.
-  func link(_ name: String, to target: String) throws {
-    try FileManager.default.createSymbolicLink(
-      atPath: "\(path)/\(name)", withDestinationPath: target)
-  }
-
-  func text(of name: String) throws -> String {
-    String(decoding: try readFile("\(path)/\(name)"), as: UTF8.self)
-  }
-
-  func names(_ name: String = "") throws -> [String] { try Folder("\(path)/\(name)").names() }
-}
 
 /// Bytes that no call of the system can read: writing them fails as on a full disk, for every user.
 func withUnreadableBytes<T>(_ body: (UnsafeRawBufferPointer) throws -> T) rethrows -> T {

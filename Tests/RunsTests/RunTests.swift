@@ -2,6 +2,7 @@ import Configuration
 import Files
 import Foundation
 import Runs
+import TestSupport
 import Testing
 
 @Suite("Run directory")
@@ -276,7 +277,7 @@ struct RunTests {
         case "FIFO": mkfifo("\(path)/\(name)", 0o600)
         default: try folder.write("precious", to: "1/" + name)
         }
-        let error = problem {
+        let error = message {
           let run = try Run(path)
           _ = try run.begunConfiguration()
           try run.begin(kind: "digits", configuration: configuration())
@@ -286,67 +287,11 @@ struct RunTests {
         #expect(!FileManager.default.fileExists(atPath: folder.path + "/new"), "\(kind) \(name)")
         // What is written to in place is refused, and so is what cannot be read.
         let isRefused = index < 2 && kind != "other" || kind == "FIFO" || name == ".lock"
-        if isRefused { #expect(error?.contains("1/\(name): ") == true, "\(kind) \(name)") }
+        if isRefused { #expect(error.contains("1/\(name): "), "\(kind) \(name)") }
         if kind == "other", name == ".lock" {
           #expect(try folder.text(of: "1/.lock") == "precious")
         }
       }
     }
-  }
-
-  private func problem(_ body: () throws -> Void) -> String? {
-    do {
-      try body()
-      return nil
-    } catch {
-      return "\(error)"
-    }
-  }
-}
-
-@Suite("Numbered runs")
-struct NumberedRunTests {
-  let folder: TemporaryFolder
-
-  init() throws { folder = try TemporaryFolder() }
-
-  @Test("take the number after the highest")
-  func numbering() throws {
-    let runs = folder.path + "/runs"
-    #expect(try Run.next(in: runs).path == runs + "/1")
-    #expect(try Run.next(in: runs).path == runs + "/2")
-    for name in ["9", "10", "011", "x", "-3"] { try makeFolder("\(runs)/\(name)") }
-    #expect(try Run.next(in: runs).path == runs + "/11")
-  }
-
-  @Test("are gone on with: the newest of the kind that is neither done nor in use")
-  func newest() throws {
-    let runs = folder.path + "/runs"
-    func make(_ kind: String, _ state: RunStatus.State) throws -> Run {
-      let run = try Run.next(in: runs)
-      try run.begin(kind: kind, configuration: configuration())
-      var status = try #require(run.status)
-      status.state = state
-      try run.update(status)
-      return run
-    }
-    func newest() throws -> String? {
-      try Run.newestUnfinished(in: runs, kind: "digits")?.path
-    }
-    #expect(try newest() == nil)
-    _ = try make("digits", .stopped)
-    #expect(try newest() == runs + "/1")
-    _ = try make("digits", .running)
-    #expect(try newest() == runs + "/2")
-    _ = try make("other", .stopped)
-    _ = try make("digits", .finished)
-    _ = try make("digits", .failed)
-    _ = try Run.next(in: runs)
-    #expect(try newest() == runs + "/2")
-    let held = try Run(runs + "/2")
-    #expect(try newest() == runs + "/1")
-    #expect(held.status?.state == .running)
-    try folder.write("x", to: "runs/8/config.yaml")
-    #expect(try newest() == runs + "/1")
   }
 }

@@ -136,9 +136,10 @@ private func start(
   _ program: URL, _ arguments: [String], _ environment: [String: String], _ directory: URL?,
   _ timeLimit: Duration
 ) throws -> LaunchResult {
-  try temporaryDirectory { folder in
+  let folder = try TemporaryFolder()
+  return try withExtendedLifetime(folder) {
     // Files, not pipes: a process left behind would keep a pipe open and the test waiting.
-    let files = ["output", "error"].map { folder.appendingPathComponent($0) }
+    let files = ["output", "error"].map { URL(fileURLWithPath: folder.file($0)) }
     let handles = try files.map { file in
       try Data().write(to: file)
       return try FileHandle(forWritingTo: file)

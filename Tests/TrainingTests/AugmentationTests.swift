@@ -176,8 +176,8 @@ struct AugmentationTests {
 
   private static let digits = """
     data:
-      train: \(RunFolder.bundled("digits"))
-      test: \(RunFolder.bundled("digits-test"))
+      train: \(bundled("digits"))
+      test: \(bundled("digits-test"))
       augment: { flip: 0.25, shift: 1, cutout: 3 }
     model: [affine: 8, relu, affine: 10]
     batch_size: 150
@@ -239,7 +239,7 @@ struct AugmentationTests {
   func refusals(data: String, augmentation: String, expected: String) throws {
     let folder = try RunFolder()
     let path = try folder.write(
-      "data: { train: \(RunFolder.bundled(data)), augment: \(augmentation) }\n"
+      "data: { train: \(bundled(data)), augment: \(augmentation) }\n"
         + "model: [affine: 10]\nbatch_size: 50\n")
     #expect(message { try folder.train(path, isDryRun: true) } == expected)
   }

@@ -12,7 +12,7 @@ import Training
 struct BackendTests {
   /// Images, dropout, and a normalization over all microbatches, so that steps are cut into segments.
   private static let digits = """
-    data: { train: \(RunFolder.bundled("digits-test")), test: \(RunFolder.bundled("digits-test")) }
+    data: { train: \(bundled("digits-test")), test: \(bundled("digits-test")) }
     model:
       - conv2d: { channels: 2, kernel: 3, stride: 2 }
       - batch_norm: { statistics: STATISTICS }

@@ -30,7 +30,7 @@ struct ChangedDataTests {
 
   /// Puts the file where it was, last written long ago: clocks of file systems are coarse.
   private func restore() throws {
-    try Data(contentsOf: URL(fileURLWithPath: RunFolder.bundled("iris")))
+    try Data(contentsOf: URL(fileURLWithPath: bundled("iris")))
       .write(to: URL(fileURLWithPath: data))
     try FileManager.default.setAttributes(
       [.modificationDate: Date(timeIntervalSince1970: 1e9)], ofItemAtPath: data)
@@ -77,7 +77,7 @@ struct ChangedDataTests {
   func evaluation() throws {
     let text = message {
       try folder.train(
-        path, ["data.test=\(data)", "data.train=\(RunFolder.bundled("iris"))", "run.data_memory=0"]
+        path, ["data.test=\(data)", "data.train=\(bundled("iris"))", "run.data_memory=0"]
       ) { event in
         if case .step(4, _, _, _) = event { try? overwrite() }
       }

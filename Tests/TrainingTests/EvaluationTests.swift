@@ -175,7 +175,7 @@ struct EvaluationTests {
     let folder = try RunFolder()
     let path = try folder.write(
       """
-      data: { train: \(RunFolder.bundled("iris")), test: \(RunFolder.bundled("iris-test")) }
+      data: { train: \(bundled("iris")), test: \(bundled("iris-test")) }
       model: [affine: 3]
       epochs: 1
       batch_size: 32
@@ -185,7 +185,7 @@ struct EvaluationTests {
       message { try folder.train(path, ["evaluation.top=4"]) }
         == "evaluation.top is 4, expected at most 3, the number of classes")
     let regression = [
-      "data.train=\(RunFolder.bundled("diabetes"))", "data.test=null", "model=[affine: 1]",
+      "data.train=\(bundled("diabetes"))", "data.test=null", "model=[affine: 1]",
       "loss=squared_norm", "evaluation.top=1",
     ]
     #expect(

@@ -10,7 +10,7 @@ import Testing
 import Training
 
 private let residual = """
-  data: { train: \(RunFolder.bundled("iris")), test: \(RunFolder.bundled("iris-test")) }
+  data: { train: \(bundled("iris")), test: \(bundled("iris-test")) }
   model:
     - affine: 8
       frozen: true
@@ -110,7 +110,7 @@ struct GraphModelTests {
         + "\(place % 2), expected a whole number within 0..<11, which layer 'embedding1' has")
     let other = try TrainedModel(checkpoint: try #require(session.checkpointPath))
     #expect(throws: TrainingError.self) {
-      _ = try other.open(RunFolder.bundled("iris"), needsTargets: false)
+      _ = try other.open(bundled("iris"), needsTargets: false)
     }
   }
 }

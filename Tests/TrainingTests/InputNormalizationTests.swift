@@ -91,8 +91,8 @@ struct InputNormalizationTests {
 
   private static let digits = """
     data:
-      train: \(RunFolder.bundled("digits"))
-      test: \(RunFolder.bundled("digits-test"))
+      train: \(bundled("digits"))
+      test: \(bundled("digits-test"))
       validation: 0.2
       normalize: element
     model: [affine: 16, relu, affine: 10]
@@ -108,7 +108,7 @@ struct InputNormalizationTests {
     let folder = try RunFolder()
     let path = try folder.write(InputNormalizationTests.digits)
     try folder.train(path, ["checkpoint.at_start=true", "checkpoint.keep=100"])
-    let dataset = try Dataset.open(RunFolder.bundled("digits"))
+    let dataset = try Dataset.open(bundled("digits"))
     let train = try RowSelection.split(1500, validation: 0.2, seed: 1).train
     let expected = try InputStatistics(
       of: DatasetRows(dataset, selection: train), sampleShape: [1, 8, 8], .element, workers: 1,
@@ -131,7 +131,7 @@ struct InputNormalizationTests {
     let path = try folder.write(InputNormalizationTests.digits)
     let (session, _) = try folder.train(path)
     let model = try TrainedModel(checkpoint: folder.path("run/checkpoints/step-0000000016.h5"))
-    let rows = try model.open(RunFolder.bundled("digits-test"), needsTargets: true)
+    let rows = try model.open(bundled("digits-test"), needsTargets: true)
     let evaluator = try Evaluator(
       model.network, rowCounts: [297], blockSize: 256, parameters: model.parameters,
       backend: CPU(), communicator: SoloCommunicator())
@@ -145,7 +145,7 @@ struct InputNormalizationTests {
     let folder = try RunFolder()
     // The bundled iris is normalised by scale and bias, from mean and deviation of the training rows.
     let text = """
-      data: { train: \(RunFolder.bundled("iris")) }
+      data: { train: \(bundled("iris")) }
       model: [affine: 8, tanh, affine: 3]
       batch_size: 40
       microbatches: 2
@@ -185,7 +185,7 @@ struct InputNormalizationTests {
   func tables() throws {
     let folder = try RunFolder()
     let path = try folder.write(
-      "data: { train: \(RunFolder.bundled("digits")) }\nbatch_size: 50\n"
+      "data: { train: \(bundled("digits")) }\nbatch_size: 50\n"
         + "model: [embedding: { count: 17, units: 2 }, affine: 10]\n")
     #expect(
       message { try folder.train(path, ["data.normalize=channel"], isDryRun: true) }

@@ -53,7 +53,7 @@ struct ModelCheckTests {
   func derivatives(model: String, seed: UInt64) throws {
     let folder = try RunFolder()
     let path = try folder.write(
-      "data: { train: \(RunFolder.bundled("digits")) }\nmodel:\n\(model)\nseed: \(seed)\n")
+      "data: { train: \(bundled("digits")) }\nmodel:\n\(model)\nseed: \(seed)\n")
     let check = try ModelCheck.run(
       path, overrides: [], rowCount: 3, options: GradientCheckOptions(elementBudget: 40))
     #expect(check.passes)
@@ -77,7 +77,7 @@ struct ModelCheckTests {
       try writer.append((0..<40).map { Float($0 % 2) }, to: "responses")
       try writer.finish()
     }
-    let file = data == "chances" ? folder.path("chances.h5") : RunFolder.bundled(data)
+    let file = data == "chances" ? folder.path("chances.h5") : bundled(data)
     let path = try folder.write(
       """
       data: { train: \(file) }

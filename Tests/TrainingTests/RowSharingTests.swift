@@ -19,10 +19,10 @@ struct RowSharingTests {
   }
 
   /// A copy of a bundled file.
-  private func path(_ name: String, of bundled: String = "digits") throws -> String {
+  private func path(_ name: String, of original: String = "digits") throws -> String {
     let path = folder.path(name)
     if !FileManager.default.fileExists(atPath: path) {
-      try FileManager.default.copyItem(atPath: RunFolder.bundled(bundled), toPath: path)
+      try FileManager.default.copyItem(atPath: bundled(original), toPath: path)
     }
     return path
   }

@@ -62,7 +62,7 @@ struct TraceTests {
     let folder = try RunFolder()
     let path = try folder.write(
       """
-      data: { train: \(RunFolder.bundled("iris")), test: \(RunFolder.bundled("iris-test")) }
+      data: { train: \(bundled("iris")), test: \(bundled("iris-test")) }
       model: [affine: 8, tanh, affine: 3]
       batch_size: 32
       microbatches: 6

@@ -11,6 +11,20 @@ import TestSupport
 import Testing
 import Training
 
+/// The configuration of a run of 16 steps on the bundled flowers.
+let irisRun = """
+  data: { train: \(bundled("iris")), test: \(bundled("iris-test")) }
+  model: [affine: 8, tanh, affine: 3]
+  optimizer: { adam: 0.01 }
+  batch_size: 32
+  microbatches: 6
+  epochs: 4
+  checkpoint: { every: 5, keep: 100 }
+  evaluation: { every: 3 }
+  seed: 5
+
+  """
+
 /// A folder for the runs of one test.
 struct RunFolder {
   let folder: TemporaryFolder
@@ -22,12 +36,7 @@ struct RunFolder {
 
   /// Writes a configuration and returns its path.
   func write(_ text: String, to name: String = "run.yaml") throws -> String {
-    try folder.write(Array(text.utf8), to: name)
-  }
-
-  /// The bundled file of that name.
-  static func bundled(_ name: String) -> String {
-    repository.appendingPathComponent("datasets/\(name).h5").path
+    try folder.write(text, to: name)
   }
 
   /// Trains in this process alone, from the configuration of that name.
@@ -73,10 +82,7 @@ struct RunFolder {
   }
 
   /// The records of a run, without those of time.
-  func records(_ output: String = "run") throws -> [String] {
-    String(decoding: try contents(of: path("\(output)/metrics.jsonl")), as: UTF8.self)
-      .split(separator: "\n").map(String.init).filter { !$0.contains("\"kind\":\"timing\"") }
-  }
+  func records(_ output: String = "run") throws -> [String] { try folder.records(output) }
 }
 
 /// Counts from 1.
@@ -85,15 +91,5 @@ final class Counter {
   func next() -> Int {
     count += 1
     return count
-  }
-}
-
-/// The message of the error that a body throws.
-func message(_ body: () throws -> Void) -> String {
-  do {
-    try body()
-    return "nothing was thrown"
-  } catch {
-    return "\(error)"
   }
 }
