@@ -140,7 +140,8 @@ let package = Package(
 
     // Tests.
     .target(
-      name: "TestSupport", dependencies: ["Execution", "Graphs", "Numerics", "Tensors"],
+      name: "TestSupport",
+      dependencies: ["Execution", "Graphs", "Numerics", "Tensors", "Communication"],
       path: "Tests/TestSupport",
       swiftSettings: borders),
     .executableTarget(

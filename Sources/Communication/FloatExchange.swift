@@ -9,20 +9,20 @@ import CMPI
 /// our side. It sends one message per non-empty range.
 public final class FloatExchange {
   /// A message: the other rank and the range of elements.
-  struct Message {
-    let rank: Int32
-    let range: Range<Int>
+  package struct Message {
+    package let rank: Int32
+    package let range: Range<Int>
   }
 
-  let sends: [Message]
-  let receipts: [Message]
+  package let sends: [Message]
+  package let receipts: [Message]
   /// Tells the messages of this exchange from those of others in progress.
-  let tag: Int32
+  package let tag: Int32
   /// One request per message while the exchange is in progress.
   let requests: UnsafeMutablePointer<MPI_Request?>
   var requestCount: Int { sends.count + receipts.count }
   /// Indicates whether the exchange has been started and not yet finished.
-  public internal(set) var isUnderWay = false
+  public package(set) var isUnderWay = false
   /// One past the last element sent.
   public let sendExtent: Int
   /// One past the last element received.
