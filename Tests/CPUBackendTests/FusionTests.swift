@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Fusion")
 struct FusionTests {
-  /// Which of two poolings is meant.
+  /// The two kinds of pooling.
   enum Kind: Sendable, CaseIterable {
     case disjoint, overlapping
 

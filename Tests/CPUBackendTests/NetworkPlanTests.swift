@@ -14,7 +14,7 @@ struct TestNetwork: Sendable, CustomStringConvertible {
   let description: String
   var graph = Graph()
   let loss: Graph.Node
-  /// What the activations are applied to.
+  /// The nodes that the activations are applied to.
   var sums: [Graph.Node] = []
   let gradients: [(parameter: String, node: Graph.Node)]
   let inputs: [String: Tensor]

@@ -92,7 +92,7 @@ struct PlanTests {
     }
   }
 
-  /// Whether the value of `node` is in the memory of the parameters.
+  /// Returns true if the value of `node` lies in the memory of the parameters.
   private func isParameter(_ graph: Graph, _ node: Graph.Node) -> Bool {
     switch graph[node].operation {
     case .parameter: true

@@ -5,7 +5,7 @@ import Foundation
 import TestSupport
 
 extension Workplace {
-  /// What a data file holds.
+  /// The names, shape and formulas of a data file.
   struct Content {
     var samples = "samples"
     var targets = "labels"

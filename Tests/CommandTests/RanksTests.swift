@@ -5,7 +5,7 @@ import Testing
 
 @Suite("One answer on any number of ranks", .serialized, .timeLimit(.minutes(5)))
 struct RanksTests {
-  /// What a configuration comes to, and the step it ends with.
+  /// The name of each case, its changes to the configuration, and its last step.
   private static let cases: [(name: String, overrides: [String], step: Int)] = [
     ("momentum, short last batch, 6 microbatches", [], 12),
     (

@@ -117,5 +117,5 @@ func problem(_ text: String, set overrides: [String] = []) -> String {
   message { _ = try read(text, set: overrides) }
 }
 
-/// What every complete configuration needs; two lines.
+/// The two lines that every complete configuration needs.
 let required = "data: { train: a.h5 }\nmodel: [relu]\n"

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Memory plan")
 struct MemoryPlanTests {
-  /// Whether no two values that are alive together overlap, and all lie within.
+  /// Returns true if no two values that are alive together overlap, and all lie within.
   private func isSound(_ values: [MemoryPlan.Value], _ plan: MemoryPlan) -> Bool {
     for (i, a) in values.enumerated() {
       guard plan.offsets[i] % MemoryPlan.alignment == 0, plan.offsets[i] >= 0,

@@ -27,7 +27,7 @@ struct InstructionSetTests {
     }
   }
 
-  /// What all kernels make of some numbers.
+  /// Runs all kernels on some numbers and returns the bits of their results.
   private func results(
     _ kernels: any VectorKernels.Type, _ count: Int, _ offset: Int
   ) -> [[UInt32]] {

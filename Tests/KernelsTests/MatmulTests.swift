@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Matrix products")
 struct MatmulTests {
-  /// How operands are stored.
+  /// The layouts of both operands in memory.
   struct Storage: Sendable, CustomTestStringConvertible {
     let lhs: Bool
     let rhs: Bool

@@ -30,7 +30,7 @@ final class Vector {
   var values: [Float] { (0..<count).map { pointer[$0] } }
   var bits: [UInt32] { values.map(\.bitPattern) }
 
-  /// Whether nothing was written before the first element or after the last.
+  /// True if nothing was written before the first element or after the last.
   var isIntact: Bool {
     let first = pointer - memory
     return (0..<length).allSatisfy {

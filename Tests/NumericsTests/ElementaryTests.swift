@@ -118,7 +118,7 @@ struct ElementaryTests {
   }
 }
 
-/// Whether this is a build without optimisation, in which dense tests would take minutes.
+/// True in builds without optimisation, in which dense tests would take minutes.
 let isDebug: Bool = {
   #if DEBUG
     true

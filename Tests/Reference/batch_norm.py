@@ -1,22 +1,15 @@
 """Writes losses and running averages of steps of training with batch normalisation, by PyTorch in 64 bits.
 
-Rows and initial parameters follow the formula of layers.py, which the test knows too: 40 rows in their
+Rows and initial parameters follow formula.py, which the test knows too: 40 rows in their
 order, batches of 16, so that the last of an epoch has 8. python3 batch_norm.py > batch_norm.json
 """
 import json
 
 import torch
 
+from formula import numbers
+
 torch.set_default_dtype(torch.float64)
-
-
-def numbers(shape, salt, scale=1.0):
-    count = 1
-    for extent in shape:
-        count *= extent
-    index = torch.arange(count)
-    return (((index * 7919 + salt * 104729) % 2003 - 1001) / 1001.0 * scale).reshape(shape)
-
 
 net = torch.nn.Sequential(
     torch.nn.Conv2d(1, 3, 3, padding=1), torch.nn.BatchNorm2d(3), torch.nn.ReLU(),

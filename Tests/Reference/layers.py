@@ -1,6 +1,6 @@
 """Writes losses and gradients of small networks of image layers, computed by PyTorch in 64 bits.
 
-Parameters and samples follow a formula that the test knows too, so only results are stored: the loss of
+Parameters and samples follow formula.py, which the test knows too, so only results are stored: the loss of
 each row and, of each gradient, its sum with alternating weights. Of batch normalisation also the running
 averages after one step from 0 and 1, and the losses of evaluation with averages of the formula. python3 layers.py > layers.json
 """
@@ -9,15 +9,9 @@ import json
 import torch
 from torch.nn import functional as F
 
+from formula import numbers
+
 torch.set_default_dtype(torch.float64)
-
-
-def numbers(shape, salt, scale=1.0):
-    count = 1
-    for extent in shape:
-        count *= extent
-    index = torch.arange(count)
-    return (((index * 7919 + salt * 104729) % 2003 - 1001) / 1001.0 * scale).reshape(shape)
 
 
 def weighted(values):

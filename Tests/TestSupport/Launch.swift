@@ -2,15 +2,15 @@
 
 public import Foundation
 
-/// How a program ended, and what it wrote.
+/// The end of a program: status, output and time.
 public struct LaunchResult: Sendable, CustomStringConvertible {
   /// The exit status; 128 + signal if a signal ended it, as a shell says it.
   public var status: Int32
-  /// What it wrote to standard output.
+  /// The text on standard output.
   public var output: String
-  /// What it wrote to standard error.
+  /// The text on standard error.
   public var error: String
-  /// How long it took.
+  /// The time from start to end.
   public var duration: Duration
 
   /// Status and both streams, for the message of a failed expectation.
@@ -21,12 +21,12 @@ public struct LaunchResult: Sendable, CustomStringConvertible {
 
 /// A program that could not be started, or did not end in time.
 public enum LaunchError: Error, CustomStringConvertible {
-  /// There is no such program beside the tests.
+  /// No program of that path stands beside the tests.
   case missing(String)
-  /// It was killed because it was late; with what it had written.
+  /// The program was killed at its time limit; holds its output up to then.
   case late(String, limit: Duration, LaunchResult)
 
-  /// What happened, with the output of a late program.
+  /// One line, followed by the output of a late program.
   public var description: String {
     switch self {
     case .missing(let path): "\(path) is not there; is it a dependency of the test target?"

@@ -5,7 +5,7 @@ public import Tensors
 
 /// A small graph around one operation, with a value for each of its operands.
 public struct OperationSample: Sendable, CustomStringConvertible {
-  /// What is sampled, such as `add [batch, 5] [5]`.
+  /// The operation and its shapes, such as `add [batch, 5] [5]`.
   public let description: String
   /// The graph of the operation, and of nothing else.
   public let graph: Graph

@@ -5,7 +5,7 @@ public import Tensors
 
 /// A random graph of a loss and its gradients, with a value for every leaf.
 public struct RandomGraph: Sendable, CustomStringConvertible {
-  /// What the graph is drawn from.
+  /// The seed of its random choices.
   public let seed: Int
   /// The rows computed at once.
   public let batch: Int

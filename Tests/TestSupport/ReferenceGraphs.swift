@@ -16,7 +16,7 @@ public struct ReferenceGraphs: Decodable, Sendable {
 
   /// One use of an operation.
   public struct OperationCase: Decodable, Sendable, CustomStringConvertible {
-    /// What is computed, such as `matmul nt`.
+    /// The computation, such as `matmul nt`.
     public let name: String
     /// The operands that are numbers.
     public let operands: [Numbers]
@@ -24,7 +24,7 @@ public struct ReferenceGraphs: Decodable, Sendable {
     public let labels: Numbers?
     /// The result.
     public let value: Numbers
-    /// What the gradients are the products with.
+    /// The cotangents that the gradients are products with.
     public let cotangent: Numbers
     /// The vector–Jacobian product for each operand.
     public let gradients: [Numbers]
@@ -35,7 +35,7 @@ public struct ReferenceGraphs: Decodable, Sendable {
 
   /// A network with its loss.
   public struct NetworkCase: Decodable, Sendable, CustomStringConvertible {
-    /// What it is for.
+    /// The purpose of the network.
     public let name: String
     /// Units of affine layers, or names of activations.
     public let layers: [String]

@@ -6,13 +6,13 @@ import Foundation
 public struct TraceEvents {
   /// One stretch of time.
   public struct Event: Sendable {
-    /// What it was.
+    /// The name of the event.
     public let name: String
-    /// What kind of thing it was.
+    /// The category of the event.
     public let category: String
-    /// When it began and how long it took, in microseconds.
+    /// The start and the duration, in microseconds.
     public let start: Double, duration: Double
-    /// Where.
+    /// The process and the thread that it belongs to.
     public let process: Int, thread: Int
   }
 
@@ -42,6 +42,6 @@ public struct TraceEvents {
 
 /// An event that lacks something.
 public struct TraceError: Error {
-  /// What there is of it.
+  /// The text of the event.
   public let event: String
 }

@@ -73,7 +73,7 @@ struct SumTreeTests {
     }
   }
 
-  /// What ranks and their workers make of the tree: subtrees of workers, of ranks, and the whole.
+  /// Adds as ranks and their workers do: subtrees of workers, of ranks, and the whole.
   private static func divided(
     _ tree: SumTree, _ terms: [Float], size: Int, workers: Int
   ) -> Float? {
