@@ -6,7 +6,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("Group of ranks", .timeLimit(.minutes(1)))
+@Suite("Group of ranks", .serialized, .timeLimit(.minutes(5)))
 struct RankGroupTests {
   @Test("is the ranks of a host in order, cut where there are more than may share memory")
   func groups() throws {
@@ -37,7 +37,7 @@ struct RankGroupTests {
     "lets no rank through a barrier before all have come, whether ranks spin or sleep",
     arguments: [2, 3, 4, 7], [1, 64])
   func barrier(ranks: Int, cores: Int) throws {
-    let count = cores == 1 ? 200 : 100
+    let count = cores == 1 ? 100 : 50
     try onThreads(ranks: ranks, coresOfHost: cores) { communicator in
       let group = try RankGroup(communicator)
       let memory = try group.allocate(byteCount: MemoryLayout<Int>.size)
@@ -62,7 +62,7 @@ struct RankGroupTests {
     try onThreads(ranks: 3, coresOfHost: cores) { communicator in
       let group = try RankGroup(communicator)
       // A token goes round: each rank waits for the one before it.
-      for number in 0..<100 {
+      for number in 0..<20 {
         let own = 3 * number + communicator.rank
         group.wait { turn.withLock { $0 >= own } }
         let found = turn.withLock { turn in
@@ -81,7 +81,7 @@ private struct BadFile: Error, CustomStringConvertible {
   var description: String { "file of rank \(rank)" }
 }
 
-@Suite("Agreement of ranks", .timeLimit(.minutes(1)))
+@Suite("Agreement of ranks", .timeLimit(.minutes(5)))
 struct AgreementTests {
   @Test(
     "on work is the error of the lowest rank that failed, on all ranks",

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Training
 
-@Suite("Run on ranks that are threads", .timeLimit(.minutes(4)))
+@Suite("Run on ranks that are threads", .timeLimit(.minutes(10)))
 struct ThreadedRunTests {
   /// Ranks by the hosts that they are on.
   private static let teams = [
