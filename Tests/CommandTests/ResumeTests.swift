@@ -26,6 +26,7 @@ struct ResumeTests {
       process.arguments = ["-n", "\(ranks)", program] + arguments
     }
     process.currentDirectoryURL = place.url
+    process.environment = environmentOfJob(in: place.folder)
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     try withAllSignals { try process.run() }

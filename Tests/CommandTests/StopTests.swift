@@ -27,6 +27,7 @@ struct StopTests {
     process.executableURL = try builtProgram(program)
     process.arguments = arguments
     process.currentDirectoryURL = place.url
+    process.environment = environmentOfJob(in: place.folder)
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     try withAllSignals { try process.run() }

@@ -147,7 +147,7 @@ private func start(
     let process = Process()
     process.executableURL = program
     process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.environment = environmentOfJob(in: folder).merging(environment) { $1 }
     if let directory { process.currentDirectoryURL = directory }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = handles[0]
@@ -175,6 +175,14 @@ private func start(
     }
     return result
   }
+}
+
+/// The environment of a program that is started: its temporary files lie in a folder of its own.
+///
+/// Jobs of Open MPI that begin at the same time get in each other's way in one folder, where each makes and
+/// removes `ompi.HOST.UID`.
+public func environmentOfJob(in folder: TemporaryFolder) -> [String: String] {
+  ProcessInfo.processInfo.environment.merging(["TMPDIR": folder.path]) { $1 }
 }
 
 /// Calls `body` with no signal blocked on this thread.

@@ -10,7 +10,8 @@ public final class TemporaryFolder: Sendable {
   /// Creates an empty folder below the system's temporary one.
   public init() throws {
     let temporary = URL(fileURLWithPath: NSTemporaryDirectory()).resolvingSymlinksInPath().path
-    path = "\(temporary)/nndist-test-\(UUID().uuidString)"
+    // Short, because names of sockets in it may be no longer than 107 bytes.
+    path = "\(temporary)/nndist-\(String(UInt64.random(in: 0...UInt64.max), radix: 36))"
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   }
 

@@ -58,7 +58,7 @@ struct ThreadedRunTests {
     try folder.train(path, overrides + ["data.shuffle=false"], to: "ordered")
     for run in ["other", "ordered"] {
       let fault = try #require(try fault(of: run, in: folder))
-      #expect(fault.hasPrefix("step 1: element 0 of affine1/weight is "), "\(fault)")
+      #expect(fault.hasPrefix("step 1: element ") && fault.contains(" of affine1/weight is "))
     }
     #expect(try self.fault(of: "whole", in: folder) == nil)
   }
