@@ -44,8 +44,8 @@ let package = Package(
     .library(
       name: "NNDist",
       targets: [
-        "Tensors", "Numerics", "Graphs", "Expressions", "Models", "Execution", "CPUBackend",
-        "Datasets", "Checkpoints", "Runs", "Configuration", "Files", "Communication",
+        "NNDist", "Tensors", "Numerics", "Graphs", "Expressions", "Models", "Execution",
+        "CPUBackend", "Datasets", "Checkpoints", "Runs", "Configuration", "Files", "Communication",
         "DataParallel", "Optimizers", "Training", "Drawing",
       ]),
   ],
@@ -99,7 +99,7 @@ let package = Package(
     module("Datasets", ["HDF5", "Tensors", "Numerics", "Digests", "CZlib"]),
     module("Checkpoints", ["HDF5", "Tensors", "Digests", "Files"]),
     module("Runs", ["Configuration", "Files"]),
-    module("Drawing", ["Graphs", "Models", "Tensors"]),
+    module("Drawing", ["Graphs", "Tensors"]),
 
     // Level 4: where programs, ranks and optimizers meet.
     module(
@@ -118,12 +118,19 @@ let package = Package(
         "Communication", "Files",
       ]),
 
-    // Level 6: measuring it.
+    // Level 6: measuring it, and one import for programs in Swift.
     module(
       "Benchmarks",
       [
         "Training", "DataParallel", "Optimizers", "Models", "Execution", "CPUBackend", "Graphs",
         "Tensors", "Numerics", "Communication",
+      ]),
+
+    module(
+      "NNDist",
+      [
+        "Training", "Models", "Expressions", "Datasets", "Drawing", "Graphs", "Tensors",
+        "Configuration", "Communication",
       ]),
 
     // Level 7: options in, exit status out.
@@ -133,7 +140,7 @@ let package = Package(
         "Training", "Benchmarks", "DataParallel", "Optimizers", "Expressions", "Models",
         "Execution", "Datasets", "Checkpoints", "Runs",
         "Graphs", "Tensors", "Numerics", "Digests", "Configuration", "Communication",
-        "Files", "HDF5", "Drawing",
+        "Files", "HDF5", "Drawing", "NNDist",
         argumentParser,
       ],
       swiftSettings: borders),
@@ -184,7 +191,7 @@ let package = Package(
     tests("Datasets", ["HDF5", "Tensors", "CHDF5"]),
     tests("Checkpoints", ["HDF5", "Tensors", "Files", "Digests"]),
     tests("Runs", ["Configuration", "Files"]),
-    tests("Drawing", ["Graphs", "Models", "Tensors"]),
+    tests("Drawing", ["NNDist", "Graphs", "Models", "Tensors"]),
     tests(
       "Training",
       [

@@ -5,7 +5,8 @@
 /// It is written `{ sgd: { learning_rate: 0.1 } }`; `sgd` alone is short for `{ sgd: {} }`, and a single
 /// value is short for the map with just the primary key: `affine: 512` for `affine: { units: 512 }`.
 public struct Alternative<Value>: Sendable {
-  let name: String
+  /// Its name.
+  public let name: String
   let primary: String?
   let meaning: String
   let read: @Sendable (Section) throws(ConfigurationError) -> Value
@@ -25,6 +26,19 @@ public struct Alternative<Value>: Sendable {
     self.primary = primary
     self.meaning = meaning
     self.read = read
+  }
+
+  /// Returns an alternative of the same name and keys that makes another value of what it reads.
+  ///
+  /// - Parameter transform: Gets the value and the section it was read from.
+  /// - Returns: The alternative.
+  public func map<Other>(
+    _ transform: @escaping @Sendable (Value, Section) throws(ConfigurationError) -> Other
+  ) -> Alternative<Other> {
+    let read = read
+    return Alternative<Other>(name, primary: primary, meaning: meaning) {
+      (section) throws(ConfigurationError) in try transform(try read(section), section)
+    }
   }
 }
 

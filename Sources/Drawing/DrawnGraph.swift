@@ -1,5 +1,4 @@
 public import Graphs
-public import Models
 public import Tensors
 
 /// The amount of detail in a picture of a graph.
@@ -94,29 +93,6 @@ public struct DrawnGraph: Sendable {
       (gradient: kept[1 + targets.count + $0], of: kept[1 + $0])
     }
     self.init(simple, results: [kept[0]], gradients: pairs)
-  }
-
-  /// Draws the graph of a model.
-  ///
-  /// - Parameters:
-  ///   - network: The model.
-  ///   - parameters: Its parameters, of the network's layout, if they are known.
-  ///   - showsGradient: Whether the backward nodes are drawn too.
-  public init(_ network: Network, parameters: FloatBuffer? = nil, showsGradient: Bool = false) {
-    let pairs = zip(network.gradients, network.trainableParameters.map(\.node)).map {
-      (gradient: $0, of: $1)
-    }
-    self.init(
-      network.graph, results: [network.loss], gradients: showsGradient ? pairs : [])
-    layerKinds = Dictionary(
-      network.layers.map { ($0.name, $0.kind) }, uniquingKeysWith: { first, _ in first })
-    layerKinds["loss"] =
-      layerKinds["loss"] ?? network.lossKind.word.replacing("_", with: " ")
-    guard let parameters else { return }
-    for range in network.layout.ranges {
-      values[range.name] = Tensor(
-        shape: range.shape, values: parameters.elements[range.indices].map(Double.init))
-    }
   }
 }
 

@@ -1,7 +1,7 @@
 import Numerics
 public import Tensors
 
-/// How the initial values of a parameter are drawn.
+/// The initial values of a parameter.
 ///
 /// Element i is a function of (seed, name of the parameter, i) alone.
 public enum Initializer: Hashable, Sendable {
@@ -18,7 +18,7 @@ public enum Initializer: Hashable, Sendable {
   /// The norms of the initial values of another parameter, one for each output.
   indirect case norms(Norms)
 
-  /// What the variance of initial values is.
+  /// The variance of initial values.
   public enum VarianceRule: String, Hashable, Sendable, CaseIterable {
     /// `2 / (in + out)`. Source: Glorot and Bengio (2010), http://proceedings.mlr.press/v9/glorot10a.html.
     case glorot

@@ -1,157 +1,117 @@
-/// One layer of a network: a function that adds nodes to a graph.
-public struct Layer: Hashable, Sendable {
-  /// What a layer computes.
-  public enum Kind: Hashable, Sendable {
-    /// `y = x·Wᵀ + b`; with `weightNorm` W is a direction and a length for each output.
-    case affine(
-      units: Int, bias: Bool, weight: Initializer, biasValue: Initializer, weightNorm: Bool = false)
-    /// A function of each element.
-    case activation(Activation)
-    /// A function of each element with a number of its own, or composed of others.
-    case curve(Curve)
-    /// A window over images whose products with weights are summed.
-    case convolution(Convolution)
-    /// A window over images whose maximum or mean is taken.
-    case pooling(Pooling)
-    /// The mean of each channel.
-    case globalAveragePool
-    /// Zero at random in training, with the probability `rate`; the others grow by `1 / (1 − rate)`.
-    case dropout(rate: Double)
-    /// All elements of a row in one axis.
-    case flatten
-    /// The elements of a row in another shape.
-    case reshape([Int])
-    /// The axes of a row in another order, from 0.
-    case permute([Int])
-    /// Mean 0 and variance 1 over some elements of a row.
-    case normalization(Normalization)
-    /// Mean 0 and variance 1 over each channel of a batch.
-    case batchNormalization(BatchNormalization)
-    /// `x / (k + α · mean of x² over neighbouring channels)^β`.
-    case localResponse(size: Int, alpha: Double, beta: Double, k: Double)
-    /// The sum of two or more inputs; axes of length 1 are repeated.
-    case add
-    /// The product of two or more inputs, element by element; axes of length 1 are repeated.
-    case multiply
-    /// Two or more inputs one after the other along an axis of a row.
-    case concatenate(axis: Int)
-    /// Elements `start ..< end` of an axis of a row; without an end up to its length.
-    case slice(axis: Int, start: Int, end: Int?)
-    /// Zeros before and after the elements of an axis of a row.
-    case pad(axis: Int, before: Int, after: Int)
-    /// A trained row of a table for each number; these are whole, below `count`, and from the samples.
-    case embedding(count: Int, units: Int, weight: Initializer)
-    /// Layers that are there several times one after the other, each time with parameters of their own.
-    case repeated(times: Int, layers: [Layer])
+/// One layer of a model: a computation, and its place among the other layers.
+public struct Layer: Sendable {
+  /// The computation of a layer.
+  public enum Content: Sendable {
+    /// One kind of layer.
+    case kind(any LayerKind)
+    /// A block repeated `times` times; each copy has its own parameters.
+    case block(times: Int, layers: [Layer])
   }
 
-  /// The functions that a layer can apply.
-  public enum Activation: String, Hashable, Sendable, CaseIterable {
-    /// `max(x, 0)`.
-    case relu
-    /// `1 / (1 + e^−x)`.
-    case sigmoid
-    /// The hyperbolic tangent.
-    case tanh
-    /// `e^x`.
-    case exp
-    /// The natural logarithm.
-    case log
-    /// `x²`.
-    case square
-    /// `e^xᵢ / Σⱼ e^xⱼ`.
-    case softmax
-    /// `xᵢ − log Σⱼ e^xⱼ`.
-    case logSoftmax = "log_softmax"
-  }
-
-  /// What the layer computes.
-  public let kind: Kind
-  /// The name given to it; without one it is named after its kind and place.
+  /// The computation.
+  public let content: Content
+  /// The name given to it; without one it is named after its kind and number.
   public let name: String?
-  /// The names of what it takes; empty for the layer before it.
+  /// The names of the layers it takes; empty for the layer before it.
   public let inputs: [String]
-  /// The name of an earlier layer whose parameters it uses.
-  public let share: String?
-  /// What the step size of the run is multiplied by for its parameters.
+  /// The name of the earlier layer whose parameters it uses.
+  public let sharedLayer: String?
+  /// The factor of the learning rate for its parameters.
   public let learningRateFactor: Double
-  /// Whether its parameters keep their initial values.
+  /// Indicates that its parameters keep their initial values.
   public let isFrozen: Bool
 
-  /// What the samples are called among the inputs of layers.
+  /// The name of the samples among the inputs of layers.
   public static let samplesName = "samples"
-  /// What is given to a repeated block is called so among the inputs of the layers in it.
+  /// The name of a block's input among the inputs of the layers in it.
   public static let blockInputName = "input"
 
   /// Creates a layer.
   ///
   /// - Parameters:
-  ///   - kind: What it computes.
+  ///   - kind: The computation.
   ///   - name: The name given to it, if any.
   ///   - inputs: The names of layers before it that it takes; empty for the one just before it.
-  ///   - share: The name of a layer before it whose parameters it uses.
-  ///   - learningRateFactor: What the step size of the run is multiplied by for its parameters.
+  ///   - sharedLayer: The name of a layer before it whose parameters it uses.
+  ///   - learningRateFactor: The factor of the learning rate for its parameters.
   ///   - isFrozen: Whether its parameters keep their initial values.
   public init(
-    _ kind: Kind, name: String? = nil, from inputs: [String] = [], share: String? = nil,
+    _ kind: some LayerKind, name: String? = nil, from inputs: [String] = [],
+    sharing sharedLayer: String? = nil, learningRateFactor: Double = 1, isFrozen: Bool = false
+  ) {
+    self.init(
+      .kind(kind), name: name, from: inputs, sharing: sharedLayer,
+      learningRateFactor: learningRateFactor, isFrozen: isFrozen)
+  }
+
+  /// Creates a block that repeats its layers.
+  ///
+  /// - Parameters:
+  ///   - layers: The layers, in order; they are called `NAME.1.LAYER` and so on, and take `input` from
+  ///     outside.
+  ///   - times: The number of copies, one after the other.
+  ///   - name: The name given to the block, if any.
+  ///   - inputs: The name of the layer before it that it takes; empty for the one just before it.
+  ///   - learningRateFactor: A factor of the learning rate for all parameters in it.
+  ///   - isFrozen: Whether all parameters in it keep their initial values.
+  public init(
+    repeating layers: [Layer], times: Int, name: String? = nil, from inputs: [String] = [],
     learningRateFactor: Double = 1, isFrozen: Bool = false
   ) {
-    self.kind = kind
+    self.init(
+      .block(times: times, layers: layers), name: name, from: inputs, sharing: nil,
+      learningRateFactor: learningRateFactor, isFrozen: isFrozen)
+  }
+
+  init(
+    _ content: Content, name: String?, from inputs: [String], sharing sharedLayer: String?,
+    learningRateFactor: Double, isFrozen: Bool
+  ) {
+    self.content = content
     self.name = name
     self.inputs = inputs
-    self.share = share
+    self.sharedLayer = sharedLayer
     self.learningRateFactor = learningRateFactor
     self.isFrozen = isFrozen
   }
 
-  /// Creates an affine layer with the usual initial values.
-  ///
-  /// - Parameters:
-  ///   - units: The number of outputs.
-  ///   - bias: Whether a bias is added.
-  ///   - weight: The initial weights.
-  ///   - name: A name for the layer.
-  ///   - inputs: What it takes, if not the layer before it.
-  /// - Returns: The layer.
-  public static func affine(
-    _ units: Int, bias: Bool = true, weight: Initializer = .scaled(.he, .uniform),
-    name: String? = nil, from inputs: [String] = []
-  ) -> Layer {
-    Layer(
-      .affine(units: units, bias: bias, weight: weight, biasValue: .zeros), name: name,
-      from: inputs)
+  /// The name of the kind of layer, as configurations write it.
+  public var configurationName: String {
+    switch content {
+    case .kind(let kind): kind.configurationName
+    case .block: "repeat"
+    }
   }
 
-  /// Creates an activation layer.
-  public static func activation(
-    _ activation: Activation, name: String? = nil, from inputs: [String] = []
-  ) -> Layer {
-    Layer(.activation(activation), name: name, from: inputs)
+  /// Indicates that the layer computes something else in training than in evaluation.
+  var differsInTraining: Bool {
+    switch content {
+    case .kind(let kind): kind.differsInTraining
+    case .block(_, let layers): layers.contains(where: \.differsInTraining)
+    }
+  }
+}
+
+extension Layer: Hashable {}
+
+extension Layer.Content: Hashable {
+  /// Compares the kinds as values of their types.
+  public static func == (a: Layer.Content, b: Layer.Content) -> Bool {
+    switch (a, b) {
+    case (.kind(let a), .kind(let b)): AnyHashable(a) == AnyHashable(b)
+    case (.block(let timesA, let layersA), .block(let timesB, let layersB)):
+      timesA == timesB && layersA == layersB
+    case (.kind, .block), (.block, .kind): false
+    }
   }
 
-  /// The word for the kind of layer, as configurations write it.
-  public var word: String {
-    switch kind {
-    case .affine: "affine"
-    case .activation(let activation): activation.rawValue
-    case .curve(let curve): curve.word
-    case .convolution(let convolution): convolution.word
-    case .pooling(let pooling): pooling.word
-    case .globalAveragePool: "global_avg_pool"
-    case .dropout: "dropout"
-    case .flatten: "flatten"
-    case .reshape: "reshape"
-    case .permute: "permute"
-    case .normalization(let normalization): normalization.word
-    case .batchNormalization: "batch_norm"
-    case .localResponse: "local_response_norm"
-    case .add: "add"
-    case .multiply: "multiply"
-    case .concatenate: "concatenate"
-    case .slice: "slice"
-    case .pad: "pad"
-    case .embedding: "embedding"
-    case .repeated: "repeat"
+  /// Hashes the kind, or the layers of the block.
+  public func hash(into hasher: inout Hasher) {
+    switch self {
+    case .kind(let kind): hasher.combine(AnyHashable(kind))
+    case .block(let times, let layers):
+      hasher.combine(times)
+      hasher.combine(layers)
     }
   }
 }

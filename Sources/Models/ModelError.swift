@@ -1,12 +1,12 @@
 public import Graphs
 
-/// Why a model cannot be built for the data.
+/// The reason that a model cannot be built for the data.
 public enum ModelError: Error {
   /// A layer got an input that it cannot take.
   case layer(String, found: String, expected: String)
   /// Two layers have one name.
   case duplicateLayer(String)
-  /// A layer or block is named as what is given to it.
+  /// A layer or block is named as its own input is.
   case reservedName(String)
   /// A layer names another one that is not there.
   case unknownName(String, key: String, found: String, nearest: String?)
@@ -16,6 +16,8 @@ public enum ModelError: Error {
   case outputs(loss: String, found: String, expected: String)
   /// The graph refused.
   case graph(GraphError)
+  /// A layer or loss of another package threw an error of its own.
+  case other(any Error)
 }
 
 extension ModelError: CustomStringConvertible {
@@ -34,6 +36,7 @@ extension ModelError: CustomStringConvertible {
     case .outputs(let loss, let found, let expected):
       "loss '\(loss)': found \(found), expected \(expected)"
     case .graph(let error): "\(error)"
+    case .other(let error): "\(error)"
     }
   }
 }

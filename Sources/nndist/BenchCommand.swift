@@ -179,7 +179,7 @@ struct BenchStepCommand: ParsableCommand {
     try network.requireMemory(for: configuration.optimizer, rankCount: 1)
     if let classes, network.outputCount != classes {
       throw ModelError.outputs(
-        loss: configuration.loss.word, found: "\(network.outputCount) outputs",
+        loss: configuration.loss.configurationName, found: "\(network.outputCount) outputs",
         expected: "\(classes) classes")
     }
     return (network, configuration, resolved)

@@ -6,6 +6,7 @@ import Files
 import Foundation
 import Graphs
 import Models
+import NNDist
 import Tensors
 import Training
 

@@ -57,7 +57,7 @@ struct PredictCommand: ParsableCommand {
 private final class PredictionWriter {
   private let writer: DatasetWriter
   private let outputCount: Int
-  private let lossKind: LossKind
+  private let lossKind: Loss
   private let arithmetic: any FlatArithmetic
 
   init(_ path: String, _ model: TrainedModel, _ rows: DatasetRows, _ replacing: Bool) throws {
@@ -81,7 +81,7 @@ private final class PredictionWriter {
   func append(_ outputs: [Float]) throws {
     guard lossKind.takesLabels else {
       var responses = outputs
-      if lossKind.responsesAreLogits { applySigmoid(&responses) }
+      if lossKind.outputActivation == .sigmoid { applySigmoid(&responses) }
       return try writer.append(responses, to: "responses")
     }
     let rows = outputs.count / outputCount

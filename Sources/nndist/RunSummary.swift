@@ -31,7 +31,7 @@ struct RunSummary {
     let frozen = frozenCount > 0 ? ", \(formatted(count: frozenCount)) of them frozen" : ""
     printer.printLine(
       "\(counted(plan.network.parameterLayout.elementCount, "parameter"))\(frozen), loss "
-        + "\(plan.network.lossKind.word), memory "
+        + "\(plan.network.lossKind.configurationName), memory "
         + "\(formatted(bytes: session.byteCount)) per rank without the data"
     )
     let host = communicator.placement

@@ -22,7 +22,7 @@ import Training
 struct Case {
   let name: String
   let layers: [Layer]
-  let loss: LossKind
+  let loss: Loss
   let sample: Shape
   let outputs: Int
   let batch: Int
@@ -64,22 +64,22 @@ let cases = [
   Case(
     name: "dropout and running averages",
     layers: [
-      .affine(33), Layer(.batchNormalization(Layer.BatchNormalization())), .activation(.relu),
+      .affine(33), Layer(.batchNormalization()), .activation(.relu),
       Layer(.dropout(rate: 0.5)), .affine(4),
     ], loss: .softmaxCrossEntropy, sample: [20], outputs: 4, batch: 40, microbatches: 6),
   Case(
     name: "sums over microbatches",
     layers: [
-      .affine(33), Layer(.batchNormalization(Layer.BatchNormalization(statistics: .batch))),
+      .affine(33), Layer(.batchNormalization(statistics: .batch)),
       .activation(.relu), .affine(4),
     ], loss: .softmaxCrossEntropy, sample: [20], outputs: 4, batch: 40, microbatches: 6),
   Case(
     name: "images",
     layers: [
-      Layer(.convolution(Layer.Convolution(channels: 16, window: window(3, padding: 1)))),
-      Layer(.batchNormalization(Layer.BatchNormalization())), .activation(.relu),
-      Layer(.pooling(Layer.Pooling(isAverage: false, window: window(2, stride: 2)))),
-      Layer(.convolution(Layer.Convolution(channels: 8, window: window(3)))), Layer(.curve(.gelu)),
+      Layer(.convolution(channels: 16, window: window(3, padding: 1))),
+      Layer(.batchNormalization()), .activation(.relu),
+      Layer(.maxPool(window(2, stride: 2))),
+      Layer(.convolution(channels: 8, window: window(3))), .activation(.gelu),
       Layer(.globalAveragePool), .affine(4),
     ], loss: .softmaxCrossEntropy, sample: [3, 12, 12], outputs: 4, batch: 20, microbatches: 3),
 ]

@@ -2,6 +2,7 @@ import Drawing
 import Glibc
 import Graphs
 import Models
+import NNDist
 import Tensors
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import Drawing
 import Graphs
 import Models
+import NNDist
 import Tensors
 import TestSupport
 import Testing
@@ -137,15 +138,14 @@ struct TextTests {
   @Test("layers that are no chain as a tree; parameters behind a reshape are counted")
   func layerTree() throws {
     let window = Layer.SlidingWindow(axisCount: 2, kernel: [3], padding: [1])
-    let convolution = Layer.Kind.convolution(.init(channels: 2, window: window))
+    let convolution = Layer.Convolution(channels: 2, window: window)
     let block = Layer(
-      .repeated(
-        times: 2,
-        layers: [Layer(convolution, name: "c"), Layer(.add, from: ["input", "c"])]), name: "block")
+      repeating: [Layer(convolution, name: "c"), Layer(.add, from: ["input", "c"])], times: 2,
+      name: "block")
     let network = try Network(
       layers: [
         Layer(convolution, name: "stem"), block, .affine(3, name: "a"), .affine(3),
-        Layer(Layer.affine(3).kind, share: "affine2"),
+        .affine(3, sharing: "affine2"),
       ], loss: .softmaxCrossEntropy, sampleShape: [1, 4, 4], targets: .labels)
     #expect(
       try DrawnGraph(network).text(detail: .layers) == """

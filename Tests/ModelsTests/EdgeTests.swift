@@ -7,22 +7,23 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Curves and losses where numbers are small, large, or nearly cancel, as plans compute them in `Float` and the
+/// Activations and losses where numbers are small, large, or nearly cancel, as plans compute them in `Float` and the
 /// interpreter in `Double`.
 @Suite("Numbers at the edges")
 struct EdgeTests {
-  /// A curve, what it should be, and its slope.
+  /// An activation, its exact value, and its slope.
   struct Case: Sendable, CustomTestStringConvertible {
     let testDescription: String
-    let curve: Layer.Curve
+    let activation: Layer.Activation
     let exact: @Sendable (Double) -> Double
     let slope: @Sendable (Double) -> Double
 
     init(
-      _ name: String, _ curve: Layer.Curve, _ exact: @escaping @Sendable (Double) -> Double,
+      _ name: String, _ activation: Layer.Activation,
+      _ exact: @escaping @Sendable (Double) -> Double,
       slope: @escaping @Sendable (Double) -> Double
     ) {
-      (testDescription, self.curve, self.exact, self.slope) = (name, curve, exact, slope)
+      (testDescription, self.activation, self.exact, self.slope) = (name, activation, exact, slope)
     }
   }
 
@@ -46,21 +47,21 @@ struct EdgeTests {
     Case("silu", .silu, { $0 * sigmoid($0) }, slope: { sigmoid($0) * (1 + $0 * sigmoid(-$0)) }),
   ]
 
-  @Test("curves are right from the smallest numbers to the largest", arguments: cases)
-  func curves(_ test: Case) throws {
+  @Test("activations are right from the smallest numbers to the largest", arguments: cases)
+  func activations(_ test: Case) throws {
     let network = try Network(
-      layers: [Layer(.curve(test.curve))], loss: .squaredNorm, sampleShape: [1],
+      layers: [.activation(test.activation)], loss: .squaredNorm, sampleShape: [1],
       targets: .responses(1))
     let (values, slopes) = try run(network, network.prediction, EdgeTests.points.map { [$0, 0] })
     for (index, x) in EdgeTests.points.enumerated() {
       let x = Double(x)
       // A product with a denormal number has that number's few digits.
       #expect(
-        isNear(values.found[index], test.exact(x), floor: test.curve == .silu ? 1e-36 : 0),
+        isNear(values.found[index], test.exact(x), floor: test.activation == .silu ? 1e-36 : 0),
         "\(x): \(values.found[index])")
       // Products of slopes and numbers may cancel: near the least value of silu they do.
       #expect(
-        isNear(slopes.found[index], test.slope(x), floor: test.curve == .silu ? 1e-4 : 0),
+        isNear(slopes.found[index], test.slope(x), floor: test.activation == .silu ? 1e-4 : 0),
         "slope at \(x): \(slopes.found[index]), not \(test.slope(x))")
       #expect(
         relativeError(values.interpreted[index], test.exact(x)) < 1e-14,
@@ -70,14 +71,14 @@ struct EdgeTests {
 
   @Test("hard sigmoid stays within 0 and 1, and what is not a number stays so")
   func limits() throws {
-    for curve in [Layer.Curve.hardSigmoid, .hardSwish, .softplus, .elu(alpha: 1)] {
+    for activation in [Layer.Activation.hardSigmoid, .hardSwish, .softplus, .elu(alpha: 1)] {
       let network = try Network(
-        layers: [Layer(.curve(curve))], loss: .squaredNorm, sampleShape: [1],
+        layers: [.activation(activation)], loss: .squaredNorm, sampleShape: [1],
         targets: .responses(1))
       let points = (0..<2000).map { Float($0) * 0.013 - 13 } + [.infinity, .nan]
       let (values, _) = try run(network, network.prediction, points.map { [$0, 0] })
       #expect(values.found[2001].isNaN && values.interpreted[2001].isNaN)
-      if curve == .hardSigmoid {
+      if activation == .hardSigmoid {
         #expect(values.found.dropLast().allSatisfy { (0...1).contains($0) })
         #expect(values.found[2000] == 1)
       }

@@ -191,7 +191,7 @@ private let configurations = [
 ]
 
 /// Losses with keys of their own, of four rows or, of responses, three.
-private let losses: [String: LossKind] = [
+private let losses: [String: Loss] = [
   "label_smoothing": .crossEntropy(labelSmoothing: 0.2, classWeights: nil),
   "class_weights": .crossEntropy(labelSmoothing: 0, classWeights: [0.5, 2, 1.25]),
   "both": .crossEntropy(labelSmoothing: 0.3, classWeights: [0.5, 2, 1.25]),
@@ -217,8 +217,8 @@ private func numbers(_ shape: Shape, salt: Int, scale: Double = 1) -> Tensor {
 
 @Suite("Layers of images and losses")
 struct ImageLayerTests {
-  private func loss(_ reference: LayerReference) -> LossKind? {
-    LossKind(word: reference.name) ?? losses[reference.name]
+  private func loss(_ reference: LayerReference) -> Loss? {
+    losses[reference.name] ?? plainLosses.first { $0.configurationName == reference.name }
   }
 
   private func network(_ reference: LayerReference) throws -> Network {

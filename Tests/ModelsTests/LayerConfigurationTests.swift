@@ -20,6 +20,12 @@ private func problem(_ text: String) -> String {
   }
 }
 
+/// Every loss, with the numbers that configurations leave out.
+let plainLosses: [Loss] = [
+  .softmaxCrossEntropy, .meanSquaredError, .squaredNorm, .meanAbsoluteError, .huber(delta: 1),
+  .binaryCrossEntropy,
+]
+
 @Suite("Layers of configurations")
 struct LayerConfigurationTests {
   @Test("layers with and without keys of their own")
@@ -50,7 +56,7 @@ struct LayerConfigurationTests {
 
   @Test("what is said of a layer's parameters")
   func parameters() throws {
-    let kind = Layer.affine(3).kind
+    let kind = Layer.Affine(units: 3)
     #expect(
       try layers("model: [{ affine: 3, frozen: true }, { affine: 3, learning_rate: 0.1 }]")
         == [Layer(kind, isFrozen: true), Layer(kind, learningRateFactor: 0.1)])
@@ -59,11 +65,12 @@ struct LayerConfigurationTests {
         == "run.yaml:1: 'model.0.learning_rate': found 0, expected a positive number")
   }
 
-  @Test("every activation and every initializer has its word")
+  @Test("every activation and every initializer has its name")
   func words() throws {
     for activation in Layer.Activation.allCases {
-      #expect(try layers("model: [\(activation.rawValue)]") == [.activation(activation)])
-      #expect(Layer.activation(activation).word == activation.rawValue)
+      let name = activation.configurationName
+      #expect(try layers("model: [\(name)]") == [.activation(activation)])
+      #expect(Layer.activation(activation).configurationName == name)
       #expect(!activation.formula.isEmpty)
     }
     for rule in Initializer.VarianceRule.allCases {
@@ -86,23 +93,23 @@ struct LayerConfigurationTests {
     }
   }
 
-  @Test("losses have their words, and know their targets")
+  @Test("losses have their names, and know their targets")
   func losses() {
     #expect(
-      LossKind.allCases.map(\.word)
+      plainLosses.map(\.configurationName)
         == [
           "softmax_cross_entropy", "mean_squared_error", "squared_norm", "mean_absolute_error",
           "huber", "binary_cross_entropy",
         ])
-    #expect(LossKind.allCases.map(\.takesLabels) == [true, false, false, false, false, false])
+    #expect(plainLosses.map(\.takesLabels) == [true, false, false, false, false, false])
   }
 
   @Test("losses with keys of their own")
   func lossKeys() throws {
-    func read(_ text: String) throws(ConfigurationError) -> LossKind {
+    func read(_ text: String) throws(ConfigurationError) -> Loss {
       let reader = ConfigurationReader(
         try ConfigurationTree(text: text, source: "run.yaml", folder: "/data", overrides: []))
-      let kind = try LossKind.read(from: reader.root)
+      let kind = try Loss.read(from: reader.root)
       _ = try reader.finish()
       return kind
     }
@@ -110,7 +117,7 @@ struct LayerConfigurationTests {
       do { return "\(try read(text))" } catch { return "\(error)" }
     }
     #expect(try read("{}") == .softmaxCrossEntropy)
-    for kind in LossKind.allCases { #expect(try read("loss: \(kind.word)") == kind) }
+    for loss in plainLosses { #expect(try read("loss: \(loss.configurationName)") == loss) }
     #expect(
       try read("loss: { softmax_cross_entropy: { label_smoothing: 0.1, class_weights: [1, 2] } }")
         == .crossEntropy(labelSmoothing: 0.1, classWeights: [1, 2]))

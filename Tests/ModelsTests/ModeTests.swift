@@ -30,9 +30,7 @@ struct ModeTests {
   private let dropping: [Layer] = [
     Layer(.dropout(rate: 0.25), name: "first"),
     Layer(
-      .convolution(
-        Layer.Convolution(
-          channels: 3, window: Layer.SlidingWindow(axisCount: 2, kernel: [2])))),
+      .convolution(channels: 3, window: Layer.SlidingWindow(axisCount: 2, kernel: [2]))),
     .activation(.relu), Layer(.dropout(rate: 0.5)), .affine(7), .activation(.tanh),
     Layer(.dropout(rate: 0.75)), .affine(3),
   ]

@@ -6,15 +6,13 @@ import Testing
 
 @Suite("Networks")
 struct NetworkTests {
-  private struct UnknownLayer: Error {}
-
   @Test("prediction, loss and gradients are JAX's", arguments: try ReferenceGraphs().networks)
   func reference(_ reference: ReferenceGraphs.NetworkCase) throws {
-    let loss = try #require(LossKind(word: reference.loss))
+    let loss = try #require(plainLosses.first { $0.configurationName == reference.loss })
     let layers = try reference.layers.map { word in
       if let units = Int(word) { return Layer.affine(units) }
-      guard let activation = Layer.Activation(rawValue: word) else { throw UnknownLayer() }
-      return Layer.activation(activation)
+      let activation = Layer.Activation.allCases.first { $0.configurationName == word }
+      return Layer.activation(try #require(activation))
     }
     let samples = reference.samples.tensor
     let targets = reference.targets.tensor
@@ -98,7 +96,7 @@ struct NetworkTests {
         Layer(
           .affine(units: 3, bias: true, weight: .zeros, biasValue: .zeros), name: "kept",
           isFrozen: true),
-        Layer(.normalization(.init(.row)), learningRateFactor: 0.5), .affine(2),
+        Layer(.normalization(.row), learningRateFactor: 0.5), .affine(2),
       ], loss: .softmaxCrossEntropy, sampleShape: [4], targets: .labels)
     #expect(network.parameters.map(\.isFrozen) == [true, true, false, false, false, false])
     #expect(network.parameters.map(\.learningRateFactor) == [1, 1, 0.5, 0.5, 1, 1])
@@ -129,7 +127,7 @@ struct NetworkTests {
 @Suite("Errors of models")
 struct ModelErrorTests {
   private func text(
-    _ layers: [Layer], _ loss: LossKind = .softmaxCrossEntropy, _ shape: Shape = [4],
+    _ layers: [Layer], _ loss: Loss = .softmaxCrossEntropy, _ shape: Shape = [4],
     _ targets: Network.Targets = .labels
   ) -> String {
     do {
@@ -164,7 +162,7 @@ struct ModelErrorTests {
     #expect(
       text([Layer(.flatten, learningRateFactor: 2), .affine(2)])
         == "layer 'flatten1': found 'learning_rate', expected parameters of its own")
-    let affine = Layer.Kind.affine(units: 2, bias: true, weight: .zeros, biasValue: .zeros)
+    let affine = Layer.Affine(units: 2, bias: true, weight: .zeros, biasValue: .zeros)
     #expect(
       text([Layer(affine, isFrozen: true)]) == "all parameters are frozen, expected some to train")
   }

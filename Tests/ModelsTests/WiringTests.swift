@@ -371,9 +371,8 @@ struct WiringTests {
     let (again, same) = try read(resolved)
     #expect(layers == again && resolved == same)
     let block = Layer(
-      .repeated(
-        times: 2, layers: [.affine(4, name: "inner"), Layer(.add, from: ["inner", "inner"])]),
+      repeating: [.affine(4, name: "inner"), Layer(.add, from: ["inner", "inner"])], times: 2,
       isFrozen: true)
-    #expect(layers == [block, Layer(Layer.affine(2).kind, share: "repeat1.2.inner")])
+    #expect(layers == [block, .affine(2, sharing: "repeat1.2.inner")])
   }
 }

@@ -156,7 +156,7 @@ struct MicrobatchChoiceTests {
     ) throws -> Network {
       try Network(
         layers: [
-          .affine(8), Layer(.batchNormalization(.init(statistics: statistics))), .affine(2),
+          .affine(8), Layer(.batchNormalization(statistics: statistics)), .affine(2),
         ],
         loss: .softmaxCrossEntropy, sampleShape: [784], targets: .labels)
     }

@@ -43,7 +43,7 @@ private final class GivenRows: RowSource {
 
   /// The report on these rows, computed in blocks of some size by some workers.
   func report(
-    _ loss: LossKind = .softmaxCrossEntropy, block: Int = 4, workers: Int = 1, top: Int? = nil
+    _ loss: Loss = .softmaxCrossEntropy, block: Int = 4, workers: Int = 1, top: Int? = nil
   ) throws -> EvaluationReport {
     let network = try Network(
       layers: [Layer(.flatten)], loss: loss, sampleShape: Shape([samples.count / rowCount]),

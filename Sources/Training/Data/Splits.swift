@@ -120,8 +120,8 @@ public struct Splits {
     for dataset in datasets {
       if targets == .labels { try dataset.validateLabels(classCount: network.outputCount) }
       try dataset.validateNumbers(for: network)
-      if network.lossKind.responsesAreLogits {
-        try dataset.validateResponses(in: 0...1, of: network.lossKind.word)
+      if network.lossKind.outputActivation == .sigmoid {
+        try dataset.validateResponses(in: 0...1, of: network.lossKind.configurationName)
       }
     }
   }

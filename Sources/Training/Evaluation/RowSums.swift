@@ -21,7 +21,7 @@ struct RowSums {
 
   init(_ network: Network, top: Int?) {
     takesLabels = network.lossKind.takesLabels
-    responsesAreLogits = network.lossKind.responsesAreLogits
+    responsesAreLogits = network.lossKind.outputActivation == .sigmoid
     outputCount = network.outputCount
     self.top = top
   }
@@ -98,11 +98,6 @@ struct RowSums {
       numbers[start + 3] += shifted * shifted
     }
   }
-}
-
-extension LossKind {
-  /// Whether outputs are logits of the probabilities that responses are.
-  public var responsesAreLogits: Bool { self == .binaryCrossEntropy }
 }
 
 /// Turns logits into probabilities.

@@ -16,18 +16,12 @@ extension Network {
     // These only move numbers.
     let movers: Set = ["flatten", "reshape", "permute", "dropout"]
     guard let last = layers.last(where: { !movers.contains($0.kind) }) else { return nil }
-    let applied: String
-    switch (lossKind, last.kind) {
-    case (.crossEntropy, "softmax"), (.crossEntropy, "log_softmax"), (.crossEntropy, "sigmoid"):
-      applied = "softmax"
-    case (.binaryCrossEntropy, "sigmoid"), (.binaryCrossEntropy, "softmax"),
-      (.binaryCrossEntropy, "log_softmax"):
-      applied = "sigmoid"
-    default: return nil
-    }
+    guard let applied = lossKind.outputActivation,
+      ["sigmoid", "softmax", "log_softmax"].contains(last.kind)
+    else { return nil }
     return
-      "model: '\(last.name)' comes before \(lossKind.word), which takes logits and applies \(applied) "
-      + "itself; leave the layer out"
+      "model: '\(last.name)' comes before \(lossKind.configurationName), which takes logits and applies "
+      + "\(applied.rawValue) itself; leave the layer out"
   }
 
   /// Outputs beyond the classes of the data are never right; a twentieth of them may be classes that are rare.

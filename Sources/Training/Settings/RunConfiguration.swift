@@ -87,7 +87,7 @@ public struct RunConfiguration: Sendable {
   /// The layers, in order.
   public var model: [Layer]
   /// What is minimised.
-  public var loss: LossKind
+  public var loss: Loss
   /// How parameters change.
   public var optimizer: OptimizerSettings
   /// How the step size changes over the run.
@@ -155,7 +155,7 @@ public struct RunConfiguration: Sendable {
   public init(_ root: Section) throws(ConfigurationError) {
     data = try Data(root.section("data"))
     model = try Layer.read(from: root)
-    loss = try LossKind.read(from: root)
+    loss = try Loss.read(from: root)
     optimizer = try OptimizerSettings.read(from: root)
     isSharded = try root.section("optimizer", shorthand: "rule").boolean(
       "sharded", default: true,

@@ -1,4 +1,4 @@
-// Samples that name rows of tables: which of their elements must be whole numbers.
+// The elements of samples that name rows of tables, and so must be whole numbers.
 import Graphs
 import Tensors
 
@@ -42,7 +42,7 @@ extension LayerBuilder {
 }
 
 extension Graph.Operation {
-  /// Whether every element of the value is one of an operand's.
+  /// Indicates that every element of the value is one of an operand's.
   fileprivate var movesElements: Bool {
     if case .reshape = self { return true }
     if case .slice = self { return true }

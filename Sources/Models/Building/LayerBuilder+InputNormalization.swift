@@ -1,4 +1,4 @@
-// What stands between the samples and the first layer.
+// The normalisation of samples before the first layer.
 import Graphs
 import Tensors
 

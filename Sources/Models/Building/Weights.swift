@@ -1,8 +1,9 @@
 // Weights of products: as they are, or as a direction and a length for each output.
+import Configuration
 import Graphs
 import Tensors
 
-/// How the elements of a weight belong to outputs: its shape seen as `[groups, before, outputs, after]`.
+/// The elements of a weight by output: its shape seen as `[groups, before, outputs, after]`.
 struct WeightView: Hashable, Sendable {
   let groups: Int
   let before: Int
@@ -18,25 +19,29 @@ extension LayerBuilder {
   ///
   /// - Parameters:
   ///   - shape: Its shape.
-  ///   - initializer: How it starts.
+  ///   - initializer: Its initial values.
   ///   - isNormalized: Whether it is a direction and a length for each output.
-  ///   - view: Which of its elements belong to one output.
+  ///   - view: The elements that belong to each output.
   /// - Returns: The node of the weight, of that shape.
   /// - Throws: ``ModelError`` where the direction would begin with zeros.
   mutating func weight(
     _ shape: Shape, _ initializer: Initializer, isNormalized: Bool, _ view: WeightView
   ) throws -> Graph.Node {
-    guard isNormalized else { return try parameter("weight", shape, initializer, .weight) }
+    guard isNormalized else {
+      return try parameter("weight", shape: shape, initially: initializer, kind: .weight)
+    }
     guard !initializer.isZero else {
-      throw ModelError.layer(
-        name, found: "'weight_norm' of initial weights 0",
+      throw fault(
+        found: "'weight_norm' of initial weights 0",
         expected: "others, to divide by their norm")
     }
-    let v = try parameter("weight_direction", shape, initializer, .weight)
+    let v = try parameter(
+      "weight_direction", shape: shape, initially: initializer, kind: .weight)
     let norms = Initializer.Norms(
       name: parameterPath("weight_direction"), shape: shape, initializer: initializer, view: view)
     let g = try parameter(
-      "weight_scale", [view.groups * view.outputs], .norms(norms), .normalization)
+      "weight_scale", shape: [view.groups * view.outputs], initially: .norms(norms),
+      kind: .normalization)
     let isPlain = view.groups == 1 && view.before == 1
     let extents =
       isPlain ? [view.outputs, view.after] : [view.groups, view.before, view.outputs, view.after]
@@ -51,7 +56,7 @@ extension LayerBuilder {
 }
 
 extension Initializer {
-  /// What the norms of initial values are taken of.
+  /// The parameter whose initial values give the norms, and its elements by output.
   public struct Norms: Hashable, Sendable {
     /// The name of the parameter.
     let name: String
@@ -59,7 +64,7 @@ extension Initializer {
     let shape: Shape
     /// Its initial values.
     let initializer: Initializer
-    /// Which of its elements belong to one output.
+    /// The elements that belong to each output.
     let view: WeightView
 
     /// Writes the norm of each output's elements, summed in double precision.
@@ -78,11 +83,25 @@ extension Initializer {
     }
   }
 
-  /// Whether all values are 0.
+  /// Indicates that all values are 0.
   var isZero: Bool {
     switch self {
     case .zeros, .constant(0), .uniform(low: 0, high: 0), .normal(mean: 0, deviation: 0): true
     case .constant, .uniform, .normal, .scaled, .norms: false
     }
+  }
+
+  /// Returns the initial values of a weight and a bias, or none if they are the usual ones.
+  static func own(_ weight: Initializer, _ biasValue: Initializer) -> [Initializer] {
+    weight == .scaled(.he, .uniform) && biasValue == .zeros ? [] : [weight, biasValue]
+  }
+}
+
+extension Section {
+  /// Reads whether a weight is a direction and a length for each output.
+  func weightNorm() throws(ConfigurationError) -> Bool {
+    try boolean(
+      "weight_norm", default: false,
+      meaning: "whether W is g·v / ‖v‖ for each output, g and v trained")
   }
 }

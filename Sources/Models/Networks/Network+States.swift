@@ -1,9 +1,9 @@
-// What a network carries from step to step besides its parameters.
+// The arrays that a network carries from step to step besides its parameters.
 public import Graphs
 public import Tensors
 
 extension Network {
-  /// An array that is not learned but follows what is measured, such as a running average.
+  /// An array that is not learned but follows a measured statistic, such as a running average.
   ///
   /// In a graph it is a parameter node that nothing is differentiated by. In flat vectors the states
   /// follow the parameters; in the vector of a microbatch's gradient the place of a state holds its
@@ -13,11 +13,11 @@ extension Network {
     public let name: String
     /// Its shape.
     public let shape: Shape
-    /// How it starts.
+    /// Its initial values.
     public let initializer: Initializer
-    /// The weight m of a step: `s ← (1 − m) · s + m · (sum of statistics / rows)`; 0 for what never changes.
+    /// The weight m of a step: `s ← (1 − m) · s + m · (sum of statistics / rows)`; 0 for a state that never changes.
     public let momentum: Double
-    /// What it follows, times the rows, in the graph of training; nil for what never changes.
+    /// The statistic it follows, times the rows, in the graph of training; nil for a state that never changes.
     public internal(set) var statistic: Graph.Node?
   }
 
@@ -25,13 +25,13 @@ extension Network {
   public struct RowNeed: Hashable, Sendable {
     /// Its name.
     public let layer: String
-    /// Which rows it takes together.
+    /// The rows it takes together.
     public let statistics: Layer.BatchNormalization.Statistics
     /// The fewest rows whose channels have a variance: 2 where a channel has one value in a row.
     public let leastRows: Int
   }
 
-  /// What a step sums over its microbatches: gradients, and statistics of states, each with its place.
+  /// The nodes that a step sums over its microbatches: gradients, and statistics of states, each by name.
   public var summed: [(name: String, node: Graph.Node)] {
     zip(trainableParameters, gradients).map { ($0.name, $1) }
       + states.compactMap { state in state.statistic.map { (state.name, $0) } }

@@ -9,27 +9,28 @@ struct Wiring {
   /// One layer, no longer a block.
   struct Entry {
     let layer: Layer
+    let kind: any LayerKind
     let name: String
-    /// What it takes, as places of values.
+    /// The positions of the values it takes.
     let inputs: [Int]
     /// The entry whose parameters it uses.
     let sharedEntry: Int?
-    /// Its own factor and those of the blocks around it.
+    /// Its own factor times those of the blocks around it.
     let learningRateFactor: Double
-    /// Whether it or a block around it is frozen.
+    /// Indicates that it or a block around it is frozen.
     let isFrozen: Bool
   }
 
-  /// What a name stands for.
+  /// The value that a name stands for.
   private struct Meaning {
-    let place: Int
-    /// Whether it is a single layer, not a block or its input.
+    let position: Int
+    /// Indicates a single layer, not a block or its input.
     let isLayer: Bool
   }
 
-  /// What a block passes on to the layers in it.
+  /// The settings that a block passes on to the layers in it.
   private struct Block {
-    /// What stands before the names of its layers.
+    /// The beginning of the names of its layers.
     var prefix = ""
     var learningRateFactor = 1.0
     var isFrozen = false
@@ -37,13 +38,13 @@ struct Wiring {
 
   /// The layers, each after what it takes.
   private(set) var entries: [Entry] = []
-  /// The place of the value of the last layer.
+  /// The position of the value of the last layer.
   ///
-  /// At place 0 are the samples, at i + 1 the value of entry i.
+  /// At position 0 are the samples, at i + 1 the value of entry i.
   private(set) var output = 0
-  /// What names mean, innermost block last.
+  /// The meanings of names, innermost block last.
   private var scopes: [[String: Meaning]] = []
-  /// All names of each of these blocks, also of layers that come later.
+  /// All names of each of these blocks, including those of later layers.
   private var declared: [[String]] = []
 
   /// Resolves the names of `layers`.
@@ -67,7 +68,7 @@ struct Wiring {
     var count = 0
     for (layer, name) in zip(layers, try names(of: layers)) {
       var found = "more layers up to it"
-      if case .repeated(let times, let inner) = layer.kind {
+      if case .block(let times, let inner) = layer.content {
         let innerCount = try countedLayers(inner)
         let (product, isBeyondCount) = innerCount.multipliedReportingOverflow(by: times)
         found = "\(times) × \(innerCount) layers"
@@ -84,43 +85,44 @@ struct Wiring {
 
   /// Adds the layers of a block, the first of which takes `entry`.
   ///
-  /// - Returns: The place of the value of the last one, and what their names stand for.
+  /// - Returns: The position of the value of the last one, and the meanings of their names.
   private mutating func add(
-    _ layers: [Layer], in block: Block, entry: (name: String, place: Int)
+    _ layers: [Layer], in block: Block, entry: (name: String, position: Int)
   ) throws(ModelError) -> (output: Int, meanings: [String: Meaning]) {
     let names = try Wiring.names(of: layers)
-    scopes.append([entry.name: Meaning(place: entry.place, isLayer: false)])
+    scopes.append([entry.name: Meaning(position: entry.position, isLayer: false)])
     declared.append(names)
     defer {
       scopes.removeLast()
       declared.removeLast()
     }
-    var previous = entry.place
+    var previous = entry.position
     for (layer, name) in zip(layers, names) {
       let fullName = block.prefix + name
       var inputs: [Int] = []
       for input in layer.inputs {
-        inputs.append(try meaning(of: input, key: "from", for: fullName).place)
+        inputs.append(try meaning(of: input, key: "from", for: fullName).position)
       }
       if inputs.isEmpty { inputs = [previous] }
       var inner = block
       inner.learningRateFactor *= layer.learningRateFactor
       inner.isFrozen = block.isFrozen || layer.isFrozen
-      let isBlock: Bool
-      if case .repeated(let times, let layers) = layer.kind {
-        isBlock = true
+      let isLayer: Bool
+      switch layer.content {
+      case .block(let times, let layers):
+        isLayer = false
         inner.prefix = fullName
         previous = try add(layers, times: times, of: layer, named: name, in: inner, inputs)
-      } else {
-        isBlock = false
+      case .kind(let kind):
+        isLayer = true
         entries.append(
           Entry(
-            layer: layer, name: fullName, inputs: inputs,
+            layer: layer, kind: kind, name: fullName, inputs: inputs,
             sharedEntry: try sharedEntry(layer, named: fullName),
             learningRateFactor: inner.learningRateFactor, isFrozen: inner.isFrozen))
         previous = entries.count
       }
-      scopes[scopes.count - 1][name] = Meaning(place: previous, isLayer: !isBlock)
+      scopes[scopes.count - 1][name] = Meaning(position: previous, isLayer: isLayer)
     }
     var meanings = scopes[scopes.count - 1]
     meanings[entry.name] = nil
@@ -140,7 +142,7 @@ struct Wiring {
       throw .layer(
         fullName, found: times > 0 ? "no layers" : "\(times) times", expected: "at least 1")
     }
-    guard layer.share == nil else {
+    guard layer.sharedLayer == nil else {
       throw .layer(
         fullName, found: "'share' of a block", expected: "'share' on the layers in it")
     }
@@ -152,7 +154,7 @@ struct Wiring {
       (value, meanings) = try add(layers, in: block, entry: (Layer.blockInputName, value))
       // Layers after the block can name those in it.
       scopes[scopes.count - 1]["\(name).\(round)"] = Meaning(
-        place: value, isLayer: false)
+        position: value, isLayer: false)
       for (inner, meaning) in meanings {
         scopes[scopes.count - 1]["\(name).\(round).\(inner)"] = meaning
       }
@@ -161,15 +163,16 @@ struct Wiring {
   }
 
   private func sharedEntry(_ layer: Layer, named name: String) throws(ModelError) -> Int? {
-    guard let share = layer.share else { return nil }
-    let meaning = try meaning(of: share, key: "share", for: name)
+    guard let sharedLayer = layer.sharedLayer else { return nil }
+    let meaning = try meaning(of: sharedLayer, key: "share", for: name)
     guard meaning.isLayer else {
-      throw .layer(name, found: "'share: \(share)'", expected: "the name of a single layer")
+      throw .layer(
+        name, found: "'share: \(sharedLayer)'", expected: "the name of a single layer")
     }
-    return entries[meaning.place - 1].sharedEntry ?? meaning.place - 1
+    return entries[meaning.position - 1].sharedEntry ?? meaning.position - 1
   }
 
-  /// What a name means at this point.
+  /// Returns the meaning of a name at this point.
   private func meaning(
     of name: String, key: String, for layer: String
   ) throws(ModelError) -> Meaning {
@@ -199,14 +202,15 @@ struct Wiring {
     }
   }
 
-  /// The names of layers: their own, or their kind with its number among those of that kind.
+  /// Returns the names of layers: their own, or their kind with its number among those of that kind.
   private static func names(of layers: [Layer]) throws(ModelError) -> [String] {
     var counts: [String: Int] = [:]
     var seen: Set<String> = []
     var names: [String] = []
     for layer in layers {
-      counts[layer.word, default: 0] += 1
-      let name = layer.name ?? "\(layer.word)\(counts[layer.word] ?? 0)"
+      let kindName = layer.configurationName
+      counts[kindName, default: 0] += 1
+      let name = layer.name ?? "\(kindName)\(counts[kindName] ?? 0)"
       guard name != Layer.samplesName, name != Layer.blockInputName else {
         throw .reservedName(name)
       }

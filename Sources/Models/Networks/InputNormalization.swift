@@ -1,6 +1,6 @@
 public import Tensors
 
-/// What samples are normalised by before the first layer.
+/// The normalisation of samples before the first layer.
 public enum InputNormalization: String, Hashable, Sendable, CaseIterable {
   /// Samples are taken as they are.
   case off = "none"

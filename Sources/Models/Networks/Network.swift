@@ -3,15 +3,15 @@ public import Tensors
 
 /// A model as a computation graph: from samples and targets to a loss per row and its gradient.
 public struct Network: Sendable {
-  /// What the rows of a dataset are compared with.
+  /// The targets that the rows of a dataset have.
   public enum Targets: Hashable, Sendable {
     /// A class number per row.
     case labels
-    /// That many numbers per row.
+    /// A number of responses per row.
     case responses(Int)
   }
 
-  /// A parameter with how it starts.
+  /// A parameter with its initial values.
   public struct Parameter: Hashable, Sendable {
     /// Its path, such as `affine1/weight`.
     public let name: String
@@ -21,11 +21,11 @@ public struct Network: Sendable {
     public let shape: Shape
     /// Its initial values.
     public let initializer: Initializer
-    /// What it is for.
+    /// Its part in the layer.
     public let kind: ParameterKind
-    /// What the step size of the run is multiplied by for it.
+    /// The factor of the learning rate for it.
     public let learningRateFactor: Double
-    /// Whether it keeps its initial values; it has no gradient then.
+    /// Indicates that it keeps its initial values; it has no gradient then.
     public let isFrozen: Bool
   }
 
@@ -43,7 +43,7 @@ public struct Network: Sendable {
     public let parameterCount: Int
     /// The layer whose parameters it uses.
     public let sharedWith: String?
-    /// Whether its own parameters keep their initial values.
+    /// Indicates that its own parameters keep their initial values.
     public let isFrozen: Bool
     /// The floating-point operations of its products for one row, forward.
     public let flops: Int
@@ -70,7 +70,7 @@ public struct Network: Sendable {
   public let parameters: [Parameter]
   /// The elements of a sample that must be whole numbers, one item per table whose rows they name.
   public let wholeNumbers: [WholeNumbers]
-  /// What is carried from step to step besides, in the order of the layers.
+  /// The running averages and the like that are carried from step to step, in the order of the layers.
   public let states: [State]
   /// The layers that take statistics over rows.
   public let rowNeeds: [RowNeed]
@@ -78,8 +78,8 @@ public struct Network: Sendable {
   public let layers: [LayerSummary]
   /// The model as it computes outside of training; in the same graph where no layer knows the difference.
   public private(set) var evaluation: Forward
-  /// What is minimised.
-  public let lossKind: LossKind
+  /// The loss that is minimised.
+  public let lossKind: Loss
   /// The shape of a sample, without the batch.
   public let sampleShape: Shape
   /// The number of outputs per row: classes, or responses.
@@ -89,21 +89,21 @@ public struct Network: Sendable {
   ///
   /// - Parameters:
   ///   - layers: The layers, in order, at least one.
-  ///   - lossKind: What is minimised.
+  ///   - lossKind: The loss that is minimised.
   ///   - sampleShape: The shape of one sample; a first affine layer takes it flattened.
-  ///   - targets: What a row is compared with.
-  ///   - normalization: What samples are normalised by; mean and deviation are states, which whoever
-  ///     has the data sets.
+  ///   - targets: The targets of a row.
+  ///   - normalization: The normalisation of samples; mean and deviation are states, which the owner of
+  ///     the data sets.
   /// - Throws: ``ModelError``.
   public init(
-    layers: [Layer], loss lossKind: LossKind, sampleShape: Shape, targets: Targets,
+    layers: [Layer], loss lossKind: Loss, sampleShape: Shape, targets: Targets,
     normalization: InputNormalization = .off
   ) throws(ModelError) {
     self = try Network.withModelErrors {
       let wiring = try Wiring(layers)
       var network = try Network(
         building: wiring, lossKind, sampleShape, targets, normalization, for: .training)
-      if wiring.entries.contains(where: \.layer.hasModes) {
+      if wiring.entries.contains(where: \.kind.differsInTraining) {
         network.evaluation = try Network(
           building: wiring, lossKind, sampleShape, targets, normalization, for: .evaluation
         ).training
@@ -112,7 +112,7 @@ public struct Network: Sendable {
     }
   }
 
-  /// The shape of what the last of some layers gives for one row.
+  /// Returns the shape of the value of the last layer for one row.
   ///
   /// - Parameters:
   ///   - layers: The layers, in order, at least one.
@@ -130,7 +130,7 @@ public struct Network: Sendable {
     }
   }
 
-  /// Does `body`, with its errors as those of models.
+  /// Runs `body` and turns its errors into those of models.
   private static func withModelErrors<Result>(
     _ body: () throws -> Result
   ) throws(ModelError) -> Result {
@@ -141,12 +141,13 @@ public struct Network: Sendable {
     } catch let error as GraphError {
       throw .graph(error)
     } catch {
-      preconditionFailure("unexpected error: \(error)")
+      // A layer or loss of another package may throw anything.
+      throw .other(error)
     }
   }
 
   private init(
-    building wiring: Wiring, _ lossKind: LossKind, _ sampleShape: Shape, _ targets: Targets,
+    building wiring: Wiring, _ lossKind: Loss, _ sampleShape: Shape, _ targets: Targets,
     _ normalization: InputNormalization, for mode: Mode
   ) throws {
     var builder = try LayerBuilder(wiring, sampleShape: sampleShape, normalization, for: mode)
@@ -154,7 +155,8 @@ public struct Network: Sendable {
     let outputs = builder.graph.shape(of: node)
     wholeNumbers = try builder.wholeNumbers(sampleShape: sampleShape)
     builder.graph.layer = "loss"
-    let (lossNode, weightNode) = try builder.loss(lossKind, of: node, targets: targets)
+    let rowLosses = try builder.losses(lossKind.kind, of: node, targets: targets)
+    let (lossNode, weightNode) = (rowLosses.losses, rowLosses.weights)
     let trainable = builder.parameters.filter { !$0.isFrozen }
     guard !trainable.isEmpty || builder.parameters.isEmpty else { throw ModelError.nothingToTrain }
     let gradients = try builder.graph.gradient(

@@ -1,8 +1,8 @@
-// What a network computes in training and outside of it.
+// The graphs of a network in training and in evaluation.
 public import Graphs
 
 extension Network {
-  /// What a network is built for.
+  /// The use that a graph is built for.
   public enum Mode: Hashable, Sendable {
     /// Steps of training: dropout drops, batch normalisation measures.
     case training
@@ -22,26 +22,11 @@ extension Network {
     public let rowWeight: Graph.Node?
   }
 
-  /// Whether the graph of training holds sums over all microbatches of a step.
+  /// Indicates that the graph of training holds sums over all microbatches of a step.
   public var isSegmented: Bool { graph.nodes.contains { graph[$0].operation.spansMicrobatches } }
 
   /// The model as steps of training compute it.
   public var training: Forward {
     Forward(graph: graph, prediction: prediction, loss: loss, rowWeight: rowWeight)
-  }
-}
-
-extension Layer {
-  /// Whether the layer computes something else in training than in evaluation.
-  var hasModes: Bool {
-    switch kind {
-    case .dropout(let rate): rate > 0
-    case .batchNormalization: true
-    case .affine, .activation, .curve, .convolution, .pooling, .globalAveragePool, .flatten,
-      .reshape, .permute, .normalization, .localResponse, .add, .multiply, .concatenate, .slice,
-      .pad, .embedding:
-      false
-    case .repeated(_, let layers): layers.contains(where: \.hasModes)
-    }
   }
 }
