@@ -10,8 +10,8 @@ private let timeLimit: Duration = .seconds(120)
 ///   - name: The name of the program.
 ///   - arguments: Its arguments.
 ///   - package: The package to install if it is not there.
-///   - input: What it reads from standard input.
-/// - Returns: What it wrote to standard output.
+///   - input: Its standard input.
+/// - Returns: Its standard output.
 /// - Throws: ``DrawingError/missingProgram(_:package:)``,
 ///   ``DrawingError/programFailed(_:message:)``.
 package func run(
@@ -49,7 +49,7 @@ package func run(
   return output.content()
 }
 
-/// Starts a child with no signal blocked or ignored, whatever is so here.
+/// Starts a child with no signal blocked or ignored, even if this process blocks or ignores some.
 private func setPlainSignals(_ attributes: inout posix_spawnattr_t) {
   var none = sigset_t()
   var all = sigset_t()

@@ -3,7 +3,7 @@ import Graphs
 import Tensors
 
 extension Diagram {
-  /// The nodes that can still be told apart on a page.
+  /// The most nodes that a page shows distinctly.
   static let scalarLimit = 600
 
   /// One box for each element of each array; a sum of many numbers is one box.

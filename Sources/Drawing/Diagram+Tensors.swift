@@ -2,7 +2,7 @@
 import Graphs
 
 extension Diagram {
-  /// The nodes of a picture beyond which nobody reads it, and Graphviz takes minutes.
+  /// The most nodes of a picture: larger ones are unreadable and take Graphviz minutes.
   static let nodeLimit = 2000
 
   /// One box for each node, or for each node that data flows through.

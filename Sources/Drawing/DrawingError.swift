@@ -8,7 +8,7 @@ public enum DrawingError: Error, Hashable {
   case noForm(Detail, form: String, forms: [String])
   /// A program is not installed.
   case missingProgram(String, package: String)
-  /// A program did not do what it was asked.
+  /// A program failed.
   case programFailed(String, message: String)
 }
 

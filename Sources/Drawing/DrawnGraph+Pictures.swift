@@ -4,7 +4,7 @@ public import Graphs
 ///
 /// - Parameters:
 ///   - graph: The graph; nodes that no other node uses are its results.
-///   - detail: How much of it is shown; not ``Detail/network`` or ``Detail/summary``.
+///   - detail: The amount of detail; not ``Detail/network`` or ``Detail/summary``.
 ///   - background: The paper.
 /// - Returns: The text of a `dot` file.
 /// - Throws: ``DrawingError``.
@@ -19,9 +19,9 @@ extension DrawnGraph {
   /// The picture in the language of Graphviz.
   ///
   /// - Parameters:
-  ///   - detail: How much is shown; not ``Detail/network`` or ``Detail/summary``.
+  ///   - detail: The amount of detail; not ``Detail/network`` or ``Detail/summary``.
   ///   - background: The paper.
-  /// - Returns: The text of a `dot` file, which says where nothing lies: Graphviz does.
+  /// - Returns: The text of a `dot` file, without positions: Graphviz chooses them.
   /// - Throws: ``DrawingError/tooLarge(_:found:limit:)``, ``DrawingError/noForm(_:form:forms:)``.
   public func dot(
     detail: Detail, background: Background = .light
@@ -32,7 +32,7 @@ extension DrawnGraph {
   /// The picture in the language of Mermaid.
   ///
   /// - Parameters:
-  ///   - detail: How much is shown; not ``Detail/network`` or ``Detail/summary``.
+  ///   - detail: The amount of detail; not ``Detail/network`` or ``Detail/summary``.
   ///   - background: The paper.
   /// - Returns: The text of a flowchart.
   /// - Throws: ``DrawingError/tooLarge(_:found:limit:)``, ``DrawingError/noForm(_:form:forms:)``.
@@ -47,7 +47,7 @@ extension DrawnGraph {
   /// A chain is drawn as boxes below each other, anything else as a tree from the results to the
   /// leaves; `↑ (2)` points at a node that was drawn before.
   ///
-  /// - Parameter detail: How much is shown.
+  /// - Parameter detail: The amount of detail.
   /// - Returns: Lines of text.
   /// - Throws: ``DrawingError/tooLarge(_:found:limit:)``, ``DrawingError/notLayered(found:)``.
   public func text(detail: Detail) throws(DrawingError) -> String {
@@ -130,12 +130,12 @@ public enum PictureForm: String, CaseIterable, Sendable {
 extension DrawnGraph {
   /// The bytes of a picture file.
   ///
-  /// Graphviz's `dot` lays out every level but ``Detail/network``, of which `rsvg-convert` makes
+  /// Graphviz's `dot` lays out every level but ``Detail/network``, which `rsvg-convert` turns into
   /// PNG and PDF; both run as child processes and are searched for as the system searches programs.
   ///
   /// - Parameters:
-  ///   - form: What the file holds.
-  ///   - detail: How much is shown.
+  ///   - form: The format of the file.
+  ///   - detail: The amount of detail.
   ///   - background: The paper.
   /// - Returns: The bytes.
   /// - Throws: ``DrawingError``; ``DrawingError/missingProgram(_:package:)`` if one is not there.

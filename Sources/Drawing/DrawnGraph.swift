@@ -25,7 +25,7 @@ public enum Background: String, CaseIterable, Sendable {
   case dark
 }
 
-/// A graph with what a picture of it has to know besides: which nodes are results, and of what.
+/// A graph to be drawn, with its results and the nodes that hold gradients.
 ///
 /// ```swift
 /// var graph = Graph()
@@ -63,7 +63,7 @@ public struct DrawnGraph: Sendable {
   ///
   /// - Parameters:
   ///   - graph: The graph.
-  ///   - results: What is computed forward; nil for the nodes that no other node uses.
+  ///   - results: The results of the forward pass; nil for the nodes that no other node uses.
   ///   - gradients: Each node that holds a gradient, with the node it is the gradient for.
   public init(
     _ graph: Graph, results: [Graph.Node]?,
@@ -80,7 +80,7 @@ public struct DrawnGraph: Sendable {
   /// - Parameters:
   ///   - graph: The graph of `loss`.
   ///   - loss: The node that is differentiated.
-  ///   - targets: With respect to what; by default all parameters.
+  ///   - targets: The nodes it is differentiated by; all parameters by default.
   /// - Throws: `GraphError` where the graph cannot be differentiated.
   public init(
     _ graph: Graph, gradientOf loss: Graph.Node, withRespectTo targets: [Graph.Node]? = nil

@@ -2,7 +2,7 @@
 import Graphs
 
 extension DrawnGraph {
-  /// The same graph with its nodes in layers, unless it has layers already or none can be told.
+  /// Returns the graph with its nodes in layers, unless it has layers already or none can be inferred.
   ///
   /// A product of data and parameters is an affine layer with the sums that follow it; an activation
   /// is a layer; what comes after the last of these is the loss if it ends in one number per row. What
@@ -82,7 +82,7 @@ private struct LayerInference {
 
   private func holdsParameter(_ node: Graph.Node) -> Bool { parametric.contains(node) }
 
-  /// Finds the layers of what is computed forward; false if there are none.
+  /// Finds the layers of the forward pass; false if there are none.
   mutating func inferForward() -> Bool {
     for node in selection.nodes where !isLeaf(node) && !isBackward(node) && isFlow(node) {
       switch graph[node].operation {
@@ -160,7 +160,7 @@ private struct LayerInference {
     }
   }
 
-  /// Gives what goes back the layer whose derivative it is.
+  /// Assigns backward nodes to the layers whose derivatives they compute.
   mutating func inferBackward() {
     var ownLayer: [Graph.Node: String] = [:]
     for (gradient, target) in drawn.gradients {

@@ -2,7 +2,7 @@
 import Graphs
 import Tensors
 
-/// The columns of a network and what joins them.
+/// The columns of a network and the links between them.
 struct NetworkColumns {
   struct Column {
     var count: Int
@@ -249,7 +249,7 @@ private struct WeightedSum {
   private(set) var terms: [(data: Graph.Node, weight: Graph.Node)] = []
   /// The products and the sums of them.
   private(set) var nodes: Set<Graph.Node> = []
-  /// The last sum, which holds them all.
+  /// The last sum, which includes them all.
   private(set) var root: Graph.Node
 
   /// Finds it, if it is the only place where the data and these parameters are used.

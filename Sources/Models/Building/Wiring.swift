@@ -3,8 +3,8 @@ import Configuration
 /// The layers of a model in order, with repeated blocks written out and every name resolved.
 ///
 /// A name means the nearest layer or block before it: in the same block first, then around it. The
-/// layers of round k of the block `stage` are named `stage.k.NAME`, and `stage` itself stands for what
-/// the last round gives.
+/// layers of round k of the block `stage` are named `stage.k.NAME`, and `stage` itself means the value of
+/// the last round.
 struct Wiring {
   /// One layer, no longer a block.
   struct Entry {

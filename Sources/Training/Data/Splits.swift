@@ -41,6 +41,9 @@ public struct Splits {
     _ configuration: RunConfiguration,
     by open: OpenDataset = { try Dataset.open($0, options: $1) }
   ) throws -> Splits {
+    if let train = configuration.parts.train {
+      return try ArrayRows.splits(configuration, train: train, test: configuration.parts.test)
+    }
     let data = configuration.data
     // What is named labels is not taken for responses unless it is asked for by name.
     let kind: TargetKind? =
@@ -116,8 +119,9 @@ public struct Splits {
   ///
   /// - Throws: `DatasetError` or ``TrainingError`` naming the file, the row and what is found there.
   func validate(for network: Network) throws {
-    let datasets = [train, validation, test].compactMap { ($0 as? DatasetRows)?.dataset }
-    for dataset in datasets {
+    let sources = [train, validation, test]
+    for arrays in sources.compactMap({ $0 as? ArrayRows }) { try arrays.validate(for: network) }
+    for dataset in sources.compactMap({ ($0 as? DatasetRows)?.dataset }) {
       if targets == .labels { try dataset.validateLabels(classCount: network.outputCount) }
       try dataset.validateNumbers(for: network)
       if network.lossKind.outputActivation == .sigmoid {

@@ -26,14 +26,20 @@ public struct TrainedModel {
   ///   - path: The file.
   ///   - isRaw: Whether to take the parameters as the last step left them where there is a moving average
   ///     too.
+  ///   - model: The model, where it was made in Swift; it must be the same.
+  ///   - catalog: The layers and losses that the configuration may name.
   /// - Throws: `CheckpointError`, `ConfigurationError`, `ModelError`; ``TrainingError`` if the record
   ///   lacks something.
-  public init(checkpoint path: String, isRaw: Bool = false) throws {
+  public init(
+    checkpoint path: String, isRaw: Bool = false, model: Model? = nil,
+    catalog: ModelCatalog = .builtIn
+  ) throws {
     let checkpoint = try Checkpoint(path)
     let record = try checkpoint.record()
     let reader = ConfigurationReader(
       try ConfigurationTree(text: record.configuration, source: path, folder: "."))
-    configuration = try RunConfiguration(reader.root)
+    configuration = try RunConfiguration(
+      reader.root, parts: ProgramParts(model: model), catalog: catalog)
     guard case .text(let shapeText) = record.state["sample_shape"],
       case .text(let targetsText) = record.state["targets"],
       let targets = Network.Targets(word: targetsText)
@@ -47,6 +53,10 @@ public struct TrainedModel {
         path: path, fault: "'sample_shape' is '\(shapeText)', expected positive extents")
     }
     network = try configuration.network(sampleShape: Shape(extents), targets: targets)
+    if let recorded = configuration.recordedGraph, recorded != network.graphDigest {
+      throw TrainingError.badRecord(
+        path: path, fault: "the graph of the model made in Swift is another than it was trained as")
+    }
     // What the file holds is known to fit before memory is taken for it.
     isAverage = !isRaw && checkpoint.contains("average")
     let parts =
@@ -60,6 +70,24 @@ public struct TrainedModel {
     }
     step = record.step
     description = "\(record.step) \(shapeText) \(targetsText)\n\(record.configuration)"
+  }
+
+  /// Takes the parameters of a run at one of its steps.
+  init(_ plan: TrainingPlan, parameters: FloatBuffer, step: Int, targets: Network.Targets) {
+    configuration = plan.configuration
+    network = plan.network
+    self.parameters = parameters
+    isAverage = false
+    self.step = step
+    let shape = plan.network.sampleShape.extents.map(String.init).joined(separator: ",")
+    description = "\(step) \(shape) \(targets.word)\n\(plan.resolved.yaml)"
+  }
+
+  /// Returns a parameter or state by its path, such as `affine1/weight`; nil for other names.
+  public subscript(name: String) -> Tensor? {
+    network.layout.ranges.first { $0.name == name }.map { range in
+      Tensor(shape: range.shape, values: parameters.elements[range.indices].map(Double.init))
+    }
   }
 
   /// SHA-256 over the parameters and what the record says of the model.

@@ -3,7 +3,7 @@ public import Communication
 import Configuration
 public import DataParallel
 public import Execution
-import Models
+public import Models
 import Optimizers
 import Runs
 import Tensors
@@ -30,6 +30,12 @@ public struct TrainingRequest: Sendable {
   public var trace: TraceRequest?
   /// The backend that computes; nil for that of the configured device.
   public var backend: (any Backend)?
+  /// The configuration itself, where it is no file.
+  var configurationText: String?
+  /// The model and rows that a program made itself.
+  var parts = ProgramParts()
+  /// The layers and losses that the configuration may name.
+  public var catalog = ModelCatalog.builtIn
 
   /// Creates a request.
   public init(
@@ -102,9 +108,8 @@ public final class TrainingSession {
     report: @escaping (TrainingEvent) -> Void = { _ in }
   ) throws(CommunicationError) {
     self.communicator = communicator
-    let (configuration, resolved) = try communicator.agreeingOnFailure {
-      var (configuration, resolved) = try readConfiguration(
-        request.configurationPath, overrides: request.overrides)
+    var (configuration, resolved) = try communicator.agreeingOnFailure {
+      var (configuration, resolved) = try request.readConfiguration()
       if let backend = request.backend { configuration.backend = backend }
       return (configuration, resolved)
     }
@@ -132,6 +137,11 @@ public final class TrainingSession {
         copyCount: sharing.copyCount)
       return network
     }
+    if configuration.parts.model != nil {
+      let digest = network.graphDigest
+      try communicator.requireSame(digest, named: "graph of the model")
+      resolved = resolved.setting(Model.graphKey, to: .string(digest))
+    }
     let group = try RankGroup(communicator, limit: configuration.sharedMemoryLimit)
     let replica = try Replica(
       layout: network.layout, stateCount: network.states.count,
@@ -146,7 +156,7 @@ public final class TrainingSession {
     try communicator.agreeingOnFailure {
       guard communicator.isRoot else { return }
       dataNotices = try splits.notices(for: network, configuration.data)
-      guard !request.isDryRun else { return }
+      guard request.isRecorded else { return }
       opened = try OpenedRun(
         request, configuration: configuration, resolved: resolved, splits: splits,
         replica: replica)
@@ -296,6 +306,16 @@ public final class TrainingSession {
     }
     return stopping.reason(
       state.progress, step: state.step, split: splits.evaluated.first?.split ?? "")
+  }
+
+  /// The model with the parameters of this moment, as the last step left them; the same on every rank.
+  ///
+  /// - Complexity: O(parameters): they are copied.
+  public var trainedModel: TrainedModel {
+    let parameters = FloatBuffer(count: plan.network.layout.count)
+    _ = parameters.elements.update(fromContentsOf: replica.parameters.elements)
+    return TrainedModel(
+      plan, parameters: parameters, step: step, targets: splits.targets)
   }
 
   /// Trains until the last epoch, or until a rank is asked to stop.

@@ -82,6 +82,10 @@ public struct RunConfiguration: Sendable {
     }
   }
 
+  /// The model and rows that a program made itself.
+  public let parts: ProgramParts
+  /// The digest of the graph that a run of such a model began with.
+  let recordedGraph: String?
   /// Where the rows are.
   public var data: Data
   /// The layers, in order.
@@ -150,12 +154,24 @@ public struct RunConfiguration: Sendable {
 
   /// Reads all keys.
   ///
-  /// - Parameter root: The top level of a configuration.
+  /// - Parameters:
+  ///   - root: The top level of a configuration.
+  ///   - parts: The model and rows that a program made itself; their keys record them.
+  ///   - catalog: The layers and losses that may be named.
   /// - Throws: `ConfigurationError` naming the key.
-  public init(_ root: Section) throws(ConfigurationError) {
-    data = try Data(root.section("data"))
-    model = try Layer.read(from: root)
-    loss = try Loss.read(from: root)
+  public init(
+    _ root: Section, parts: ProgramParts = ProgramParts(), catalog: ModelCatalog = .builtIn
+  ) throws(ConfigurationError) {
+    self.parts = parts
+    data = try Data(root.section("data"), parts)
+    if let made = parts.model {
+      (model, loss) = (made.layers, made.loss)
+      recordedGraph = try made.record(in: root)
+    } else {
+      model = try Layer.read(from: root, catalog: catalog)
+      loss = try Loss.read(from: root, catalog: catalog)
+      recordedGraph = nil
+    }
     optimizer = try OptimizerSettings.read(from: root)
     isSharded = try root.section("optimizer", shorthand: "rule").boolean(
       "sharded", default: true,
@@ -260,10 +276,18 @@ extension RunConfiguration {
 }
 
 extension RunConfiguration.Data {
-  init(_ section: Section) throws(ConfigurationError) {
-    train = try section.path("train", meaning: "HDF5 file of the rows to train on")
-    test = try section.optionalPath(
-      "test", unset: "none", meaning: "HDF5 file of the rows to test on")
+  init(_ section: Section, _ parts: ProgramParts) throws(ConfigurationError) {
+    if parts.train != nil {
+      train = try section.choice("train", ["arrays"], default: "arrays", meaning: "rows in memory")
+      test =
+        parts.test == nil
+        ? nil
+        : try section.choice("test", ["arrays"], default: "arrays", meaning: "rows in memory")
+    } else {
+      train = try section.path("train", meaning: "HDF5 file of the rows to train on")
+      test = try section.optionalPath(
+        "test", unset: "none", meaning: "HDF5 file of the rows to test on")
+    }
     validation = try section.value(
       "validation",
       [

@@ -14,27 +14,27 @@ struct Program {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)  // Likewise writing beyond the limit on file sizes.
     Output.openStandardStreams()
-    let arguments = NNDist.withMinusSigns(Array(CommandLine.arguments.dropFirst()))
+    let arguments = RootCommand.withMinusSigns(Array(CommandLine.arguments.dropFirst()))
     StopSignals.standBy(takingRequests: TrainCommand.stopsOnRequest(arguments))
-    if let message = NNDist.fault(inCommands: arguments) {
+    if let message = RootCommand.fault(inCommands: arguments) {
       Job.exitBeforeStart(ExitStatus.usage, saying: message)
     }
     do {
-      var command = try NNDist.parseAsRoot(arguments)
+      var command = try RootCommand.parseAsRoot(arguments)
       try command.run()
     } catch {
-      let code = NNDist.exitCode(for: error)
-      let message = NNDist.fullMessage(for: error)
+      let code = RootCommand.exitCode(for: error)
+      let message = RootCommand.fullMessage(for: error)
       if code.isSuccess, !message.isEmpty, Job.launcher.isFirstProcess { print(message) }
       Job.exitBeforeStart(
         code.rawValue,
-        saying: code.isSuccess || message.isEmpty ? nil : NNDist.usageLine(for: error))
+        saying: code.isSuccess || message.isEmpty ? nil : RootCommand.usageLine(for: error))
     }
   }
 }
 
 /// The top of the command line.
-struct NNDist: ParsableCommand {
+struct RootCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "nndist",
     abstract: "Trains neural networks on any number of ranks, with the same bits on each number.",
@@ -67,7 +67,7 @@ struct NNDist: ParsableCommand {
 
   /// Returns the error in the commands at the start of a command line, or nil without one.
   static func fault(inCommands arguments: [String]) -> String? {
-    var command: any ParsableCommand.Type = NNDist.self
+    var command: any ParsableCommand.Type = RootCommand.self
     var path: [String] = []
     for (index, word) in arguments.enumerated() {
       if index == 0, word == "help" { continue }
