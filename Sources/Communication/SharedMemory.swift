@@ -1,5 +1,6 @@
 // Memory that all ranks of a group read and write in place.
 
+import CLinux
 import Glibc
 
 /// Memory to which every rank of a group contributes a segment; each rank maps all segments.

@@ -117,7 +117,8 @@ public final class ArrayRows: RowSource {
     switch targets {
     case .labels(let destination): copy(labels, 1, to: destination)
     case .responses(let destination):
-      copy(responses, self.responses.count / (self.samples.count / sampleShape.count), to: destination)
+      copy(
+        responses, self.responses.count / (self.samples.count / sampleShape.count), to: destination)
     case nil: break
     }
   }

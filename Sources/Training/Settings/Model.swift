@@ -69,8 +69,9 @@ extension Model {
       Model.graphKey, expected: "a digest", meaning: "digest of the graph of the model")
   }
 
-  /// The key of the digest of the graph.
-  static let graphKey = "graph"
+  /// The key of the digest of the graph; behind `model` in the alphabet, since the first key that differs is
+  /// named.
+  static let graphKey = "model_graph"
 }
 
 extension Network {
