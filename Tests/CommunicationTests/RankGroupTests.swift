@@ -90,7 +90,7 @@ struct AgreementTests {
     try onThreads(ranks: 4) { communicator in
       let rank = communicator.rank
       let text = message {
-        try communicator.together { if failing.contains(rank) { throw BadFile(rank: rank) } }
+        try communicator.agreeingOnFailure { if failing.contains(rank) { throw BadFile(rank: rank) } }
       }
       try require(text == failing.first.map { "file of rank \($0)" } ?? "no error", text)
     }
