@@ -25,7 +25,8 @@ struct RankGroupTests {
           let rank = communicator.rank
           let team = "rank \(rank) of hosts \(hosts) with limit \(limit ?? 0)"
           try require(group.groups == expected, "\(team) found \(group.groups)")
-          try require(group.members[group.place] == rank, "\(team) has place \(group.place)")
+          try require(
+            group.members[group.localRank] == rank, "\(team) has place \(group.localRank)")
           try require(group.isLeader == (rank == group.members[0]), "\(team) leads or not")
           try require(group.isWholeJob == (expected.count == 1), "\(team) is the whole job or not")
         }
@@ -45,7 +46,7 @@ struct RankGroupTests {
       for number in 1...count {
         // Each rank is the last one now and then.
         if number % ranks == communicator.rank, number % 50 < ranks { usleep(200) }
-        rounds[group.place][0] = number
+        rounds[group.localRank][0] = number
         group.barrier()
         for other in 0..<ranks {
           let found = rounds[other][0]
@@ -90,7 +91,9 @@ struct AgreementTests {
     try onThreads(ranks: 4) { communicator in
       let rank = communicator.rank
       let text = message {
-        try communicator.agreeingOnFailure { if failing.contains(rank) { throw BadFile(rank: rank) } }
+        try communicator.agreeingOnFailure {
+          if failing.contains(rank) { throw BadFile(rank: rank) }
+        }
       }
       try require(text == failing.first.map { "file of rank \($0)" } ?? "no error", text)
     }

@@ -1,6 +1,7 @@
 // Every way to divide the work of small steps, followed with symbols in place of numbers: a fault is named by
 // the microbatch, not by a digest that differs.
 
+import DataParallel
 import TestSupport
 import Testing
 import Training

@@ -1,6 +1,7 @@
-// Models and rows that a program makes in Swift, in place of those that a configuration names.
 import Communication
 import Configuration
+// Models and rows that a program makes in Swift, in place of those that a configuration names.
+import DataParallel
 import Foundation
 import Graphs
 import Models
@@ -142,7 +143,7 @@ struct ProgramModelTests {
     let folder = try RunFolder()
     let path = try folder.write(
       """
-      data: { train: \(RunFolder.bundled("iris")) }
+      data: { train: \(bundled("iris")) }
       model: [affine: 4, swish: 2, affine: 3]
       batch_size: 40
       epochs: 1
