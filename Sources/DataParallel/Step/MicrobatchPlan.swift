@@ -83,7 +83,7 @@ package final class MicrobatchPlan {
   /// Fetches the rows of a microbatch.
   ///
   /// - Throws: What reading rows throws.
-  package func fill(_ rows: UnsafeBufferPointer<Int>, from source: some RowSource) throws {
+  package func fill(_ rows: UnsafeBufferPointer<Int>, from source: any RowSource) throws {
     try source.read(
       rows, samples: plan.input(at: samples).assumingMemoryBound(to: Float.self), targets: targets)
   }

@@ -66,7 +66,7 @@ package final class MicrobatchWorker {
   /// - Returns: The sums over the rows.
   /// - Throws: What reading the rows throws.
   package func compute(
-    _ count: Int, of source: some RowSource, row: (Int) -> Int, draws: Draws = Draws(),
+    _ count: Int, of source: any RowSource, row: (Int) -> Int, draws: Draws = Draws(),
     gradient: FloatBuffer
   ) throws -> MicrobatchSums {
     try compute(
@@ -87,7 +87,7 @@ package final class MicrobatchWorker {
   /// - Returns: The sums over the rows.
   /// - Throws: What reading the rows throws.
   package func compute(
-    _ count: Int, of source: some RowSource, row: (Int) -> Int, draws: Draws,
+    _ count: Int, of source: any RowSource, row: (Int) -> Int, draws: Draws,
     gradient: FloatBuffer, milestones: [Int]?, reached: (Int) -> Void
   ) throws -> MicrobatchSums {
     let plan = try begin(count, of: source, row: row)
@@ -155,7 +155,7 @@ package final class MicrobatchWorker {
   /// Fetches the rows of a microbatch for its plan.
   @discardableResult
   package func begin(
-    _ count: Int, of source: some RowSource, row: (Int) -> Int
+    _ count: Int, of source: any RowSource, row: (Int) -> Int
   ) throws -> MicrobatchPlan {
     let plan = plan(for: count)
     for index in 0..<count { rows[index] = row(index) }

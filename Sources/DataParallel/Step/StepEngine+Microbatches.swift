@@ -7,7 +7,7 @@ import Tensors
 extension StepEngine {
   /// The part of one worker: its microbatches, and the sums of its subtrees.
   package func compute(
-    _ program: StepProgram, worker index: Int, of source: some RowSource, row: (Int) -> Int
+    _ program: StepProgram, worker index: Int, of source: any RowSource, row: (Int) -> Int
   ) {
     let worker = workers[index]
     let part = program.parts[index]

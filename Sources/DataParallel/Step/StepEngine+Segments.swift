@@ -16,7 +16,7 @@ extension StepEngine {
   ///   - row: The index in the source of each row of the step.
   /// - Throws: `CommunicationError`.
   package func compute(
-    _ program: StepProgram, by totals: TotalExchange, of source: some RowSource, row: (Int) -> Int
+    _ program: StepProgram, by totals: TotalExchange, of source: any RowSource, row: (Int) -> Int
   ) throws(CommunicationError) {
     var sums: UnsafePointer<Float>?
     let last = totals.counts.count
@@ -43,7 +43,7 @@ extension StepEngine {
   /// Computes one segment of a worker's microbatches.
   private func run(
     _ segment: Int, of program: StepProgram, worker index: Int, by totals: TotalExchange,
-    _ sums: UnsafePointer<Float>?, of source: some RowSource, row: (Int) -> Int
+    _ sums: UnsafePointer<Float>?, of source: any RowSource, row: (Int) -> Int
   ) throws {
     let worker = workers[index]
     for case .compute(let leaf, let slot) in program.parts[index].instructions {

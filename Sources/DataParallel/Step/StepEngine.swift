@@ -208,7 +208,7 @@ package final class StepEngine {
   /// - Returns: What all ranks know of the step then.
   /// - Throws: What reading rows throws, as an agreed failure; `CommunicationError`.
   package func computeMicrobatches(
-    step: Int, rowCount: Int, of source: some RowSource, row: (Int) -> Int,
+    step: Int, rowCount: Int, of source: any RowSource, row: (Int) -> Int,
     stopIsRequested: @autoclosure () -> Bool, failure earlierFailure: (any Error)?
   ) throws(CommunicationError) -> Outcome {
     let program = program(for: rowCount)
