@@ -192,12 +192,19 @@ let package = Package(
     tests("Checkpoints", ["HDF5", "Tensors", "Files", "Digests"]),
     tests("Runs", ["Configuration", "Files"]),
     tests("Drawing", ["NNDist", "Graphs", "Models", "Tensors"]),
+    tests("Optimizers", ["CPUBackend", "Execution", "Tensors"]),
+    tests("DataParallel", ["Communication", "Tensors"]),
     tests(
       "Training",
       [
         "Benchmarks", "DataParallel", "Optimizers", "Models", "Execution", "CPUBackend", "Datasets",
         "Checkpoints", "Runs", "Graphs", "Tensors", "Numerics", "Configuration", "Communication",
         "RankChecks",
+      ]),
+    tests(
+      "Benchmarks",
+      [
+        "Training", "DataParallel", "CPUBackend", "Communication", "Models", "Tensors",
       ]),
     .testTarget(
       name: "CommandTests",

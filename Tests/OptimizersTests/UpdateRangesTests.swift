@@ -4,7 +4,6 @@ import CPUBackend
 import Optimizers
 import Tensors
 import Testing
-import Training
 
 @Suite("Update ranges")
 struct UpdateRangesTests {

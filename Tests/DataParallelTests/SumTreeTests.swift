@@ -2,7 +2,6 @@
 
 import DataParallel
 import Testing
-import Training
 
 @Suite("Tree of the sum over microbatches")
 struct SumTreeTests {

@@ -1,13 +1,11 @@
 // Norms over elements: the pieces follow from the layout, whoever adds which of them.
 
 import CPUBackend
-import DataParallel
 import Foundation
 import Optimizers
 import Tensors
 import TestSupport
 import Testing
-import Training
 
 @Suite("Norms")
 struct NormTests {
@@ -95,38 +93,6 @@ struct NormTests {
       let norm = optimizer.takeStep(parameters, gradient: gradient.pointer, scale: 1, step: 1)
       #expect(norm?.isFinite == false)
       #expect(parameters.elements.allSatisfy { $0 == 0 })
-    }
-  }
-}
-
-@Suite("Division of elements in blocks")
-struct BlockDivisionTests {
-  @Test("gives whole blocks to ranks, and every element of every bucket to one of them")
-  func blocks() {
-    for count in [0, 16, 4096, 4112, 65536, 70000 / 16 * 16] {
-      for groups in [
-        [[0]], [[0, 1, 2]], [[0], [1]], [[0, 3], [1, 2, 4]], [[0, 1], [2], [3, 4]],
-      ] {
-        for length in [nil, 16, 5000, 20000] {
-          let division = ElementDivision(
-            groups: groups, count: count, bucketLength: length, alignment: 4096)
-          #expect(division.buckets.reversed().flatMap { $0 } == Array(0..<count))
-          for bucket in division.buckets {
-            let ranges = groups.joined().map { division.elements(of: $0, in: bucket) }
-            #expect(ranges.flatMap { $0 } == Array(bucket))
-            for range in ranges where !range.isEmpty {
-              #expect(range.lowerBound % 4096 == 0)
-              #expect(range.upperBound % 4096 == 0 || range.upperBound == count)
-            }
-            for sender in groups.joined() {
-              for receiver in groups.joined() {
-                let sent = division.elements(from: sender, to: receiver, in: bucket)
-                #expect(sent.isEmpty || sent.lowerBound % 4096 == 0)
-              }
-            }
-          }
-        }
-      }
     }
   }
 }

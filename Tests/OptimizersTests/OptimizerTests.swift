@@ -6,7 +6,6 @@ import Optimizers
 import Tensors
 import TestSupport
 import Testing
-import Training
 
 @Suite("Optimiser")
 struct OptimizerTests {

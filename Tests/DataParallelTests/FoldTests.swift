@@ -4,7 +4,6 @@
 import DataParallel
 import TestSupport
 import Testing
-import Training
 
 /// A sum as it was added: leaves are microbatches.
 private indirect enum Fold: Equatable, CustomStringConvertible {
