@@ -129,8 +129,8 @@ let package = Package(
     module(
       "NNDist",
       [
-        "Training", "Models", "Expressions", "Datasets", "Drawing", "Graphs", "Tensors",
-        "Configuration", "Communication",
+        "Training", "DataParallel", "Models", "Expressions", "Datasets", "Drawing", "Graphs",
+        "Tensors", "Configuration", "Communication",
       ]),
 
     // Level 7: options in, exit status out.

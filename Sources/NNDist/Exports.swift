@@ -4,6 +4,7 @@
 // imported by name, which is how a user of one of them alone still does it.
 @_exported public import Communication
 @_exported public import Configuration
+@_exported public import DataParallel
 @_exported public import Datasets
 @_exported public import Drawing
 @_exported public import Expressions

@@ -1,6 +1,6 @@
+// Models and rows that a program makes in Swift, in place of those that a configuration names.
 import Communication
 import Configuration
-// Models and rows that a program makes in Swift, in place of those that a configuration names.
 import DataParallel
 import Foundation
 import Graphs
