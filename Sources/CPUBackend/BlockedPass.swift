@@ -47,8 +47,8 @@ final class BlockedPass {
   /// - Complexity: One pass over the operands and the results; no allocation.
   func run(_ bases: Bases) {
     withUnsafeTemporaryAllocation(of: ElementPlace.self, capacity: places.count) { found in
-      for (index, place) in places.enumerated() {
-        found.initializeElement(at: index, to: resolved(place, bases))
+      for (index, position) in places.enumerated() {
+        found.initializeElement(at: index, to: resolved(position, bases))
       }
       guard let start = found.baseAddress, let steps = steps.baseAddress else { return }
       ElementPass.run(
@@ -56,8 +56,8 @@ final class BlockedPass {
     }
   }
 
-  private func resolved(_ place: Place, _ bases: Bases) -> ElementPlace {
-    switch place {
+  private func resolved(_ position: Place, _ bases: Bases) -> ElementPlace {
+    switch position {
     case .whole(let location): return ElementPlace(bases[location], isWhole: true)
     case .slot(let slot): return ElementPlace(bases[scratch] + slot &* block, isWhole: false)
     case .repeated(let location, let count, let slot):

@@ -76,20 +76,20 @@ final class CPUProgram: Program {
   }
 
   func copyOut(_ values: [Value], into vector: UnsafeMutablePointer<Float>) {
-    var place = vector
+    var position = vector
     for value in values {
       let count = value.shape.fixedCount
-      place.update(from: floats(at: value.location), count: count)
-      place += count
+      position.update(from: floats(at: value.location), count: count)
+      position += count
     }
   }
 
   func copyIn(_ values: [Value], from vector: UnsafePointer<Float>) {
-    var place = vector
+    var position = vector
     for value in values {
       let count = value.shape.fixedCount
-      floats(at: value.location).update(from: place, count: count)
-      place += count
+      floats(at: value.location).update(from: position, count: count)
+      position += count
     }
   }
 

@@ -8,8 +8,8 @@ import VectorKernels
 extension Lowering {
   /// The pass that computes a chain.
   func chain(_ chain: Chain) -> Call {
-    let places = chain.places.map { place -> BlockedPass.Place in
-      switch place {
+    let places = chain.places.map { position -> BlockedPass.Place in
+      switch position {
       case .whole(let value): return .whole(value.location)
       case .repeated(let value, let slot):
         return .repeated(value.location, count: shape(value).count, slot: slot)

@@ -21,11 +21,11 @@ extension Diagram {
     lines.append(
       "  edge [fontname=\"\(font)\", fontsize=11, fontcolor=\"\(palette.faint)\", "
         + "color=\"\(palette.line)\", penwidth=1.1, arrowsize=0.65];")
-    for (place, group) in groups.enumerated() {
-      let members = boxes.indices.filter { boxes[$0].group == place }
+    for (position, group) in groups.enumerated() {
+      let members = boxes.indices.filter { boxes[$0].group == position }
       guard !members.isEmpty else { continue }
       let name = MathText(group, .bold)
-      lines.append("  subgraph cluster_\(place) {")
+      lines.append("  subgraph cluster_\(position) {")
       lines.append(
         "    graph [label=<\(name.html)>, labelloc=t, labeljust=l, margin=12, "
           + "style=\"rounded,filled\", "
@@ -33,8 +33,8 @@ extension Diagram {
       for member in members { lines.append("    " + dot(member, palette)) }
       lines.append("  }")
     }
-    for place in boxes.indices where boxes[place].group == nil {
-      lines.append("  " + dot(place, palette))
+    for position in boxes.indices where boxes[position].group == nil {
+      lines.append("  " + dot(position, palette))
     }
     let goesOn = Set(arrows.map(\.from))
     for arrow in arrows {
@@ -63,17 +63,17 @@ extension Diagram {
     // A frame begins below what flows into it, or the two would have to stand side by side.
     for arrow in arrows where !arrow.isBackward {
       guard let group = boxes[arrow.to].group, boxes[arrow.from].group != group else { continue }
-      for place in boxes.indices where boxes[place].group == group {
-        guard boxes[place].role == .parameter else { continue }
-        lines.append("  n\(arrow.from) -> n\(place) [style=invis, weight=3];")
+      for position in boxes.indices where boxes[position].group == group {
+        guard boxes[position].role == .parameter else { continue }
+        lines.append("  n\(arrow.from) -> n\(position) [style=invis, weight=3];")
       }
     }
     lines.append("}")
     return lines.joined(separator: "\n") + "\n"
   }
 
-  private func dot(_ place: Int, _ palette: Palette) -> String {
-    let box = boxes[place]
+  private func dot(_ position: Int, _ palette: Palette) -> String {
+    let box = boxes[position]
     var label = box.title.html.isEmpty ? " " : box.title.html
     // Graphviz leaves lowered letters no room of their own.
     if label.contains("<SUB>") { label += "<BR/><FONT POINT-SIZE=\"4\"> </FONT>" }
@@ -95,7 +95,7 @@ extension Diagram {
     if box.isSymbol, box.captions.isEmpty {
       attributes += ["width=0.36", "height=0.36", "fixedsize=true"]
     }
-    return "n\(place) [\(attributes.joined(separator: ", "))];"
+    return "n\(position) [\(attributes.joined(separator: ", "))];"
   }
 
   private func shape(_ box: Box) -> String {

@@ -5,16 +5,16 @@ extension Diagram {
   func mermaid(_ background: Background) -> String {
     let palette = Palette(background)
     var lines = ["flowchart \(direction == .down ? "TD" : "LR")"]
-    for (place, group) in groups.enumerated() {
-      let members = boxes.indices.filter { boxes[$0].group == place }
+    for (position, group) in groups.enumerated() {
+      let members = boxes.indices.filter { boxes[$0].group == position }
       guard !members.isEmpty else { continue }
       let name = escapedMermaid(visible(group))
-      lines.append("  subgraph g\(place)[\"\(name)\"]")
+      lines.append("  subgraph g\(position)[\"\(name)\"]")
       for member in members { lines.append("    " + mermaid(member)) }
       lines.append("  end")
     }
-    for place in boxes.indices where boxes[place].group == nil {
-      lines.append("  " + mermaid(place))
+    for position in boxes.indices where boxes[position].group == nil {
+      lines.append("  " + mermaid(position))
     }
     for arrow in arrows {
       let line =
@@ -27,8 +27,8 @@ extension Diagram {
       let label = arrow.label.length > 0 ? "|\"\(escapedMermaid(arrow.label.plain))\"|" : ""
       lines.append("  n\(arrow.from) \(line)\(label) n\(arrow.to)")
     }
-    for place in boxes.indices where boxes[place].isResult {
-      lines.append("  style n\(place) stroke-width:4px")
+    for position in boxes.indices where boxes[position].isResult {
+      lines.append("  style n\(position) stroke-width:4px")
     }
     let classes = [
       ("data", palette.data, ""), ("parameter", palette.parameter, ""),
@@ -42,8 +42,8 @@ extension Diagram {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  private func mermaid(_ place: Int) -> String {
-    let box = boxes[place]
+  private func mermaid(_ position: Int) -> String {
+    let box = boxes[position]
     let text = ([box.title] + box.captions).map { escapedMermaid($0.plain) }
       .joined(separator: "<br/>")
     let (open, close) =
@@ -61,7 +61,7 @@ extension Diagram {
       case .constant: "constant"
       case .operation: "operation"
       }
-    return "n\(place)\(open)\"\(text)\"\(close):::\(name)"
+    return "n\(position)\(open)\"\(text)\"\(close):::\(name)"
   }
 
   /// Characters that end a label or begin markup, as Mermaid's entities.

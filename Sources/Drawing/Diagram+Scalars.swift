@@ -41,11 +41,11 @@ private struct ScalarBuilder {
       let result = try expand(node)
       elements[node] = result
       guard let captions = marks.captions[node] else { continue }
-      for (place, element) in result.enumerated() {
+      for (position, element) in result.enumerated() {
         diagram.boxes[element].isResult = true
         for (gradient, target) in drawn.gradients where gradient == node {
           // The gradient of an element carries the element's own name.
-          let name = graph[target].name.map { self.name($0, place, shape(of: target)) } ?? "…"
+          let name = graph[target].name.map { self.name($0, position, shape(of: target)) } ?? "…"
           diagram.boxes[element].captions.append(
             "∂" + MathText("L", .italic) + "/∂" + name)
         }
@@ -75,15 +75,15 @@ private struct ScalarBuilder {
   }
 
   /// The name of an element, counted from 1; one row needs no number.
-  private func name(_ name: String, _ place: Int, _ shape: Shape) -> MathText {
-    var indices = Array(indices(of: place, in: shape).map { $0 + 1 })
+  private func name(_ name: String, _ position: Int, _ shape: Shape) -> MathText {
+    var indices = Array(indices(of: position, in: shape).map { $0 + 1 })
     let symbolic = graph.leaf(named: name).map { graph.shape(of: $0) }
     if drawn.rowCount == 1, symbolic?.extents.first == .batch { indices.removeFirst() }
     return naming.symbol(name).element(indices)
   }
 
-  private func indices(of place: Int, in shape: Shape) -> [Int] {
-    var (rest, result) = (place, [Int]())
+  private func indices(of position: Int, in shape: Shape) -> [Int] {
+    var (rest, result) = (position, [Int]())
     for extent in shape.extents.reversed() {
       result.append(rest % max(extent, 1))
       rest /= max(extent, 1)
@@ -101,15 +101,15 @@ private struct ScalarBuilder {
   private mutating func emit(
     _ symbol: MathText, _ operands: [Int], inverse: Int? = nil
   ) throws(DrawingError) -> Int {
-    let place = try box(
+    let position = try box(
       Diagram.Box(
         role: .operation, isBackward: isBackward, title: symbol, isSymbol: symbol.length <= 2))
     for (index, operand) in operands.enumerated() {
       diagram.arrows.append(
         Diagram.Arrow(
-          from: operand, to: place, isBackward: isBackward, isInverse: index == inverse))
+          from: operand, to: position, isBackward: isBackward, isInverse: index == inverse))
     }
-    return place
+    return position
   }
 
   private mutating func number(_ value: Double) throws(DrawingError) -> Int {
@@ -122,8 +122,8 @@ private struct ScalarBuilder {
   }
 
   /// Returns the element of an operand that stands at `place` of a broadcast shape.
-  private func source(_ place: Int, in shape: Shape, from operand: Shape) -> Int {
-    let all = indices(of: place, in: shape)
+  private func source(_ position: Int, in shape: Shape, from operand: Shape) -> Int {
+    let all = indices(of: position, in: shape)
     var result = 0
     for (axis, extent) in operand.extents.enumerated() {
       let index = all[all.count - operand.axisCount + axis]
@@ -137,9 +137,9 @@ private struct ScalarBuilder {
   ) throws(DrawingError) -> [Int] {
     let (inputs, shape) = (graph[node].inputs, shape(of: node))
     var result: [Int] = []
-    for place in 0..<shape.count {
+    for position in 0..<shape.count {
       let operands = inputs.map { input in
-        elements[input]?[source(place, in: shape, from: self.shape(of: input))] ?? 0
+        elements[input]?[source(position, in: shape, from: self.shape(of: input))] ?? 0
       }
       result.append(try emit(symbol, operands, inverse: inverse))
     }
@@ -167,9 +167,9 @@ private struct ScalarBuilder {
     let inputShape = shape(of: input)
     let outputShape = outputShape ?? shape(of: node)
     var result = Array(repeating: [Int](), count: outputShape.count)
-    for (place, element) in (elements[input] ?? []).enumerated() {
+    for (position, element) in (elements[input] ?? []).enumerated() {
       var target = 0
-      for (axis, index) in indices(of: place, in: inputShape).enumerated()
+      for (axis, index) in indices(of: position, in: inputShape).enumerated()
       where !axes.contains(axis) {
         target = target * inputShape[axis] + index
       }
@@ -241,8 +241,8 @@ private struct ScalarBuilder {
       guard shape.count <= Diagram.scalarLimit else {
         throw .tooLarge(.scalar, found: shape.count, limit: Diagram.scalarLimit)
       }
-      for place in 0..<shape.count {
-        let title = name(record.name ?? "", place, shape)
+      for position in 0..<shape.count {
+        let title = name(record.name ?? "", position, shape)
         result.append(try box(Diagram.Box(role: Diagram.Role(record.operation), title: title)))
       }
     case .constant(let values):
@@ -252,8 +252,8 @@ private struct ScalarBuilder {
       result = Array(repeating: one, count: shape(of: node).count)
     case .dropoutMask:
       let shape = shape(of: node)
-      for place in 0..<shape.count {
-        let title = name("mask", place, shape)
+      for position in 0..<shape.count {
+        let title = name("mask", position, shape)
         result.append(try box(Diagram.Box(role: Diagram.Role(record.operation), title: title)))
       }
     case .scale(let factor):
@@ -281,10 +281,10 @@ private struct ScalarBuilder {
       let windows = graph.windows(of: pooling, over: shape(of: node), output: shape(of: inputs[0]))
       var terms: [[Int]] = Array(repeating: [], count: all.count)
       for (window, cotangent) in zip(windows, cotangents) {
-        for place in window {
+        for position in window {
           let isMaximum = try emit(
-            "is max?", [all[place]] + window.filter { $0 != place }.map { all[$0] })
-          terms[place].append(try emit("×", [cotangent, isMaximum]))
+            "is max?", [all[position]] + window.filter { $0 != position }.map { all[$0] })
+          terms[position].append(try emit("×", [cotangent, isMaximum]))
         }
       }
       for term in terms { result.append(term.isEmpty ? try number(0) : try sum(term)) }
@@ -298,7 +298,7 @@ private struct ScalarBuilder {
       let windows = graph.windows(of: pooling, over: shape(of: node), output: shape(of: inputs[0]))
       var terms: [[Int]] = Array(repeating: [], count: shape(of: node).count)
       for (window, cotangent) in zip(windows, cotangents) {
-        for place in window { terms[place].append(cotangent) }
+        for position in window { terms[position].append(cotangent) }
       }
       for term in terms {
         let total = term.isEmpty ? try number(0) : try sum(term)
@@ -314,8 +314,8 @@ private struct ScalarBuilder {
     case .normalize(let normalization):
       let groups = try moments(of: inputs[0], normalization)
       let (scale, shift) = (elements[inputs[1]] ?? [], elements[inputs[2]] ?? [])
-      for (place, x) in (elements[inputs[0]] ?? []).enumerated() {
-        let group = groups[place]
+      for (position, x) in (elements[inputs[0]] ?? []).enumerated() {
+        let group = groups[position]
         result.append(
           try emit("normalize", [x, group.box, scale[group.index], shift[group.index]]))
       }
@@ -323,20 +323,20 @@ private struct ScalarBuilder {
       let groups = try moments(of: inputs[1], normalization)
       let (cotangents, x) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
       var terms: [[Int]] = Array(repeating: [], count: shape(of: node).count)
-      for place in x.indices {
-        let normal = try emit("normalize", [x[place], groups[place].box])
-        terms[groups[place].index].append(try emit("×", [cotangents[place], normal]))
+      for position in x.indices {
+        let normal = try emit("normalize", [x[position], groups[position].box])
+        terms[groups[position].index].append(try emit("×", [cotangents[position], normal]))
       }
       for term in terms { result.append(term.isEmpty ? try number(0) : try sum(term)) }
     case .normalizeInputGradient(let normalization):
       let groups = try moments(of: inputs[1], normalization)
       let operands = inputs.map { elements[$0] ?? [] }
-      for place in operands[0].indices {
-        let group = groups[place]
+      for position in operands[0].indices {
+        let group = groups[position]
         result.append(
           try emit(
             "normalize′",
-            [operands[0][place], operands[1][place], group.box]
+            [operands[0][position], operands[1][position], group.box]
               + operands[2...].map { $0[group.index] }))
       }
     case .power(let exponent): return try elementwise(node, MathText("^ " + numberText(exponent)))
@@ -349,8 +349,8 @@ private struct ScalarBuilder {
         }
         for unit in 0..<units {
           var terms: [Int] = []
-          for (place, indicator) in isNamed.enumerated() {
-            terms.append(try emit("×", [cotangents[place * units + unit], indicator]))
+          for (position, indicator) in isNamed.enumerated() {
+            terms.append(try emit("×", [cotangents[position * units + unit], indicator]))
           }
           result.append(terms.isEmpty ? try number(0) : try sum(terms))
         }
@@ -359,8 +359,8 @@ private struct ScalarBuilder {
       let (table, all) = (shape(of: inputs[0]), elements[inputs[0]] ?? [])
       let width = table[0] == 0 ? 0 : all.count / table[0]
       for label in elements[inputs[1]] ?? [] {
-        for place in 0..<width {
-          let candidates = (0..<table[0]).map { all[$0 * width + place] }
+        for position in 0..<width {
+          let candidates = (0..<table[0]).map { all[$0 * width + position] }
           result.append(try emit("choose", candidates + [label]))
         }
       }
@@ -425,12 +425,12 @@ private struct ScalarBuilder {
       }
     case .softmaxCrossEntropyGradient:
       let cotangents = elements[inputs[0]] ?? []
-      for (place, row) in rows(inputs[1]).enumerated() {
-        let label = elements[inputs[2]]?[place] ?? 0
+      for (position, row) in rows(inputs[1]).enumerated() {
+        let label = elements[inputs[2]]?[position] ?? 0
         for (number, probability) in try softmax(row).enumerated() {
           let indicator = try emit(MathText("= \(number)?"), [label])
           let difference = try emit("−", [probability, indicator], inverse: 1)
-          result.append(try emit("×", [cotangents[place], difference]))
+          result.append(try emit("×", [cotangents[position], difference]))
         }
       }
     case .oneHot(let classes):
@@ -443,8 +443,8 @@ private struct ScalarBuilder {
       let width = rowCount == 0 ? 0 : a.count / rowCount
       for row in 0..<rowCount {
         var squares: [Int] = []
-        for place in row * width..<(row + 1) * width {
-          let difference = try emit("−", [a[place], b[place]], inverse: 1)
+        for position in row * width..<(row + 1) * width {
+          let difference = try emit("−", [a[position], b[position]], inverse: 1)
           squares.append(try emit("□²", [difference]))
         }
         let total = squares.isEmpty ? try number(0) : try sum(squares)

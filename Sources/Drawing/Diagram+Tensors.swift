@@ -49,11 +49,11 @@ extension Diagram {
         box.captions.append(MathText(layer))
       }
       box.captions += marks.captions[node] ?? []
-      let place = add(box)
-      places[node] = place
+      let position = add(box)
+      places[node] = position
       for (operand, label) in labels {
         guard let from = places[operand] else { continue }
-        arrows.append(Arrow(from: from, to: place, label: label, isBackward: isBackward))
+        arrows.append(Arrow(from: from, to: position, label: label, isBackward: isBackward))
       }
     }
     cutLongArrows()
@@ -75,11 +75,11 @@ extension Diagram {
       let isData = record.inputs.isEmpty
       let isBackward = selection.isBackward[node.index]
       let key = isData ? nil : record.layer.map { Part(layer: $0, isBackward: isBackward) }
-      let place = key.flatMap { ownerOfLayer[$0] } ?? members.count
-      if place == members.count { members.append([]) }
-      if let key { ownerOfLayer[key] = place }
-      members[place].append(node)
-      owner[node] = place
+      let position = key.flatMap { ownerOfLayer[$0] } ?? members.count
+      if position == members.count { members.append([]) }
+      if let key { ownerOfLayer[key] = position }
+      members[position].append(node)
+      owner[node] = position
     }
     guard members.count <= Diagram.nodeLimit else {
       throw .tooLarge(.layers, found: members.count, limit: Diagram.nodeLimit)
@@ -100,17 +100,18 @@ extension Diagram {
     // A parameter counts once, in the loss only if no layer has it.
     var owners: [Graph.Node: Int] = [:]
     let isLoss = members.map { graph[$0[0]].layer == "loss" }
-    for place in members.indices.filter({ !isLoss[$0] }) + members.indices.filter({ isLoss[$0] }) {
-      for leaf in parameters(of: members[place], graph, owner) where owners[leaf] == nil {
-        owners[leaf] = place
+    for position in members.indices.filter({ !isLoss[$0] }) + members.indices.filter({ isLoss[$0] })
+    {
+      for leaf in parameters(of: members[position], graph, owner) where owners[leaf] == nil {
+        owners[leaf] = position
       }
     }
-    for (place, nodes) in members.enumerated() {
+    for (position, nodes) in members.enumerated() {
       let layer = graph[nodes[0]].layer
       let isBackward = selection.isBackward[nodes[0].index]
       var writer = FormulaWriter(graph, naming) { node in
         isFolded(node)
-          || (owner[node] == place && !used.contains(node)
+          || (owner[node] == position && !used.contains(node)
             && marks.captions[node] == nil)
       }
       let ends = nodes.filter { marks.captions[$0] != nil || used.contains($0) }
@@ -126,7 +127,7 @@ extension Diagram {
         } else {
           if !kind.isEmpty, !layer.hasPrefix(kind) { box.title = box.title + MathText("  " + kind) }
           box.captions += formulas.filter { $0.length <= 60 }
-          let count = parameters(of: nodes, graph, owner).filter { owners[$0] == place }
+          let count = parameters(of: nodes, graph, owner).filter { owners[$0] == position }
             .reduce(0) { $0 + graph.shape(of: $1).fixedCount }
           if count > 0 {
             box.captions.append(MathText("\(countText(count)) parameter\(count == 1 ? "" : "s")"))
@@ -140,16 +141,16 @@ extension Diagram {
       _ = add(box)
     }
     var seen: Set<Arrow> = []
-    for (place, nodes) in members.enumerated() {
+    for (position, nodes) in members.enumerated() {
       for input in nodes.flatMap({ graph[$0].inputs }) {
-        guard let from = owner[input], from != place else { continue }
+        guard let from = owner[input], from != position else { continue }
         // What goes back has its shape on the arrow forward already.
-        let isReturn = boxes[place].isBackward && !boxes[from].isBackward
+        let isReturn = boxes[position].isBackward && !boxes[from].isBackward
         let shape = graph.shape(of: input)
         let arrow = Arrow(
-          from: from, to: place,
+          from: from, to: position,
           label: isReturn || shape.axisCount == 0 ? "" : shapeText(shape),
-          isBackward: boxes[place].isBackward)
+          isBackward: boxes[position].isBackward)
         if seen.insert(arrow).inserted { arrows.append(arrow) }
       }
     }
@@ -172,7 +173,7 @@ extension Diagram {
   }
 
   private mutating func group(_ name: String) -> Int {
-    if let place = groups.firstIndex(of: name) { return place }
+    if let position = groups.firstIndex(of: name) { return position }
     groups.append(name)
     return groups.count - 1
   }
@@ -239,8 +240,8 @@ struct FormulaWriter {
     let letters: [MathText] =
       computed.count == 1 ? ["□"] : "uvwpqr".map { MathText(String($0), .italic) }
     var names: [Graph.Node: MathText] = [:]
-    for (place, operand) in computed.enumerated() {
-      names[operand] = place < letters.count ? letters[place] : MathText("p\(place)")
+    for (position, operand) in computed.enumerated() {
+      names[operand] = position < letters.count ? letters[position] : MathText("p\(position)")
     }
     let formula = write(node, names, isRoot: true, depth: 0)
     let labels = operands.map { ($0, computed.count > 1 ? names[$0] ?? "" : "") }

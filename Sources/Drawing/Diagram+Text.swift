@@ -25,8 +25,8 @@ extension Diagram {
       result.append(following[0])
     }
     let onChain = Set(result)
-    for place in boxes.indices where !onChain.contains(place) {
-      guard incoming[place] == nil, next[place]?.count == 1 else { return nil }
+    for position in boxes.indices where !onChain.contains(position) {
+      guard incoming[position] == nil, next[position]?.count == 1 else { return nil }
     }
     return result
   }
@@ -34,15 +34,15 @@ extension Diagram {
   private func boxed(_ chain: [Int]) -> [String] {
     let onChain = Set(chain)
     var lines: [String] = []
-    for (index, place) in chain.enumerated() {
-      let content = ([boxes[place].title] + boxes[place].captions).map(\.plain)
+    for (index, position) in chain.enumerated() {
+      let content = ([boxes[position].title] + boxes[position].captions).map(\.plain)
       let width = max(content.map(columnCount).max() ?? 0, 5)
-      let sides = arrows.filter { $0.to == place && !onChain.contains($0.from) }.map { arrow in
+      let sides = arrows.filter { $0.to == position && !onChain.contains($0.from) }.map { arrow in
         // Where arrows have no shapes, boxes have.
         let label = arrow.label.length > 0 ? [arrow.label] : boxes[arrow.from].captions
         return ([boxes[arrow.from].title] + label).map(\.plain).joined(separator: "  ")
       }
-      let isData = boxes[place].role == .data
+      let isData = boxes[position].role == .data
       let (corners, bar) = isData ? (Array("┌┐└┘"), "│") : (Array("╭╮╰╯"), "│")
       let top = String(repeating: "─", count: width + 2)
       let entry = index > 0 ? "──▼" + top.dropFirst(3) : top
@@ -55,7 +55,7 @@ extension Diagram {
       let exit = index + 1 < chain.count ? "──┬" + top.dropFirst(3) : top
       lines.append("\(corners[2])\(exit)\(corners[3])")
       if index + 1 < chain.count {
-        let label = arrows.first { $0.from == place && $0.to == chain[index + 1] }?.label.plain
+        let label = arrows.first { $0.from == position && $0.to == chain[index + 1] }?.label.plain
         lines.append("   │" + (label.map { $0.isEmpty ? "" : " " + $0 } ?? ""))
       }
     }
@@ -72,25 +72,26 @@ extension Diagram {
     var lines: [String] = []
     var numbers: [Int: Int] = [:]
     // A stack of our own: graphs are deeper than call stacks.
-    var stack: [(place: Int, label: String, lead: String, isLast: Bool, isRoot: Bool)] = []
-    for place in boxes.indices.reversed() where useCounts[place] == nil || boxes[place].isResult {
-      stack.append((place, "", "", true, true))
+    var stack: [(position: Int, label: String, lead: String, isLast: Bool, isRoot: Bool)] = []
+    for position in boxes.indices.reversed()
+    where useCounts[position] == nil || boxes[position].isResult {
+      stack.append((position, "", "", true, true))
     }
-    while let (place, label, lead, isLast, isRoot) = stack.popLast() {
+    while let (position, label, lead, isLast, isRoot) = stack.popLast() {
       let branch = isRoot ? "" : lead + (isLast ? "└─ " : "├─ ")
       let prefix = label.isEmpty ? "" : label == "⊸" ? "⊸ " : label + ": "
-      if let number = numbers[place] {
-        lines.append(branch + prefix + boxes[place].title.plain + "  ↑ (\(number))")
+      if let number = numbers[position] {
+        lines.append(branch + prefix + boxes[position].title.plain + "  ↑ (\(number))")
         continue
       }
-      var line = branch + prefix + description(place)
-      if useCounts[place] ?? 0 > 1 || (boxes[place].isResult && useCounts[place] != nil) {
-        numbers[place] = numbers.count + 1
+      var line = branch + prefix + description(position)
+      if useCounts[position] ?? 0 > 1 || (boxes[position].isResult && useCounts[position] != nil) {
+        numbers[position] = numbers.count + 1
         line += "  (\(numbers.count))"
       }
       lines.append(line)
       let next = isRoot ? "" : lead + (isLast ? "   " : "│  ")
-      let operands = incoming[place] ?? []
+      let operands = incoming[position] ?? []
       for (index, arrow) in operands.enumerated().reversed() {
         let isLast = index == operands.count - 1
         stack.append((arrow.from, arrow.isInverse ? "⊸" : arrow.label.plain, next, isLast, false))
@@ -99,8 +100,8 @@ extension Diagram {
     return lines
   }
 
-  private func description(_ place: Int) -> String {
-    let box = boxes[place]
+  private func description(_ position: Int) -> String {
+    let box = boxes[position]
     let role =
       switch box.role {
       case .data: ["data"]

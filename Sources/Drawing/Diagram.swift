@@ -44,8 +44,8 @@ struct Diagram {
   mutating func cutLongArrows() {
     guard boxes.count > Diagram.referenceLimit else { return }
     var numbers: [Int: Int] = [:]
-    for place in arrows.indices {
-      let (from, to) = (arrows[place].from, arrows[place].to)
+    for position in arrows.indices {
+      let (from, to) = (arrows[position].from, arrows[position].to)
       guard boxes[to].isBackward, !boxes[from].isBackward else { continue }
       var reference = Box(role: boxes[from].role, title: boxes[from].title)
       reference.isReference = true
@@ -56,7 +56,7 @@ struct Diagram {
         }
         reference.title = MathText("(\(number))")
       }
-      arrows[place].from = add(reference)
+      arrows[position].from = add(reference)
     }
   }
 

@@ -114,7 +114,7 @@ package func numberText(_ value: Double) -> String {
 /// A count with marks between thousands.
 func countText(_ count: Int) -> String {
   let digits = Array(String(count))
-  return digits.enumerated().map { place, digit in
-    (place > 0 && (digits.count - place) % 3 == 0 ? "," : "") + String(digit)
+  return digits.enumerated().map { position, digit in
+    (position > 0 && (digits.count - position) % 3 == 0 ? "," : "") + String(digit)
   }.joined()
 }

@@ -49,19 +49,19 @@ struct NetworkColumns {
     let selection = Selection(DrawnGraph(graph, results: drawn.results))
     let flow = selection.nodes.filter { selection.isFlow[$0.index] && !graph[$0].inputs.isEmpty }
     /// The column whose values a node holds, and whether they are past the units of that column.
-    var place: [Graph.Node: (column: Int, isLoss: Bool)] = [:]
+    var position: [Graph.Node: (column: Int, isLoss: Bool)] = [:]
     var lossNodes: [Graph.Node] = []
     var functionNodes: [Int: [Graph.Node]] = [:]
     let sum = WeightedSum(graph, flow)
     if let sum {
       addColumns(sum, graph, naming)
-      place[sum.root] = (1, false)
+      position[sum.root] = (1, false)
     }
-    for node in flow where place[node] == nil && sum?.nodes.contains(node) != true {
+    for node in flow where position[node] == nil && sum?.nodes.contains(node) != true {
       let record = graph[node]
       if let (input, link) = NetworkColumns.link(node, graph, selection, naming) {
-        try addFirstColumn(behind: input, link, graph, naming, &place)
-        guard let from = place[input], from.column == columns.count - 1, !from.isLoss else {
+        try addFirstColumn(behind: input, link, graph, naming, &position)
+        guard let from = position[input], from.column == columns.count - 1, !from.isLoss else {
           throw .notLayered(found: "the product with \(link.symbol.plain) beside the chain")
         }
         links.append(link)
@@ -69,11 +69,11 @@ struct NetworkColumns {
         columns.append(
           Column(
             count: count, letter: MathText("h", .italic), name: record.layer ?? ""))
-        place[node] = (columns.count - 1, false)
+        position[node] = (columns.count - 1, false)
         continue
       }
       let sources = record.inputs.filter { selection.isFlow[$0.index] }
-      let places = sources.map { place[$0] }
+      let places = sources.map { position[$0] }
       // Shaping of data before the first product.
       if places.allSatisfy({ $0 == nil }), columns.isEmpty { continue }
       guard let last = places.compactMap({ $0 }).max(by: { $0.column < $1.column }) else {
@@ -81,11 +81,11 @@ struct NetworkColumns {
       }
       let isUnit = sources.count == 1 && !last.isLoss && NetworkColumns.keepsUnits(node, graph)
       guard isUnit else {
-        place[node] = (last.column, true)
+        position[node] = (last.column, true)
         lossNodes.append(node)
         continue
       }
-      place[node] = (last.column, false)
+      position[node] = (last.column, false)
       switch record.operation {
       case .reshape, .broadcast, .add, .subtract: break
       default:
@@ -102,19 +102,19 @@ struct NetworkColumns {
       case .relu, .sigmoid, .tanh, .softmax, .logSoftmax: functionNodes[last] = []
       default:
         columns[last].functions.removeLast()
-        place[node] = (last, true)
+        position[node] = (last, true)
         lossNodes.insert(node, at: 0)
       }
     }
     if columns.count > 3 {
-      for place in 1..<columns.count - 1 { columns[place].index = place }
+      for position in 1..<columns.count - 1 { columns[position].index = position }
     }
-    try describeLoss(lossNodes, place, drawn, naming)
+    try describeLoss(lossNodes, position, drawn, naming)
   }
 
   private mutating func addFirstColumn(
     behind input: Graph.Node, _ link: Link, _ graph: Graph, _ naming: LeafSymbols,
-    _ place: inout [Graph.Node: (column: Int, isLoss: Bool)]
+    _ position: inout [Graph.Node: (column: Int, isLoss: Bool)]
   ) throws(DrawingError) {
     guard columns.isEmpty else { return }
     var leaf = input
@@ -130,11 +130,11 @@ struct NetworkColumns {
       Column(
         count: link.inputCount, letter: text.length == 1 ? text : MathText("x", .italic),
         name: name))
-    place[input] = (0, false)
+    position[input] = (0, false)
   }
 
   private mutating func describeLoss(
-    _ nodes: [Graph.Node], _ place: [Graph.Node: (column: Int, isLoss: Bool)],
+    _ nodes: [Graph.Node], _ position: [Graph.Node: (column: Int, isLoss: Bool)],
     _ drawn: DrawnGraph, _ naming: LeafSymbols
   ) throws(DrawingError) {
     guard let result = nodes.last else { return }
@@ -142,9 +142,9 @@ struct NetworkColumns {
     let selection = Selection(drawn)
     // What stands on data and parameters alone may be part of the loss, hidden columns may not.
     let inside = Set(nodes).union(
-      selection.nodes.filter { place[$0] == nil && !graph[$0].inputs.isEmpty })
+      selection.nodes.filter { position[$0] == nil && !graph[$0].inputs.isEmpty })
     for input in nodes.flatMap({ graph[$0].inputs }) {
-      guard let column = place[input]?.column, column != columns.count - 1, column != 0 else {
+      guard let column = position[input]?.column, column != columns.count - 1, column != 0 else {
         continue
       }
       throw .notLayered(found: "an operation beside the chain")

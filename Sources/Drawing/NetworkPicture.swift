@@ -77,17 +77,17 @@ struct NetworkPicture {
         + "font-family=\"\(NetworkPicture.font)\">",
       "<rect width=\"100%\" height=\"100%\" fill=\"\(palette.background)\"/>",
     ]
-    for place in network.links.indices { lines += edges(place) }
+    for position in network.links.indices { lines += edges(position) }
     if let loss { lines += lossBox(loss.0, width: loss.1, bottom) }
-    for place in network.columns.indices { lines += column(place, bottom) }
-    for (place, link) in network.links.enumerated() {
-      let middle = (x(place) + x(place + 1)) / 2
+    for position in network.columns.indices { lines += column(position, bottom) }
+    for (position, link) in network.links.enumerated() {
+      let middle = (x(position) + x(position + 1)) / 2
       if !link.weightNames.isEmpty {
-        lines += weightLabels(place)
+        lines += weightLabels(position)
         continue
       }
       lines.append(label(link.symbol.svg, middle, 26, size: 16, palette.ink))
-      let (outputs, inputs) = (network.columns[place + 1].count, link.inputCount)
+      let (outputs, inputs) = (network.columns[position + 1].count, link.inputCount)
       let shape = link.isOutputFirst ? "\(outputs) × \(inputs)" : "\(inputs) × \(outputs)"
       lines.append(label(shape, middle, 43, size: 11.5, palette.faint))
     }
@@ -96,20 +96,20 @@ struct NetworkPicture {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  private func edges(_ place: Int) -> [String] {
-    let link = network.links[place]
+  private func edges(_ position: Int) -> [String] {
+    let link = network.links[position]
     let values = drawn.values[link.name]
-    let (left, right) = (heights(place), heights(place + 1))
+    let (left, right) = (heights(position), heights(position + 1))
     var drawnEdges: [(weight: Double, y1: Double, y2: Double)] = []
-    for (i, slot) in slots[place].enumerated() {
+    for (i, slot) in slots[position].enumerated() {
       guard case .unit(let input) = slot else { continue }
-      for (j, slot) in slots[place + 1].enumerated() {
+      for (j, slot) in slots[position + 1].enumerated() {
         guard case .unit(let output) = slot else { continue }
         drawnEdges.append(
           (values.map { link.weight(output, input, $0) } ?? .nan, left[i], right[j]))
       }
     }
-    let (x1, x2) = (x(place) + NetworkPicture.radius, x(place + 1) - NetworkPicture.radius)
+    let (x1, x2) = (x(position) + NetworkPicture.radius, x(position + 1) - NetworkPicture.radius)
     func line(_ y1: Double, _ y2: Double, _ style: String) -> String {
       "<line x1=\"\(text(x1))\" y1=\"\(text(y1))\" x2=\"\(text(x2))\" y2=\"\(text(y2))\" \(style)/>"
     }
@@ -133,15 +133,15 @@ struct NetworkPicture {
   }
 
   /// The names of single weights, on paper of their own a third along their edges.
-  private func weightLabels(_ place: Int) -> [String] {
+  private func weightLabels(_ position: Int) -> [String] {
     var lines: [String] = []
-    let (left, right) = (heights(place), heights(place + 1))
-    for (slot, y) in zip(slots[place], left) {
+    let (left, right) = (heights(position), heights(position + 1))
+    for (slot, y) in zip(slots[position], left) {
       guard case .unit(let index) = slot else { continue }
-      let name = network.links[place].weightNames[index]
+      let name = network.links[position].weightNames[index]
       let share = 0.45
       let (middle, height) = (
-        x(place) + share * (x(place + 1) - x(place)), y + share * (right[0] - y)
+        x(position) + share * (x(position + 1) - x(position)), y + share * (right[0] - y)
       )
       let width = 8 + 8 * Double(name.length)
       lines.append(
@@ -152,12 +152,12 @@ struct NetworkPicture {
     return lines
   }
 
-  private func column(_ place: Int, _ bottom: Double) -> [String] {
-    let column = network.columns[place]
-    let center = x(place)
-    let paint = place == 0 ? palette.data : palette.operation
+  private func column(_ position: Int, _ bottom: Double) -> [String] {
+    let column = network.columns[position]
+    let center = x(position)
+    let paint = position == 0 ? palette.data : palette.operation
     var lines: [String] = []
-    for (slot, y) in zip(slots[place], heights(place)) {
+    for (slot, y) in zip(slots[position], heights(position)) {
       switch slot {
       case .unit(let index):
         lines.append(
@@ -175,7 +175,9 @@ struct NetworkPicture {
       }
     }
     let heading =
-      if !column.functions.isEmpty { column.functions.joined(separator: ", ") } else if place == 0 {
+      if !column.functions.isEmpty {
+        column.functions.joined(separator: ", ")
+      } else if position == 0 {
         column.name
       } else { "linear" }
     lines.append(
@@ -183,7 +185,8 @@ struct NetworkPicture {
     let unit = column.count == 1 ? "unit" : "units"
     lines.append(
       label(
-        place == 0 ? "\(countText(column.count)) in" : "\(countText(column.count)) \(unit)", center,
+        position == 0 ? "\(countText(column.count)) in" : "\(countText(column.count)) \(unit)",
+        center,
         bottom + 42, size: 11.5, palette.faint))
     return lines
   }
@@ -193,15 +196,15 @@ struct NetworkPicture {
     if column.unitNames.indices.contains(index) { return column.unitNames[index].svg }
     if column.count == 1, column.index == nil { return column.letter.svg }
     let number = "\(index + 1)"
-    guard let place = column.index else {
+    guard let position = column.index else {
       let size = number.count > 3 ? 9.0 : 13
       let name = (column.letter + MathText(number, .lower)).svg
       return size == 13 ? name : "<tspan font-size=\"\(text(size))\">\(name)</tspan>"
     }
-    let upper = "(\(place))"
+    let upper = "(\(position))"
     let size = number.count > 3 ? 7 : number.count > 2 ? 8 : 9
     // Back to where the upper index began; digits are wider than parentheses.
-    let back = 9 * (0.556 * Double("\(place)".count) + 2 * 0.333)
+    let back = 9 * (0.556 * Double("\(position)".count) + 2 * 0.333)
     return column.letter.svg
       + "<tspan font-size=\"9\" dy=\"-5\">\(upper)</tspan>"
       + "<tspan font-size=\"\(size)\" dx=\"\(text(-back))\" dy=\"9\">\(number)</tspan>"
@@ -275,11 +278,11 @@ extension NetworkColumns {
   func text() -> String {
     let slots = columns.map { NetworkPicture.slots($0.count, most: 7, head: 3, tail: 2) }
     let rowCount = slots.map(\.count).max() ?? 1
-    let captions = columns.indices.map { place in
-      let functions = columns[place].functions.joined(separator: ", ")
+    let captions = columns.indices.map { position in
+      let functions = columns[position].functions.joined(separator: ", ")
       return [
-        "\(countText(columns[place].count))",
-        visible(place == 0 ? columns[0].name : functions.isEmpty ? "linear" : functions),
+        "\(countText(columns[position].count))",
+        visible(position == 0 ? columns[0].name : functions.isEmpty ? "linear" : functions),
       ]
     }
     let widths = captions.map { max($0.map(\.count).max() ?? 0, 3) }
@@ -292,7 +295,7 @@ extension NetworkColumns {
     var lines: [String] = []
     for row in 0..<rowCount {
       var line = ""
-      for (place, column) in slots.enumerated() {
+      for (position, column) in slots.enumerated() {
         let index = row - (rowCount - column.count) / 2
         let mark =
           if column.indices.contains(index) {
@@ -301,20 +304,20 @@ extension NetworkColumns {
             case .elided: "⋮"
             }
           } else { "" }
-        line += centered(mark, widths[place])
-        guard place < links.count else { continue }
-        let gap = row == (rowCount - 1) / 2 ? gaps[place] : ""
-        line += " " + centered(gap, gaps[place].count) + " "
+        line += centered(mark, widths[position])
+        guard position < links.count else { continue }
+        let gap = row == (rowCount - 1) / 2 ? gaps[position] : ""
+        line += " " + centered(gap, gaps[position].count) + " "
       }
       if row == (rowCount - 1) / 2, let loss { line += " ── " + loss.plain }
       lines.append(line)
     }
     for part in 0..<2 {
       lines.append(
-        columns.indices.map { place in
-          centered(captions[place][part], widths[place])
-            + (place < links.count
-              ? String(repeating: " ", count: gaps[place].count + 2) : "")
+        columns.indices.map { position in
+          centered(captions[position][part], widths[position])
+            + (position < links.count
+              ? String(repeating: " ", count: gaps[position].count + 2) : "")
         }.joined())
     }
     return lines.map { line in

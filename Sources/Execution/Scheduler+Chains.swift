@@ -60,14 +60,14 @@ extension Scheduler {
     }
     let first = slots.count
     var lastUse: [Graph.Node: Int] = [:]
-    for (place, node) in chain.nodes.enumerated() {
-      for input in graph[node].inputs { lastUse[input] = place }
+    for (position, node) in chain.nodes.enumerated() {
+      for input in graph[node].inputs { lastUse[input] = position }
     }
     var owners: [Graph.Node] = []
-    for (place, node) in chain.nodes.enumerated()
+    for (position, node) in chain.nodes.enumerated()
     where node != chain.last && !chain.kept.contains(node) {
       // Kernels may overwrite an operand.
-      let free = owners.firstIndex { lastUse[$0, default: 0] <= place }
+      let free = owners.firstIndex { lastUse[$0, default: 0] <= position }
       slots[node] = first + (free ?? owners.count)
       if let free { owners[free] = node } else { owners.append(node) }
     }

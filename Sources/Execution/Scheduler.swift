@@ -133,7 +133,7 @@ struct Scheduler {
   mutating func placeStatistics(of x: Graph.Node, _ normalization: Normalization) -> Value {
     let (outer, _, inner) = shape(of: x).split(at: normalization.axes)
     let layout = StatisticsLayout(groupCount: outer * inner)
-    return Value(place(layout.count, in: .statistics), [.fixed(layout.count)])
+    return Value(position(layout.count, in: .statistics), [.fixed(layout.count)])
   }
 
   /// The memory for the indices of a pooling.
@@ -145,7 +145,7 @@ struct Scheduler {
         channels.rounded(upToMultipleOf: preferences.indexAlignment))
     }
     let shape = SymbolicShape(extents)
-    let new = Value(place(shape.resolved(batch: rowCount).count, in: .argmaxIndices), shape)
+    let new = Value(position(shape.resolved(batch: rowCount).count, in: .argmaxIndices), shape)
     indices[pooling.pooling] = new
     return new
   }
@@ -202,7 +202,7 @@ struct Scheduler {
   }
 
   /// Finds room in a region that is never reused.
-  private mutating func place(_ count: Int, in region: Region) -> Location {
+  private mutating func position(_ count: Int, in region: Region) -> Location {
     let offset = memory[region, default: 0]
     // Bytes too: a multiple of vectors, if not of cache lines.
     memory[region] = offset + MemoryPlan.rounded(count)
@@ -226,7 +226,7 @@ struct Scheduler {
       case .parameter:
         let range = try range(of: record.name ?? "", shape: shape)
         locations[node] = Location(.parameters, range.offset)
-      case .labels: setInput(node, at: place(shape.count, in: .labels))
+      case .labels: setInput(node, at: position(shape.count, in: .labels))
       case .constant(let numbers): placeConstant(node, numbers, count: shape.count)
       case .fill(let number): placeConstant(node, [number], count: shape.count)
       default: break
@@ -246,7 +246,7 @@ struct Scheduler {
   }
 
   private mutating func placeConstant(_ node: Graph.Node, _ numbers: [Double], count: Int) {
-    let location = place(count, in: .constants)
+    let location = position(count, in: .constants)
     locations[node] = location
     constants.append(Schedule.Constant(location: location, numbers: numbers, count: count))
   }

@@ -24,9 +24,11 @@ extension Graph {
     let moved = try? record.operation.rule.evaluate(
       operands, shape: record.shape.resolved(batch: batch), batch: batch)
     return (moved?.values ?? []).map { value in
-      let place = Int(value)
-      guard place > 0, let operand = starts.lastIndex(where: { $0 <= place }) else { return nil }
-      return (operand, place - starts[operand])
+      let position = Int(value)
+      guard position > 0, let operand = starts.lastIndex(where: { $0 <= position }) else {
+        return nil
+      }
+      return (operand, position - starts[operand])
     }
   }
 

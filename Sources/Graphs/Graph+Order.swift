@@ -35,9 +35,9 @@ extension Graph {
           operation: record.operation, inputs: record.inputs.compactMap { moved[$0.index] },
           shape: record.shape, name: isLeaf ? record.name : nil, layer: nil)
         let key = NodeValue(candidate)
-        let place = known[key] ?? result.append(candidate)
-        known[key] = place
-        moved[node.index] = place
+        let position = known[key] ?? result.append(candidate)
+        known[key] = position
+        moved[node.index] = position
       }
     }
     return (result, kept.compactMap { moved[$0.index] })

@@ -57,7 +57,8 @@ package enum Implementation: VectorKernels {
   }
 
   @inline(__always)
-  private static func pointer(_ place: ElementPlace, _ start: Int) -> UnsafeMutablePointer<Float> {
-    place.isWhole ? place.pointer + start : place.pointer
+  private static func pointer(_ position: ElementPlace, _ start: Int) -> UnsafeMutablePointer<Float>
+  {
+    position.isWhole ? position.pointer + start : position.pointer
   }
 }

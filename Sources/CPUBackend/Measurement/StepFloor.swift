@@ -69,7 +69,7 @@ package final class StepFloor {
         throw PlanError.kernel(node: "node \(work.result.index)", reason: error.description)
       }
     }
-    let places = place(works, bares, of: arrays, in: graph, batchSize: batchSize)
+    let places = position(works, bares, of: arrays, in: graph, batchSize: batchSize)
     for (work, bare) in zip(works, bares) {
       guard let lhs = places[work.lhs], let rhs = places[work.rhs], let result = places[work.result]
       else { preconditionFailure("node \(work.result.index) was given no memory") }
@@ -131,16 +131,16 @@ package final class StepFloor {
 
   /// Gives the operands and results of all calls memory: parameters and their gradients in the flat vectors
   /// unless the library's layout takes more room.
-  private func place(
+  private func position(
     _ works: [BareWork], _ bares: [LibraryCall], of arrays: [LearnedArray], in graph: Graph,
     batchSize: Int
   ) -> [Graph.Node: UnsafeMutablePointer<Float>] {
     var counts: [Graph.Node: Int] = [:]
     for (work, bare) in zip(works, bares) {
-      for (place, count) in [
+      for (position, count) in [
         (work.lhs, bare.counts.lhs), (work.rhs, bare.counts.rhs), (work.result, bare.counts.result),
       ] {
-        counts[place] = max(counts[place] ?? 0, count)
+        counts[position] = max(counts[position] ?? 0, count)
       }
     }
     var places: [Graph.Node: UnsafeMutablePointer<Float>] = [:]

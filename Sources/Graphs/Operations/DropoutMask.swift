@@ -40,8 +40,8 @@ public struct DropoutMask: Hashable, Sendable {
     let channels = shape.axisCount > 2 && !isChannelsLast ? shape[1] : 1
     let inner = channels == 0 ? 0 : columns / channels
     let values = (0..<shape.count).map { index in
-      let (row, place) = index.quotientAndRemainder(dividingBy: columns)
-      let element = place % inner * channels + place / inner
+      let (row, position) = index.quotientAndRemainder(dividingBy: columns)
+      let element = position % inner * channels + position / inner
       return draws.word(at: element, row: row, stream: stream) < threshold ? 0 : scale
     }
     return Tensor(shape: shape, values: values)

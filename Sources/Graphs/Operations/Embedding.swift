@@ -71,8 +71,10 @@ struct EmbeddingGradientRule: OperationRule {
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     let units = shape[1]
     var values = Array(repeating: 0.0, count: shape.count)
-    for (place, row) in try classNumbers(inputs[1], classes: count).enumerated() {
-      for unit in 0..<units { values[row * units + unit] += inputs[0].values[place * units + unit] }
+    for (position, row) in try classNumbers(inputs[1], classes: count).enumerated() {
+      for unit in 0..<units {
+        values[row * units + unit] += inputs[0].values[position * units + unit]
+      }
     }
     return Tensor(shape: shape, values: values)
   }

@@ -132,8 +132,8 @@ struct MaxPoolGradientRule: PoolingRuleBase, KinkedRule {
   func evaluate(_ inputs: [Tensor], shape: Shape, batch: Int) throws(GraphError) -> Tensor {
     var values = Array(repeating: 0.0, count: shape.count)
     let places = places(ofMaximaIn: inputs[1], output: inputs[0].shape)
-    for (place, cotangent) in zip(places, inputs[0].values) where place >= 0 {
-      values[place] += cotangent
+    for (position, cotangent) in zip(places, inputs[0].values) where position >= 0 {
+      values[position] += cotangent
     }
     return Tensor(shape: shape, values: values)
   }

@@ -300,10 +300,10 @@ public struct Normalizer: Sendable {
     while row < rows.upperBound {
       let end = min(row &+ Normalizer.leafRows, rows.upperBound)
       var leaf = Lanes(repeating: 0)
-      var place = row &* inner
+      var position = row &* inner
       for _ in row..<end {
-        leaf = leaf + term.value(known, access.read(a + place), access.read(b + place))
-        place &+= inner
+        leaf = leaf + term.value(known, access.read(a + position), access.read(b + position))
+        position &+= inner
       }
       part = part + leaf
       row = end
@@ -357,11 +357,11 @@ public struct Normalizer: Sendable {
     _ b: UnsafePointer<Float>, into d: UnsafeMutablePointer<Float>, _ first: Int, _ rows: Int,
     _ access: Some
   ) {
-    var place = first
+    var position = first
     for _ in 0..<rows {
       access.write(
-        formula.value(known, access.read(a + place), access.read(b + place)), d + place)
-      place &+= inner
+        formula.value(known, access.read(a + position), access.read(b + position)), d + position)
+      position &+= inner
     }
   }
 }
