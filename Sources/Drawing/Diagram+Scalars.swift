@@ -16,15 +16,15 @@ extension Diagram {
 }
 
 /// Takes operations apart, element by element.
-private struct ScalarBuilder {
-  private let drawn: DrawnGraph
-  private let graph: Graph
+struct ScalarBuilder {
+  let drawn: DrawnGraph
+  let graph: Graph
   private let naming: LeafSymbols
   private let selection: Selection
   private let marks: Marks
   private var isBackward = false
   /// The boxes of the elements of each node, in row-major order.
-  private var elements: [Graph.Node: [Int]] = [:]
+  var elements: [Graph.Node: [Int]] = [:]
   var diagram = Diagram()
 
   init(_ drawn: DrawnGraph) {
@@ -70,19 +70,19 @@ private struct ScalarBuilder {
     }
   }
 
-  private func shape(of node: Graph.Node) -> Shape {
+  func shape(of node: Graph.Node) -> Shape {
     graph.shape(of: node).resolved(batch: drawn.rowCount)
   }
 
   /// The name of an element, counted from 1; one row needs no number.
-  private func name(_ name: String, _ position: Int, _ shape: Shape) -> MathText {
+  func name(_ name: String, _ position: Int, _ shape: Shape) -> MathText {
     var indices = Array(indices(of: position, in: shape).map { $0 + 1 })
     let symbolic = graph.leaf(named: name).map { graph.shape(of: $0) }
     if drawn.rowCount == 1, symbolic?.extents.first == .batch { indices.removeFirst() }
     return naming.symbol(name).element(indices)
   }
 
-  private func indices(of position: Int, in shape: Shape) -> [Int] {
+  func indices(of position: Int, in shape: Shape) -> [Int] {
     var (rest, result) = (position, [Int]())
     for extent in shape.extents.reversed() {
       result.append(rest % max(extent, 1))
@@ -91,14 +91,14 @@ private struct ScalarBuilder {
     return result.reversed()
   }
 
-  private mutating func box(_ box: Diagram.Box) throws(DrawingError) -> Int {
+  mutating func box(_ box: Diagram.Box) throws(DrawingError) -> Int {
     guard diagram.boxes.count < Diagram.scalarLimit else {
       throw .tooLarge(.scalar, found: diagram.boxes.count, limit: Diagram.scalarLimit)
     }
     return diagram.add(box)
   }
 
-  private mutating func emit(
+  mutating func emit(
     _ symbol: MathText, _ operands: [Int], inverse: Int? = nil
   ) throws(DrawingError) -> Int {
     let position = try box(
@@ -112,17 +112,17 @@ private struct ScalarBuilder {
     return position
   }
 
-  private mutating func number(_ value: Double) throws(DrawingError) -> Int {
+  mutating func number(_ value: Double) throws(DrawingError) -> Int {
     try box(
       Diagram.Box(role: .constant, isBackward: isBackward, title: MathText(numberText(value))))
   }
 
-  private mutating func sum(_ operands: [Int]) throws(DrawingError) -> Int {
+  mutating func sum(_ operands: [Int]) throws(DrawingError) -> Int {
     operands.count == 1 ? operands[0] : try emit("+", operands)
   }
 
   /// Returns the element of an operand that stands at `place` of a broadcast shape.
-  private func source(_ position: Int, in shape: Shape, from operand: Shape) -> Int {
+  func source(_ position: Int, in shape: Shape, from operand: Shape) -> Int {
     let all = indices(of: position, in: shape)
     var result = 0
     for (axis, extent) in operand.extents.enumerated() {
@@ -132,7 +132,7 @@ private struct ScalarBuilder {
     return result
   }
 
-  private mutating func elementwise(
+  mutating func elementwise(
     _ node: Graph.Node, _ symbol: MathText, inverse: Int? = nil
   ) throws(DrawingError) -> [Int] {
     let (inputs, shape) = (graph[node].inputs, shape(of: node))
@@ -147,7 +147,7 @@ private struct ScalarBuilder {
   }
 
   /// A cotangent times the slope of an activation, at its output.
-  private mutating func slope(
+  mutating func slope(
     _ node: Graph.Node, _ symbol: MathText
   ) throws(DrawingError) -> [Int] {
     let inputs = graph[node].inputs
@@ -160,7 +160,7 @@ private struct ScalarBuilder {
   }
 
   /// The elements of `node`'s first operand that go into each element of its value.
-  private func reduced(
+  func reduced(
     _ node: Graph.Node, _ axes: [Int], shape outputShape: Shape? = nil
   ) -> [[Int]] {
     let input = graph[node].inputs[0]
@@ -179,13 +179,13 @@ private struct ScalarBuilder {
   }
 
   /// The rows along the last axis of an operand.
-  private func rows(_ node: Graph.Node) -> [[Int]] {
+  func rows(_ node: Graph.Node) -> [[Int]] {
     let all = elements[node] ?? []
     let width = max(shape(of: node).extents.last ?? 1, 1)
     return stride(from: 0, to: all.count, by: width).map { Array(all[$0..<$0 + width]) }
   }
 
-  private mutating func softmax(_ row: [Int]) throws(DrawingError) -> [Int] {
+  mutating func softmax(_ row: [Int]) throws(DrawingError) -> [Int] {
     var exponentials: [Int] = []
     for element in row { exponentials.append(try emit("exp", [element])) }
     let total = try sum(exponentials)
@@ -196,14 +196,14 @@ private struct ScalarBuilder {
     return result
   }
 
-  private mutating func logSum(_ row: [Int]) throws(DrawingError) -> Int {
+  mutating func logSum(_ row: [Int]) throws(DrawingError) -> Int {
     var exponentials: [Int] = []
     for element in row { exponentials.append(try emit("exp", [element])) }
     return try emit("log", [try sum(exponentials)])
   }
 
   /// The elements that each position of a window covers.
-  private func covered(
+  func covered(
     _ operand: Graph.Node, _ pooling: Pooling, output: Graph.Node
   ) -> [[Int]] {
     let all = elements[operand] ?? []
@@ -211,13 +211,13 @@ private struct ScalarBuilder {
       .map { $0.map { all[$0] } }
   }
 
-  private func covered(_ node: Graph.Node, _ pooling: Pooling) -> [[Int]] {
+  func covered(_ node: Graph.Node, _ pooling: Pooling) -> [[Int]] {
     covered(graph[node].inputs[0], pooling, output: node)
   }
 
   /// For each element, a box for the mean and deviation of the elements it is normalised with, and the
   /// index of that box.
-  private mutating func moments(
+  mutating func moments(
     of operand: Graph.Node, _ normalization: Normalization
   ) throws(DrawingError) -> [(box: Int, index: Int)] {
     let (shape, all) = (shape(of: operand), elements[operand] ?? [])
@@ -230,174 +230,24 @@ private struct ScalarBuilder {
     return groups.map { (boxes[$0] ?? 0, $0) }
   }
 
-  private mutating func expand(_ node: Graph.Node) throws(DrawingError) -> [Int] {
+  mutating func expand(_ node: Graph.Node) throws(DrawingError) -> [Int] {
+    if let found = try leafElements(of: node) { return found }
+    if let found = try summedElements(of: node) { return found }
+    if let found = try rowElements(of: node) { return found }
+    if let found = try tableElements(of: node) { return found }
+    if let found = try imageElements(of: node) { return found }
+    if let found = try normalizedElements(of: node) { return found }
     let record = graph[node]
     let inputs = record.inputs
     let symbol = MathText(record.operation.symbol)
     var result: [Int] = []
     switch record.operation {
-    case .data, .labels, .parameter:
-      let shape = shape(of: node)
-      guard shape.count <= Diagram.scalarLimit else {
-        throw .tooLarge(.scalar, found: shape.count, limit: Diagram.scalarLimit)
-      }
-      for position in 0..<shape.count {
-        let title = name(record.name ?? "", position, shape)
-        result.append(try box(Diagram.Box(role: Diagram.Role(record.operation), title: title)))
-      }
-    case .constant(let values):
-      for value in values { result.append(try number(value)) }
-    case .fill(let value):
-      let one = try number(value)
-      result = Array(repeating: one, count: shape(of: node).count)
-    case .dropoutMask:
-      let shape = shape(of: node)
-      for position in 0..<shape.count {
-        let title = name("mask", position, shape)
-        result.append(try box(Diagram.Box(role: Diagram.Role(record.operation), title: title)))
-      }
     case .scale(let factor):
       let value = factor.resolved(batch: drawn.rowCount)
       return try elementwise(node, value == -1 ? "−" : MathText("× " + numberText(value)))
     case .cap(let limit):
       return try elementwise(node, MathText("min " + numberText(limit)))
-    case .convolution, .convolutionInputGradient, .convolutionWeightGradient:
-      let (a, b) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
-      for pairs in graph.products(of: node, batch: drawn.rowCount) {
-        var products: [Int] = []
-        for pair in pairs { products.append(try emit("×", [a[pair.lhs], b[pair.rhs]])) }
-        result.append(products.isEmpty ? try number(0) : try sum(products))
-      }
-    case .maxPool(let pooling):
-      for window in covered(node, pooling) { result.append(try emit("max", window)) }
-    case .maxPoolSelection(let pooling):
-      let chosen = elements[inputs[0]] ?? []
-      let windows = graph.windows(of: pooling, over: shape(of: inputs[0]), output: shape(of: node))
-      for (window, x) in zip(windows, covered(inputs[1], pooling, output: node)) {
-        result.append(try emit("at max", window.map { chosen[$0] } + x))
-      }
-    case .maxPoolGradient(let pooling):
-      let (cotangents, all) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
-      let windows = graph.windows(of: pooling, over: shape(of: node), output: shape(of: inputs[0]))
-      var terms: [[Int]] = Array(repeating: [], count: all.count)
-      for (window, cotangent) in zip(windows, cotangents) {
-        for position in window {
-          let isMaximum = try emit(
-            "is max?", [all[position]] + window.filter { $0 != position }.map { all[$0] })
-          terms[position].append(try emit("×", [cotangent, isMaximum]))
-        }
-      }
-      for term in terms { result.append(term.isEmpty ? try number(0) : try sum(term)) }
-    case .averagePool(let pooling):
-      for window in covered(node, pooling) {
-        let total = window.isEmpty ? try number(0) : try sum(window)
-        result.append(try emit(MathText("÷ \(pooling.kernelCount)"), [total]))
-      }
-    case .averagePoolGradient(let pooling, _):
-      let cotangents = elements[inputs[0]] ?? []
-      let windows = graph.windows(of: pooling, over: shape(of: node), output: shape(of: inputs[0]))
-      var terms: [[Int]] = Array(repeating: [], count: shape(of: node).count)
-      for (window, cotangent) in zip(windows, cotangents) {
-        for position in window { terms[position].append(cotangent) }
-      }
-      for term in terms {
-        let total = term.isEmpty ? try number(0) : try sum(term)
-        result.append(try emit(MathText("÷ \(pooling.kernelCount)"), [total]))
-      }
-    case .moments(let normalization):
-      let groups = reduced(
-        node, normalization.axes, shape: Shape(Array(shape(of: node).extents.dropFirst())))
-      for operands in groups { result.append(try emit("μ", operands)) }
-      for operands in groups { result.append(try emit("var", operands)) }
-    case .variance(let axes):
-      for operands in reduced(node, axes) { result.append(try emit("var", operands)) }
-    case .normalize(let normalization):
-      let groups = try moments(of: inputs[0], normalization)
-      let (scale, shift) = (elements[inputs[1]] ?? [], elements[inputs[2]] ?? [])
-      for (position, x) in (elements[inputs[0]] ?? []).enumerated() {
-        let group = groups[position]
-        result.append(
-          try emit("normalize", [x, group.box, scale[group.index], shift[group.index]]))
-      }
-    case .normalizeScaleGradient(let normalization):
-      let groups = try moments(of: inputs[1], normalization)
-      let (cotangents, x) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
-      var terms: [[Int]] = Array(repeating: [], count: shape(of: node).count)
-      for position in x.indices {
-        let normal = try emit("normalize", [x[position], groups[position].box])
-        terms[groups[position].index].append(try emit("×", [cotangents[position], normal]))
-      }
-      for term in terms { result.append(term.isEmpty ? try number(0) : try sum(term)) }
-    case .normalizeInputGradient(let normalization):
-      let groups = try moments(of: inputs[1], normalization)
-      let operands = inputs.map { elements[$0] ?? [] }
-      for position in operands[0].indices {
-        let group = groups[position]
-        result.append(
-          try emit(
-            "normalize′",
-            [operands[0][position], operands[1][position], group.box]
-              + operands[2...].map { $0[group.index] }))
-      }
     case .power(let exponent): return try elementwise(node, MathText("^ " + numberText(exponent)))
-    case .embeddingGradient(let count):
-      let (cotangents, numbers) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
-      let units = shape(of: node)[1]
-      for row in 0..<count {
-        let isNamed = try numbers.map { (number) throws(DrawingError) in
-          try emit(MathText("= \(row)?"), [number])
-        }
-        for unit in 0..<units {
-          var terms: [Int] = []
-          for (position, indicator) in isNamed.enumerated() {
-            terms.append(try emit("×", [cotangents[position * units + unit], indicator]))
-          }
-          result.append(terms.isEmpty ? try number(0) : try sum(terms))
-        }
-      }
-    case .gather, .embedding:
-      let (table, all) = (shape(of: inputs[0]), elements[inputs[0]] ?? [])
-      let width = table[0] == 0 ? 0 : all.count / table[0]
-      for label in elements[inputs[1]] ?? [] {
-        for position in 0..<width {
-          let candidates = (0..<table[0]).map { all[$0 * width + position] }
-          result.append(try emit("choose", candidates + [label]))
-        }
-      }
-    case .logSumExp:
-      for row in rows(inputs[0]) { result.append(try logSum(row)) }
-    case .matmul(let transposeLHS, let transposeRHS):
-      let (A, B) = (shape(of: inputs[0]), shape(of: inputs[1]))
-      let (a, b) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
-      let (rowCount, depth) = transposeLHS ? (A[1], A[0]) : (A[0], A[1])
-      let columnCount = transposeRHS ? B[0] : B[1]
-      for row in 0..<rowCount {
-        for column in 0..<columnCount {
-          var products: [Int] = []
-          for k in 0..<depth {
-            let left = a[transposeLHS ? k * A[1] + row : row * A[1] + k]
-            let right = b[transposeRHS ? column * B[1] + k : k * B[1] + column]
-            products.append(try emit("×", [left, right]))
-          }
-          result.append(products.isEmpty ? try number(0) : try sum(products))
-        }
-      }
-    case .sum(let axes):
-      for operands in reduced(node, axes) {
-        result.append(operands.isEmpty ? try number(0) : try sum(operands))
-      }
-    case .mean(let axes):
-      for operands in reduced(node, axes) {
-        let total = operands.isEmpty ? try number(0) : try sum(operands)
-        result.append(
-          operands.count == 1 ? total : try emit(MathText("÷ \(operands.count)"), [total]))
-      }
-    case .squaredNorm(let axes):
-      for operands in reduced(node, axes) {
-        var squares: [Int] = []
-        for operand in operands { squares.append(try emit("□²", [operand])) }
-        result.append(squares.isEmpty ? try number(0) : try sum(squares))
-      }
     case .reshape:
       return elements[inputs[0]] ?? []
     case .broadcast:
@@ -407,48 +257,6 @@ private struct ScalarBuilder {
       }
       result = (0..<shape.count).map {
         elements[inputs[0]]?[source($0, in: shape, from: operand)] ?? 0
-      }
-    case .softmax:
-      for row in rows(inputs[0]) { result += try softmax(row) }
-    case .logSoftmax:
-      for row in rows(inputs[0]) {
-        let total = try logSum(row)
-        for element in row {
-          result.append(try emit("−", [element, total], inverse: 1))
-        }
-      }
-    case .softmaxCrossEntropy:
-      for (row, label) in zip(rows(inputs[0]), elements[inputs[1]] ?? []) {
-        let total = try logSum(row)
-        let chosen = try emit("choose", row + [label])
-        result.append(try emit("−", [total, chosen], inverse: 1))
-      }
-    case .softmaxCrossEntropyGradient:
-      let cotangents = elements[inputs[0]] ?? []
-      for (position, row) in rows(inputs[1]).enumerated() {
-        let label = elements[inputs[2]]?[position] ?? 0
-        for (number, probability) in try softmax(row).enumerated() {
-          let indicator = try emit(MathText("= \(number)?"), [label])
-          let difference = try emit("−", [probability, indicator], inverse: 1)
-          result.append(try emit("×", [cotangents[position], difference]))
-        }
-      }
-    case .oneHot(let classes):
-      for label in elements[inputs[0]] ?? [] {
-        for number in 0..<classes { result.append(try emit(MathText("= \(number)?"), [label])) }
-      }
-    case .meanSquaredError:
-      let (a, b) = (elements[inputs[0]] ?? [], elements[inputs[1]] ?? [])
-      let rowCount = shape(of: node).count
-      let width = rowCount == 0 ? 0 : a.count / rowCount
-      for row in 0..<rowCount {
-        var squares: [Int] = []
-        for position in row * width..<(row + 1) * width {
-          let difference = try emit("−", [a[position], b[position]], inverse: 1)
-          squares.append(try emit("□²", [difference]))
-        }
-        let total = squares.isEmpty ? try number(0) : try sum(squares)
-        result.append(width <= 1 ? total : try emit(MathText("÷ \(width)"), [total]))
       }
     case .subtract, .divide: return try elementwise(node, symbol, inverse: 1)
     case _ where record.operation.isActivationGradient: return try slope(node, symbol)
