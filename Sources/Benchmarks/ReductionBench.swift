@@ -33,8 +33,8 @@ public struct ReductionBench: Sendable {
     let group = try RankGroup(communicator, limit: sharedMemoryLimit)
     let layout = FlatLayout([("vector", [count])])
     let replica = try Replica(
-      layout: layout, ranges: UpdateRanges(count: layout.count),
-      settings: OptimizerSettings(
+      ReplicaLayout(layout, ranges: UpdateRanges(count: layout.count)),
+      OptimizerSettings(
         .sgd(momentum: 0, nesterov: false, weightDecay: 0), learningRate: 0),
       isSharded: true, group: group, arithmetic: backend.arithmetic,
       communicator: communicator)

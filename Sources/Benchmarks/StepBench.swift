@@ -182,17 +182,21 @@ package final class BenchSteps {
     communicator: any Communicator
   ) throws {
     replica = try Replica(
-      layout: network.layout, stateCount: network.states.count,
-      ranges: UpdateRanges(network, optimizer), settings: optimizer, isSharded: isSharded,
+      ReplicaLayout(
+        network.layout, stateCount: network.states.count,
+        ranges: UpdateRanges(network, optimizer)), optimizer, isSharded: isSharded,
       group: RankGroup(communicator, limit: sharedMemoryLimit), arithmetic: backend.arithmetic,
       communicator: communicator)
     if replica.isWriter { network.writeInitialValues(into: replica.parameters, seed: seed) }
     replica.group.barrier()
     replica.beginAverage()
+    var settings = StepSettings(
+      rowCounts: [batchSize], microbatches: microbatches, workers: workers, seed: seed)
+    settings.precision = precision
+    settings.timelineCapacity = timelineCapacity
     engine = try StepEngine(
-      network, rowCounts: [batchSize], microbatches: microbatches, workers: workers,
-      replica: replica, seed: seed, backend: backend, precision: precision,
-      stopwatch: Stopwatch(), timelineCapacity: timelineCapacity, communicator: communicator)
+      network, settings, replica: replica, backend: backend, stopwatch: Stopwatch(),
+      communicator: communicator)
     rows = RandomRows(
       4 * batchSize, sampleShape: network.sampleShape, targets: targets,
       classCount: network.outputCount, wholeNumbers: network.wholeNumbers)

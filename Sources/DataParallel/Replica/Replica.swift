@@ -7,13 +7,13 @@ public import Tensors
 /// Everything that training changes, as one rank sees it; the same bits on every rank.
 ///
 /// The ranks of a group share one copy of the parameters in memory. Each rank updates the elements that
-/// it owns (``ElementDivision``) and keeps the state of the optimiser for these alone; with several
-/// groups, owners send what they updated. Where the optimiser is not sharded, every rank has a copy of
-/// parameters and state of its own and updates all of it: the same bits, more memory.
+/// it owns (``ElementDivision``) and keeps the state of the optimizer for these alone; with several
+/// groups, owners send what they updated. A replica that is not sharded has a copy of parameters and state
+/// of its own and updates all of it: the same bits, more memory.
 public final class Replica {
   /// The flat parameters and states.
   public let parameters: FloatBuffer
-  /// Where each parameter and state lies in them.
+  /// The range of each parameter and state in them.
   public let layout: FlatLayout
   /// The part of the layout with the parameters.
   public let parameterLayout: FlatLayout
@@ -26,152 +26,84 @@ public final class Replica {
   public let average: FloatBuffer?
   package let group: RankGroup
   package let elements: ElementDivision
-  /// Whether each rank updates only what it owns.
-  package let isSharded: Bool
-  /// Whether there is no other rank.
-  package var isAlone: Bool { communicator.size == 1 }
   package let arithmetic: any FlatArithmetic
+  /// True if each rank updates only the elements that it owns.
+  let isSharded: Bool
   private let communicator: any Communicator
   private let memory: SharedMemory?
-  /// Exchanges the sums that the optimizer makes of elements; nil where it makes none, or this rank makes all.
+  /// Exchanges the optimizer's sums over elements; nil if there are none, or this rank makes all of them.
   private let pieceExchange: PieceExchange?
-  /// For each bucket, what owners send to the other groups; none with one group.
-  private let sharing: [FloatExchange]
-  /// For each bucket, what owners in other groups send to root before a checkpoint.
-  private let collecting: [FloatExchange]
+  private let ownerExchanges: OwnerExchanges
 
   /// Creates a replica of zeros.
   ///
   /// Collective.
   ///
   /// - Parameters:
-  ///   - layout: Where each parameter lies, then each state.
-  ///   - stateCount: The number of states at the end of the layout.
-  ///   - ranges: What a step does to which elements.
-  ///   - settings: How they change.
-  ///   - isSharded: Whether each rank updates only what it owns.
+  ///   - layout: The arrays of the flat vectors.
+  ///   - settings: The optimizer.
+  ///   - isSharded: True if each rank is to update only the elements that it owns.
   ///   - group: The ranks that share memory.
-  ///   - arithmetic: The arithmetic on its vectors.
+  ///   - arithmetic: The arithmetic on the vectors.
   ///   - communicator: The ranks.
-  /// - Throws: `CommunicationError`, also as an agreed failure where memory is short.
+  /// - Throws: `CommunicationError`, also as an agreed failure if memory is short.
   package init(
-    layout: FlatLayout, stateCount: Int = 0, ranges: UpdateRanges, settings: OptimizerSettings,
-    isSharded: Bool, group: RankGroup, arithmetic: any FlatArithmetic,
-    communicator: any Communicator
+    _ layout: ReplicaLayout, _ settings: OptimizerSettings, isSharded: Bool, group: RankGroup,
+    arithmetic: any FlatArithmetic, communicator: any Communicator
   ) throws(CommunicationError) {
-    self.layout = layout
-    parameterLayout = layout[..<(layout.ranges.count - stateCount)]
-    stateLayout = layout[(layout.ranges.count - stateCount)...]
+    self.layout = layout.arrays
+    (parameterLayout, stateLayout) = (layout.parameters, layout.states)
     self.group = group
     self.arithmetic = arithmetic
     self.communicator = communicator
     // A rank by itself owns everything, without a copy.
     self.isSharded = isSharded || communicator.size == 1
-    let count = layout.count
+    let count = layout.arrays.count
     let bucketLength = try BucketChoice.measure(
       count: count, group: group, communicator: communicator)
-    let elements = ElementDivision(
+    elements = ElementDivision(
       groups: group.groups, count: count, bucketLength: bucketLength,
       alignment: settings.needsNorms ? FlatLayout.blockLength : FlatLayout.alignment)
-    self.elements = elements
-    let slotIndices = settings.rule.slotNames.indices
-    let slots: [FloatBuffer]
-    if self.isSharded {
-      let size = max(count, 1) * MemoryLayout<Float>.stride
-      let memory = try group.allocate(
-        byteCount: group.isLeader ? size * (1 + settings.vectorCount) : 0)
-      self.memory = memory
-      func vector(_ index: Int) -> FloatBuffer {
-        FloatBuffer(
-          at: memory.segments[0].pointer(at: index * size, to: Float.self, count: count),
-          count: count, owner: memory)
-      }
-      parameters = vector(0)
-      slots = slotIndices.map { vector(1 + $0) }
-      average = settings.average.map { _ in vector(1 + slots.count) }
-    } else {
-      memory = nil
-      parameters = FloatBuffer(count: count)
-      slots = slotIndices.map { _ in FloatBuffer(count: count) }
-      average = settings.average.map { _ in FloatBuffer(count: count) }
-    }
-    let pieces = settings.needsNorms ? Pieces(ranges.learnedArrays) : nil
-    let sums: PieceSums?
+    let vectors = try FlatVectors(
+      count: count, settings, sharedBy: self.isSharded ? group : nil)
+    (parameters, average, memory) = (vectors.parameters, vectors.average, vectors.memory)
+    let pieces = settings.needsNorms ? Pieces(layout.ranges.learnedArrays) : nil
     if let pieces, self.isSharded {
-      let exchange = try PieceExchange(
+      pieceExchange = try PieceExchange(
         pieces, elements: elements, group: group, communicator: communicator)
-      (pieceExchange, sums) = (exchange, exchange.sums)
     } else {
-      (pieceExchange, sums) = (nil, pieces.map { PieceSums($0) })
+      pieceExchange = nil
     }
     optimizer = Optimizer(
-      settings, ranges: ranges, slots: slots, arithmetic: arithmetic, sums: sums)
-    (sharing, collecting) = try Replica.prepare(elements, communicator)
+      settings, ranges: layout.ranges, slots: vectors.slots, arithmetic: arithmetic,
+      sums: pieceExchange?.sums ?? pieces.map { PieceSums($0) })
+    ownerExchanges = try OwnerExchanges(elements, communicator)
   }
 
-  private static func prepare(
-    _ elements: ElementDivision, _ communicator: any Communicator
-  ) throws(CommunicationError) -> (sharing: [FloatExchange], collecting: [FloatExchange]) {
-    var (sharing, collecting): ([FloatExchange], [FloatExchange]) = ([], [])
-    guard elements.groups.count > 1 else { return (sharing, collecting) }
-    let (rank, size) = (communicator.rank, communicator.size)
-    let ownGroup = elements.group(of: rank)
-    let rootGroup = elements.group(of: communicator.root)
-    let nothing = Array(repeating: 0..<0, count: size)
-    for (index, bucket) in elements.buckets.enumerated() {
-      var (sending, receiving) = (nothing, nothing)
-      for group in elements.groups.indices where group != ownGroup {
-        sending[elements.receiver(in: group, of: rank)] = elements.elements(of: rank, in: bucket)
-        for other in elements.groups[group]
-        where elements.receiver(in: ownGroup, of: other) == rank {
-          receiving[other] = elements.elements(of: other, in: bucket)
-        }
-      }
-      let tag = 16384 + index % 8192
-      sharing.append(
-        try communicator.prepareExchange(sending: sending, receiving: receiving, tag: tag))
-      (sending, receiving) = (nothing, nothing)
-      if ownGroup != rootGroup {
-        sending[communicator.root] = elements.elements(of: rank, in: bucket)
-      } else if communicator.isRoot {
-        for other in 0..<size where elements.group(of: other) != rootGroup {
-          receiving[other] = elements.elements(of: other, in: bucket)
-        }
-      }
-      collecting.append(
-        try communicator.prepareExchange(
-          sending: sending, receiving: receiving, tag: 24576 + index % 8192))
-    }
-    return (sharing, collecting)
-  }
+  /// True if there is no other rank.
+  var isAlone: Bool { communicator.size == 1 }
 
   /// The memory of parameters and state that this rank adds to its host, in bytes.
   package var byteCount: Int {
     let vectors = parameters.count * MemoryLayout<Float>.stride
     let sums = pieceExchange?.byteCount ?? optimizer.sums?.byteCount ?? 0
     guard isSharded else { return vectors * (1 + optimizer.settings.vectorCount) + sums }
-    // Groups have the whole average where they evaluate it.
+    // A group has the whole average while it evaluates.
     let copies = vectors * (average == nil ? 1 : 2) / group.members.count
     return copies + vectors * optimizer.slots.count / communicator.size + sums
   }
 
   // MARK: A step.
 
-  /// Does one pass of the optimiser over some elements; after the last one the average follows.
+  /// Moves the average of some elements after the parameters, which a step has changed.
   ///
-  /// States are averaged with the parameters: running averages are of what the parameters beside them made.
+  /// States are averaged with the parameters: they are running averages of what those parameters made.
   ///
   /// - Parameters:
-  ///   - pass: The pass.
-  ///   - step: The numbers of the step.
-  ///   - gradient: The sum of the gradients of element i at index i.
-  ///   - elements: Which elements; no two threads the same.
-  package func run(
-    _ pass: Optimizer.Pass, _ step: Optimizer.Step, gradient: UnsafePointer<Float>,
-    elements: Range<Int>
-  ) {
-    optimizer.run(pass, step, parameters, gradient: gradient, elements: elements)
-    guard pass == .change, let average, let settings = optimizer.settings.average else { return }
+  ///   - step: The number of the step decides whether the average has begun.
+  ///   - elements: The elements; no two threads the same.
+  func advanceAverage(_ step: Optimizer.Step, elements: Range<Int>) {
+    guard let average, let settings = optimizer.settings.average else { return }
     optimizer.ranges.forEach(in: elements) { _, range in
       let start = range.lowerBound
       if step.number <= settings.start {
@@ -188,34 +120,35 @@ public final class Replica {
   /// Exchanges the sums of a round of the optimizer.
   ///
   /// Collective where the replica is sharded.
-  package func exchangeSums(round: Int) throws(CommunicationError) {
+  func exchangeSums(round: Int) throws(CommunicationError) {
     try pieceExchange?.exchange(round: round)
   }
 
-  /// Gives all ranks the whole average.
+  /// Sends all ranks the whole average.
   ///
   /// Collective.
   package func shareAverage() throws(CommunicationError) {
-    guard let average, isSharded, !sharing.isEmpty else { return }
+    guard let average, isSharded, !ownerExchanges.isEmpty else { return }
     for bucket in elements.buckets.indices { try startSharing(bucket, of: average) }
     try finishSharing()
     group.barrier()
   }
 
-  /// Begins to send what this rank owns of a bucket of a vector to the other groups.
+  /// Begins to send this rank's elements of a bucket of a vector to the other groups.
   package func startSharing(_ bucket: Int, of vector: FloatBuffer) throws(CommunicationError) {
-    guard !sharing.isEmpty else { return }
-    try communicator.start(sharing[bucket], from: vector.elements, into: vector.elements)
+    guard !ownerExchanges.isEmpty else { return }
+    try communicator.start(
+      ownerExchanges.sharing[bucket], from: vector.elements, into: vector.elements)
   }
 
-  /// Waits for what the other groups send of all buckets.
+  /// Waits for the elements of all buckets that the other groups send.
   package func finishSharing() throws(CommunicationError) {
-    for exchange in sharing { try communicator.finish(exchange) }
+    for exchange in ownerExchanges.sharing { try communicator.finish(exchange) }
   }
 
   // MARK: Beginning.
 
-  /// Lets the average begin with the parameters, which are there.
+  /// Starts the average at the parameters, which have their first values.
   package func beginAverage() {
     guard let average else { return }
     for range in isSharded ? owned : [0..<average.count] {
@@ -225,13 +158,13 @@ public final class Replica {
     }
   }
 
-  /// The vectors of which each rank keeps what it owns: the optimiser's state, and the average.
+  /// The vectors of which each rank keeps the elements it owns: the optimizer's state, and the average.
   private var ownedVectors: [FloatBuffer] { optimizer.slots + (average.map { [$0] } ?? []) }
 
-  /// Whether this rank is the one that writes the parameters of all that share them at the beginning.
+  /// True if this rank writes the first values of the parameters, for all that share them.
   package var isWriter: Bool { !isSharded || group.isLeader }
 
-  /// Gives every rank what root has read of a checkpoint: the parameters, and its part of the state.
+  /// Sends every rank its part of a checkpoint that root has read: the parameters, and state it owns.
   ///
   /// Collective.
   package func distribute() throws(CommunicationError) {
@@ -265,7 +198,7 @@ public final class Replica {
     return owned.filter { $0.overlaps(piece) }.map { $0.clamped(to: piece) }
   }
 
-  /// What this rank owns, bucket by bucket.
+  /// The elements that this rank owns, bucket by bucket.
   private var owned: [Range<Int>] {
     elements.buckets.map { elements.elements(of: communicator.rank, in: $0) }
   }
@@ -281,8 +214,8 @@ public final class Replica {
 
   // MARK: Checkpoints.
 
-  /// SHA-256 over what this rank has whole, to compare replicas; nil on a rank that shares another's
-  /// memory.
+  /// Returns the SHA-256 of the vectors that this rank has whole, to compare replicas; nil on a rank that
+  /// shares another's memory.
   package func digest() -> String? {
     guard isWriter else { return nil }
     var hash = SHA256()
@@ -292,7 +225,7 @@ public final class Replica {
     return hash.finalizeHex()
   }
 
-  /// Whether every parameter, all optimiser state and the average that this rank owns are finite.
+  /// True if every parameter, all optimizer state and the average that this rank owns are finite.
   package var isFinite: Bool {
     let ranges = isSharded ? owned : [0..<parameters.count]
     return ([parameters] + ownedVectors).allSatisfy { vector in
@@ -300,15 +233,15 @@ public final class Replica {
     }
   }
 
-  /// Brings all optimiser state and the average to root, does `body`, and lets go of it again.
+  /// Brings all optimizer state and the average to root, calls `body`, and releases them again.
   ///
   /// Collective.
   package func withWholeState(
     _ body: () throws(CommunicationError) -> Void
   ) throws(CommunicationError) {
-    guard isSharded, !collecting.isEmpty else { return try body() }
+    guard isSharded, !ownerExchanges.isEmpty else { return try body() }
     for vector in ownedVectors {
-      for exchange in collecting {
+      for exchange in ownerExchanges.collecting {
         try communicator.start(exchange, from: vector.elements, into: vector.elements)
         try communicator.finish(exchange)
       }

@@ -1,21 +1,21 @@
 // Microbatches whose graphs hold sums over all microbatches: segment by segment.
-package import Communication
+import Communication
 import Execution
 import Tensors
 
 extension StepEngine {
   /// Computes this rank's microbatches, all of them up to a sum before any goes on.
   ///
-  /// Collective. What fails is kept in the worker, which goes on to come to every sum, so that nobody waits
-  /// for it; the ranks agree on failures when all is done.
+  /// Collective. A failing worker stores its error but still joins every sum, so no rank blocks; the ranks
+  /// agree on failures when all is computed.
   ///
   /// - Parameters:
   ///   - program: The microbatches that are present.
-  ///   - totals: What sums go by.
-  ///   - source: Where the rows are.
-  ///   - row: The index in the source of each row of the step.
+  ///   - totals: The exchange of the sums.
+  ///   - source: The rows.
+  ///   - row: Returns the index in the source of each row of the step.
   /// - Throws: `CommunicationError`.
-  package func compute(
+  func compute(
     _ program: StepProgram, by totals: TotalExchange, of source: any RowSource, row: (Int) -> Int
   ) throws(CommunicationError) {
     var sums: UnsafePointer<Float>?
@@ -46,20 +46,20 @@ extension StepEngine {
     _ sums: UnsafePointer<Float>?, of source: any RowSource, row: (Int) -> Int
   ) throws {
     let worker = workers[index]
-    for case .compute(let leaf, let slot) in program.parts[index].instructions {
+    for case .compute(let number, let slot) in program.parts[index].instructions {
       guard worker.failure == nil else { return }
-      let (rows, hand) = (program.cut[leaf], worker.hand(for: leaf))
-      if segment == 0 {
-        try hand.begin(rows.count, of: source) { row(rows.lowerBound + $0) }
-      }
-      let plan = hand.plan(for: rows.count)
-      if let sums { plan.plan.setSums(after: segment - 1, from: sums) }
-      hand.run(
-        segment: segment, rows.count, draws: draws(for: rows), gradient: worker.slots[slot])
+      let (rows, runner) = (program.cut[number], worker.runner(of: number))
+      let microbatch =
+        segment == 0
+        ? try runner.load(rows.count, of: source) { row(rows.lowerBound + $0) }
+        : runner.microbatch(ofRows: rows.count)
+      if let sums { microbatch.plan.setSums(after: segment - 1, from: sums) }
+      runner.run(
+        microbatch, segment: segment, draws: draws(for: rows), gradient: worker.slots[slot])
       if segment < totals.counts.count {
-        plan.plan.copySums(after: segment, into: totals.vector(of: leaf, after: segment))
+        microbatch.plan.copySums(after: segment, into: totals.vector(of: number, after: segment))
       } else {
-        ownSums[leaf - leaves.lowerBound] = plan.sums()
+        ownSums[number - microbatches.lowerBound] = microbatch.sums
       }
     }
   }

@@ -2,211 +2,169 @@ package import Communication
 package import Execution
 package import Models
 import Numerics
-package import Optimizers
+import Optimizers
 import Tensors
 
-/// Computes one step on all ranks and workers: microbatches, the sum of their gradients, the update.
+/// Carries out a step on all ranks and workers: microbatches, the sum of their gradients, the update.
 ///
-/// A step is the same whatever runs it: microbatches are computed one by one, and everything that
-/// is summed over them is summed by one tree. This class decides only who does what. A rank's
-/// microbatches are shared out among its workers as those of a step are among the ranks; elements of
-/// flat vectors are shared out by ``ElementDivision``.
+/// A step gives the same bits on any number of ranks and workers: microbatches are computed one by one,
+/// and everything that is summed over them is summed by one tree. ``StepLayout`` decides who computes
+/// which microbatches, ``ElementDivision`` who adds and updates which elements.
 package final class StepEngine {
-  /// What all ranks know after a step's microbatches are computed.
+  /// The results that all ranks have after a step's microbatches are computed.
   package struct Outcome {
     /// The sums over all rows of the step.
     package let sums: MicrobatchSums
-    /// Whether a rank was asked to stop.
+    /// True if a rank was asked to stop.
     package let stopWasRequested: Bool
   }
 
-  package let communicator: any Communicator
-  package let group: RankGroup
-  package let replica: Replica
-  package let seed: UInt64
-  package let stopwatch: Stopwatch
-  /// The threads of this rank.
-  package let pool: WorkerPool
-  package let workers: [StepWorker]
-  /// The microbatches of this rank.
-  package let leaves: Range<Int>
-  /// Where the sums over the rows of each of them go.
-  package let ownSums: UnsafeMutablePointer<MicrobatchSums>
-  package let memory: StepMemory
-  package let division: WorkDivision
-  /// What sums within graphs go by; nil where graphs have none.
-  private let totals: TotalExchange?
-  /// For each number of rows that steps have.
-  private let programs: [StepProgram]
-  private let updater: StepUpdater
-  /// The records of all ranks: the group's own, or where they are received.
-  private let records: [StepRecord]
-  private let received: UnsafeMutableRawBufferPointer
-  private let terms: UnsafeMutableBufferPointer<MicrobatchSums>
-  /// The number of the step that is computed, from 1; rises from one to the next.
-  private(set) var step = 0
-  /// The buckets of this step whose exchange has begun.
-  package var begunBuckets = 0
-  package var exchangeFailure: CommunicationError?
-  /// The time each rank has spent on its microbatches.
-  package private(set) var busyNanoseconds: [Int64]
-
+  /// The division of the steps.
+  package let layout: StepLayout
   /// The memory of gradients, exchanges and activations, in bytes.
   package let byteCount: Int
-
-  /// What each worker did when, since ``noteTimes()``; none where there was no room asked for.
+  /// The events of each worker since ``noteTimes()``; none if the settings ask for no timelines.
   package let timelines: [Timeline]
+  let communicator: any Communicator
+  let group: RankGroup
+  let replica: Replica
+  let seed: UInt64
+  let stopwatch: Stopwatch
+  /// The threads of this rank.
+  let pool: WorkerPool
+  let workers: [StepWorker]
+  /// The microbatches of this rank.
+  let microbatches: Range<Int>
+  let memory: StepMemory
+  /// The sums over the rows of each of this rank's microbatches, to be filled in by a step.
+  let ownSums: UnsafeMutablePointer<MicrobatchSums>
+  /// The whole sum of gradients, where every rank updates all elements.
+  let sumVector: FloatBuffer
+  private let records: StepRecords
+  /// Exchanges cross-microbatch sums; nil if the network has none.
+  private let totals: TotalExchange?
+  /// One for each number of rows that steps have.
+  private let programs: [StepProgram]
+  /// The number of the step that is computed, from 1; rises from one to the next.
+  private(set) var step = 0
+  /// The number of buckets of this step whose exchange has begun.
+  var begunBuckets = 0
+  var exchangeFailure: CommunicationError?
 
   /// Compiles all plans and prepares all exchanges.
   ///
   /// Collective.
   ///
   /// - Parameters:
-  ///   - network: What is trained.
-  ///   - rowCounts: The numbers of rows that steps have.
-  ///   - microbatches: The number of microbatches of each step.
-  ///   - workerCount: The number of threads of this rank; ranks may differ.
-  ///   - replica: What is updated.
-  ///   - seed: The seed of the run.
-  ///   - backend: What computes.
-  ///   - precision: What products take.
-  ///   - gradientFormat: How sums of gradients are sent between groups of ranks.
-  ///   - stopwatch: Told where the time goes.
-  ///   - timelineCapacity: How many stretches of time of each worker can be noted; the same on all ranks.
+  ///   - network: The network to train.
+  ///   - settings: The sizes and formats of the steps.
+  ///   - replica: The parameters and their state.
+  ///   - backend: The device that computes.
+  ///   - stopwatch: Records the time of the calling thread per phase.
   ///   - communicator: The ranks.
   /// - Throws: `PlanError` as an agreed failure, `CommunicationError`.
   package init(
-    _ network: Network, rowCounts: Set<Int>, microbatches: Int, workers workerCount: Int,
-    replica: Replica, seed: UInt64, backend: any Backend,
-    precision: OperandPrecision = .float, gradientFormat: GradientFormat = .float,
-    stopwatch: Stopwatch,
-    timelineCapacity: Int = 0, communicator: any Communicator
+    _ network: Network, _ settings: StepSettings, replica: Replica, backend: any Backend,
+    stopwatch: Stopwatch, communicator: any Communicator
   ) throws(CommunicationError) {
-    self.communicator = communicator
-    timelines =
-      timelineCapacity == 0
-      ? [] : (0..<workerCount).map { _ in Timeline(capacity: timelineCapacity) }
-    self.replica = replica
-    self.seed = seed
-    self.stopwatch = stopwatch
     let group = replica.group
-    self.group = group
-    let division = WorkDivision(groups: group.groups, microbatches: microbatches)
-    self.division = division
-    pool = WorkerPool(
-      count: workerCount, mayNotSpin: communicator.placement.isOversubscribed,
-      prepare: backend.prepareThread)
-    let cuts = rowCounts.sorted().map { MicrobatchCut(rowCount: $0, count: microbatches) }
-    let trees = cuts.map { SumTree($0) }
-    let recordSize = StepRecord.byteCount(microbatches: division.largestShare)
-    let workerCounts = try communicator.allgather(value: workerCount)
-    let isSegmented = network.isSegmented
-    func sum(
-      _ tree: SumTree, _ leaves: Range<Int>
-    ) -> (instructions: [SumTree.Instruction], slotCount: Int) {
-      let nodes = tree.maximalNodes(in: leaves)
-      return isSegmented ? tree.parallelSum(of: nodes) : tree.sequentialSum(of: nodes)
+    let layout = StepLayout(
+      groups: group.groups, workerCounts: try communicator.allgather(value: settings.workers),
+      microbatches: settings.microbatches, rowCounts: settings.rowCounts,
+      isSegmented: network.isSegmented)
+    let memory = try StepMemory(group, layout, vectorLength: replica.layout.count)
+    let stopwatches = (0..<settings.workers).map { worker in
+      worker == 0 ? stopwatch : settings.timelineCapacity > 0 ? Stopwatch() : nil
     }
-    let slotCounts = group.members.map { rank in
-      (0..<workerCounts[rank]).map { worker in
-        let leaves = division.leaves(of: rank, worker: worker, of: workerCounts[rank])
-        return trees.reduce(1) { max($0, sum($1, leaves).slotCount) }
-      }
-    }
-    let memory = try StepMemory(
-      group, slotCounts: slotCounts, recordSize: recordSize, vectorLength: replica.layout.count)
-    self.memory = memory
-    leaves = division.leaves(of: communicator.rank)
-    ownSums = memory.records[group.localRank].sums
-    updater = StepUpdater(
-      replica, pool: pool, sumVector: memory.buffer(0, 0, 0), stopwatch: stopwatch)
-    var workspaces: [any Workspace] = []
-    let workers = try communicator.agreeingOnFailure {
-      try (0..<workerCount).map { index in
-        let leaves = division.leaves(of: communicator.rank, worker: index, of: workerCount)
-        let sizes =
-          isSegmented
-          ? leaves.map { leaf in Set(cuts.map { $0[leaf].count }).subtracting([0]) }
-          : [Set(cuts.flatMap(\.sizes))]
-        let stopwatch =
-          index == 0 ? stopwatch : timelineCapacity > 0 ? Stopwatch() : nil
-        let hands = try sizes.map { sizes in
-          let workspace = backend.makeWorkspace(precision)
-          workspaces.append(workspace)
-          return try MicrobatchWorker(
+    let runners = try communicator.agreeingOnFailure {
+      try stopwatches.enumerated().map { worker, stopwatch in
+        try layout.runnerSizes(of: communicator.rank, worker: worker).map { sizes in
+          try MicrobatchRunner(
             network, sizes: sizes, purpose: .training, parameters: replica.parameters,
-            workspace: workspace, stopwatch: stopwatch)
+            workspace: backend.makeWorkspace(settings.precision), stopwatch: stopwatch)
         }
-        return StepWorker(
-          hands, firstLeaf: leaves.lowerBound, stopwatch: stopwatch,
-          slots: (0..<slotCounts[group.localRank][index]).map {
-            memory.buffer(group.localRank, index, $0)
-          }, arithmetic: backend.arithmetic)
       }
     }
-    self.workers = workers
-    totals =
-      isSegmented
-      ? try TotalExchange(
-        counts: workers.lazy.flatMap(\.hands).map(\.sumCounts).first { !$0.isEmpty } ?? [],
-        division: division, group: group, arithmetic: backend.arithmetic,
-        communicator: communicator) : nil
-    let staging = GradientSum.Staging(gradientFormat)
-    var programs: [StepProgram] = []
-    for (cut, tree) in zip(cuts, trees) {
-      let gradientSum = try GradientSum(
-        tree: tree, division: division, workerCounts: workerCounts, elements: replica.elements,
-        staging: staging, arithmetic: backend.arithmetic, communicator: communicator,
-        slot: memory.vector)
-      let parts = workers.enumerated().map { index, worker in
-        let leaves = division.leaves(of: communicator.rank, worker: index, of: workerCount)
-        return StepProgram.Part(
-          sum(tree, leaves).instructions, cut: cut, hand: isSegmented ? nil : worker.hands[0],
-          buckets: replica.elements.buckets, drivesExchanges: index == 0)
-      }
-      programs.append(StepProgram(cut, tree, sum: gradientSum, parts: parts))
+    workers = runners.enumerated().map { worker, runners in
+      StepWorker(
+        runners,
+        firstMicrobatch: layout.microbatches(of: communicator.rank, worker: worker).lowerBound,
+        slots: memory.slots(group.localRank, worker), stopwatch: stopwatches[worker],
+        arithmetic: replica.arithmetic)
     }
-    self.programs = programs
+    totals = try StepEngine.totals(layout, runners, replica, communicator)
+    let staging = GradientSum.Staging(settings.gradientFormat)
+    programs = try StepEngine.programs(layout, runners, memory, staging, replica, communicator)
+    pool = WorkerPool(
+      count: settings.workers, mayNotSpin: communicator.placement.isOversubscribed,
+      prepare: backend.prepareThread)
+    timelines =
+      settings.timelineCapacity == 0
+      ? [] : workers.map { _ in Timeline(capacity: settings.timelineCapacity) }
+    records = StepRecords(
+      shared: memory.records, layout, group: group, communicator: communicator)
     byteCount =
-      workspaces.reduce(0) { $0 + $1.byteCount } + memory.byteCount + staging.byteCount
+      runners.joined().reduce(0) { $0 + $1.byteCount } + memory.byteCount + staging.byteCount
       + (totals?.byteCount ?? 0)
-    busyNanoseconds = Array(repeating: 0, count: communicator.size)
-    received = .allocate(
-      byteCount: group.isWholeJob ? 0 : recordSize * communicator.size, alignment: 16)
-    received.initializeMemory(as: UInt8.self, repeating: 0)
-    records =
-      group.isWholeJob
-      ? memory.records
-      : (0..<communicator.size).map { [received] rank in
-        StepRecord(
-          UnsafeMutableRawBufferPointer(
-            rebasing: received[rank * recordSize..<(rank + 1) * recordSize]))
+    (ownSums, sumVector) = (memory.records[group.localRank].sums, memory.sumVector)
+    microbatches = layout.microbatches(of: communicator.rank)
+    (self.layout, self.memory, self.group) = (layout, memory, group)
+    (self.replica, self.communicator) = (replica, communicator)
+    (self.stopwatch, seed) = (stopwatch, settings.seed)
+  }
+
+  /// Prepares the exchange of cross-microbatch sums, if the network has any.
+  private static func totals(
+    _ layout: StepLayout, _ runners: [[MicrobatchRunner]], _ replica: Replica,
+    _ communicator: any Communicator
+  ) throws(CommunicationError) -> TotalExchange? {
+    guard layout.isSegmented else { return nil }
+    return try TotalExchange(
+      counts: runners.joined().lazy.map(\.sumCounts).first { !$0.isEmpty } ?? [],
+      division: layout.division, group: replica.group, arithmetic: replica.arithmetic,
+      communicator: communicator)
+  }
+
+  /// Plans the part of this rank in each pattern of present microbatches.
+  private static func programs(
+    _ layout: StepLayout, _ runners: [[MicrobatchRunner]], _ memory: StepMemory,
+    _ staging: GradientSum.Staging, _ replica: Replica, _ communicator: any Communicator
+  ) throws(CommunicationError) -> [StepProgram] {
+    var programs: [StepProgram] = []
+    for pattern in layout.patterns {
+      let sum = try GradientSum(
+        tree: pattern.tree, division: layout.division, workerCounts: layout.workerCounts,
+        elements: replica.elements, staging: staging, arithmetic: replica.arithmetic,
+        communicator: communicator, slot: memory.vector)
+      let parts = runners.enumerated().map { worker, runners in
+        let work = layout.work(of: communicator.rank, worker: worker, in: pattern)
+        return layout.isSegmented
+          ? StepProgram.Part(withoutBuckets: work)
+          : StepProgram.Part(
+            work, cut: pattern.cut, runner: runners[0], buckets: replica.elements.buckets,
+            drivesExchanges: worker == 0)
       }
-    terms = .allocate(capacity: microbatches)
-    terms.initialize(repeating: .zero)
+      programs.append(StepProgram(pattern, sum: sum, parts: parts))
+    }
+    return programs
   }
 
-  deinit {
-    received.deallocate()
-    terms.deallocate()
-  }
-
-  /// Computes this rank's microbatches and lets all ranks know of the sums over their rows.
+  /// Computes this rank's microbatches and exchanges the sums over their rows with all ranks.
   ///
-  /// Where ranks are in several groups, sums of gradients begin to be exchanged while the last
-  /// microbatch is computed.
+  /// If ranks are in several groups, sums of gradients begin to be exchanged while the last microbatch
+  /// is computed.
   ///
   /// Collective. A failure on one rank is thrown on all.
   ///
   /// - Parameters:
   ///   - step: The number of the step, from 1; greater than those of all steps before.
   ///   - rowCount: The number of rows of the step.
-  ///   - source: Where the rows are.
-  ///   - row: The index in the source of each row of the step.
-  ///   - stopIsRequested: Whether this rank was asked to stop; read when its microbatches are computed.
-  ///   - earlierFailure: What failed on this rank since the last step, if anything did.
-  /// - Returns: What all ranks know of the step then.
-  /// - Throws: What reading rows throws, as an agreed failure; `CommunicationError`.
+  ///   - source: The rows.
+  ///   - row: Returns the index in the source of each row of the step.
+  ///   - stopIsRequested: True if this rank was asked to stop; read when its microbatches are computed.
+  ///   - earlierFailure: The error on this rank since the last step, if there was one.
+  /// - Returns: The sums over all rows.
+  /// - Throws: The errors of reading rows, as an agreed failure; `CommunicationError`.
   package func computeMicrobatches(
     step: Int, rowCount: Int, of source: any RowSource, row: (Int) -> Int,
     stopIsRequested: @autoclosure () -> Bool, failure earlierFailure: (any Error)?
@@ -217,7 +175,7 @@ package final class StepEngine {
     begunBuckets = 0
     let started = stopwatch.last
     for worker in workers {
-      for hand in worker.hands { hand.parametersHaveChanged() }
+      for runner in worker.runners { runner.invalidateParameters() }
     }
     if let totals {
       try compute(program, by: totals, of: source, row: row)
@@ -234,104 +192,48 @@ package final class StepEngine {
       failure = failure ?? worker.failure
       worker.failure = nil
     }
-    let own = memory.records[group.localRank]
-    own.header = StepRecord.Header(
-      hasFailed: failure == nil ? 0 : 1, stopWasRequested: stopIsRequested() ? 1 : 0,
-      busyNanoseconds: busy)
-    guard communicator.size > 1 else { return try outcome(program, failure) }
-    // With one group this is all that ranks have to tell each other before the update.
-    group.barrier()
-    if !group.isWholeJob { try communicator.allgather(from: own.raw, into: received) }
-    stopwatch.lap(.waiting)
-    return try outcome(program, failure)
-  }
-
-  /// Adds the gradients of the step that was computed last and updates the parameters.
-  ///
-  /// Collective.
-  ///
-  /// - Parameters:
-  ///   - rowCount: The number of rows of the step.
-  ///   - step: How the sum of gradients changes the parameters.
-  /// - Returns: The norm of the mean gradient where it is clipped by norm; if that is no finite number,
-  ///   nothing was changed.
-  /// - Throws: `CommunicationError`.
-  package func update(
-    rowCount: Int, _ step: Optimizer.Step
-  ) throws(CommunicationError) -> Double? {
-    try updater.update(program(for: rowCount).sum, step)
-  }
-
-  /// Adds gradients by MPI_Allreduce in its own order and updates all parameters on every rank.
-  ///
-  /// What the exact order is measured against. The answer depends on the number of ranks.
-  ///
-  /// Collective; for ranks of one worker and a replica that is not sharded.
-  package func updateInFreeOrder(
-    rowCount: Int, _ step: Optimizer.Step
-  ) throws(CommunicationError) {
-    let gradient = workers[0].slots[0]
-    let subtrees = program(for: rowCount).tree.maximalNodes(
-      in: division.leaves(of: communicator.rank))
-    if subtrees.isEmpty { gradient.pointer.update(repeating: 0, count: gradient.count) }
-    for slot in subtrees.indices.dropFirst() {
-      replica.arithmetic.add(
-        gradient.pointer, workers[0].slots[slot].pointer, count: gradient.count)
+    try records.exchange(
+      StepRecord.Header(
+        hasFailed: failure == nil ? 0 : 1, stopWasRequested: stopIsRequested() ? 1 : 0,
+        busyNanoseconds: busy))
+    if communicator.size > 1 { stopwatch.lap(.waiting) }
+    let summary = records.summary(in: program.tree)
+    if summary.hasFailed {
+      try communicator.agreeingOnFailure { if let failure { throw failure } }
     }
-    try communicator.sumInFreeOrder(gradient.elements)
-    stopwatch.lap(.reduction)
-    flushingDenormals {
-      replica.optimizer.clipValues(of: gradient.pointer, step, 0..<gradient.count)
-    }
-    _ = updater.updateAll(from: gradient.pointer, step)
+    return Outcome(sums: summary.sums, stopWasRequested: summary.stopWasRequested)
   }
 
-  private func program(for rowCount: Int) -> StepProgram {
+  /// Returns the program for steps of `rowCount` rows.
+  func program(for rowCount: Int) -> StepProgram {
     for program in programs where program.cut.rowCount == rowCount { return program }
     preconditionFailure("no program for steps of \(rowCount) rows")
   }
 
-  /// Notes from now on what each worker does when, in ``timelines``.
+  // MARK: Times.
+
+  /// The time that each rank has spent on its microbatches.
+  package var busyNanoseconds: [Int64] { records.busyNanoseconds }
+
+  /// Starts to record the events of each worker in ``timelines``.
   package func noteTimes() {
     stopwatch.lap(.other)
     for (worker, timeline) in zip(workers, timelines) {
-      for hand in worker.hands { hand.timeline = timeline }
+      for runner in worker.runners { runner.timeline = timeline }
       worker.stopwatch?.timeline = timeline
     }
   }
 
-  /// Notes nothing any more.
+  /// Stops recording events.
   package func stopNotingTimes() {
     for worker in workers {
-      for hand in worker.hands { hand.timeline = nil }
+      for runner in worker.runners { runner.timeline = nil }
       worker.stopwatch?.timeline = nil
     }
   }
 
-  /// The calls of plans, by the number of rows.
+  /// The steps of plans, by the number of rows.
   package var callLists: [Int: CallList] {
-    workers.flatMap(\.hands).reduce(into: [:]) { $0.merge($1.callLists) { first, _ in first } }
-  }
-
-  /// What all records say.
-  private func outcome(
-    _ program: StepProgram, _ failure: (any Error)?
-  ) throws(CommunicationError) -> Outcome {
-    var someFailed = false
-    var stopWasRequested = false
-    for (rank, record) in records.enumerated() {
-      let header = record.header
-      someFailed = someFailed || header.hasFailed != 0
-      stopWasRequested = stopWasRequested || header.stopWasRequested != 0
-      busyNanoseconds[rank] += header.busyNanoseconds
-      for (place, leaf) in division.leaves(of: rank).enumerated() {
-        terms[leaf] = record.sums[place]
-      }
-    }
-    if someFailed {
-      try communicator.agreeingOnFailure { if let failure { throw failure } }
-    }
-    return Outcome(
-      sums: program.tree.sum(UnsafeBufferPointer(terms)), stopWasRequested: stopWasRequested)
+    workers.flatMap(\.runners).reduce(into: [:]) { $0.merge($1.callLists) { first, _ in first } }
   }
 }

@@ -1,42 +1,36 @@
 import Execution
 
-/// The part of one pattern of present microbatches that a rank does.
-package final class StepProgram {
-  /// What one worker does, in its own slots.
-  package struct Part {
-    package let instructions: [SumTree.Instruction]
-    /// The last microbatch, during which sums begin; nil for a worker that computes none.
-    package let lastCompute: Int?
-    /// The steps of the last microbatch's plan that are forward.
-    package let forwardSteps: Int
-    /// For each bucket, the steps of the last microbatch's plan after which it is final.
-    package let finalSteps: [Int]
-    /// The milestones of the last microbatch's plan: the forward steps, the final steps of buckets and, on the
-    /// thread that lets exchanges go on, all steps from the first of those on.
-    package let milestones: [Int]
+/// The part of this rank in the steps of one pattern of present microbatches.
+final class StepProgram {
+  /// The part of one worker, in its own slots.
+  struct Part {
+    let instructions: [SumTree.Instruction]
+    /// The index of the last computation, during which exchanges begin; nil if there is none.
+    let lastCompute: Int?
+    /// The number of forward steps of the last microbatch.
+    let forwardSteps: Int
+    /// For each bucket, the number of steps of the last microbatch after which it is final.
+    let finalSteps: [Int]
+    /// The milestones of the last microbatch: the forward steps, the final steps of buckets and, on the
+    /// thread that drives exchanges, all steps from the first of those on.
+    let milestones: [Int]
   }
 
   /// The rows of each microbatch.
-  package let cut: MicrobatchCut
+  let cut: MicrobatchCut
   /// The order of sums.
-  package let tree: SumTree
-  /// What each worker does.
-  package let parts: [Part]
-  /// How gradients are added.
-  package let sum: GradientSum
-  /// How vectors of all microbatches are added, in slots of their numbers.
-  package let total: (additions: [SumTree.Addition], slot: Int?)
+  let tree: SumTree
+  /// The part of each worker.
+  let parts: [Part]
+  /// The sum of gradients over all ranks.
+  let sum: GradientSum
+  /// The additions over all microbatches, each in the slot of its number, and the slot of the result.
+  let total: (additions: [SumTree.Addition], slot: Int?)
 
-  /// Plans the steps of one number of rows.
-  ///
-  /// - Parameters:
-  ///   - cut: The rows of each microbatch.
-  ///   - tree: The tree of the microbatches that are present.
-  ///   - sum: How gradients are added.
-  ///   - parts: What each worker does.
-  package init(_ cut: MicrobatchCut, _ tree: SumTree, sum: GradientSum, parts: [Part]) {
-    self.cut = cut
-    self.tree = tree
+  /// Assembles the program of a pattern.
+  init(_ pattern: StepLayout.Pattern, sum: GradientSum, parts: [Part]) {
+    cut = pattern.cut
+    tree = pattern.tree
     self.parts = parts
     self.sum = sum
     total = tree.fold(
@@ -47,35 +41,47 @@ package final class StepProgram {
 }
 
 extension StepProgram.Part {
-  /// Plans the part of one worker.
+  /// Plans a part during which no exchange begins: one without microbatches, or computed segment by segment.
+  init(withoutBuckets work: StepLayout.Work) {
+    self.init(
+      instructions: work.instructions, lastCompute: Self.lastCompute(work), forwardSteps: 0,
+      finalSteps: [], milestones: [])
+  }
+
+  /// Plans a part whose exchanges begin during its last microbatch.
   ///
   /// - Parameters:
-  ///   - instructions: What it does.
+  ///   - work: The computations and additions.
   ///   - cut: The rows of each microbatch.
-  ///   - hand: What computes its microbatches one by one; nil where they are computed in segments.
-  ///   - buckets: The ranges of elements that are summed over ranks one after another.
-  ///   - drivesExchanges: Whether the worker lets exchanges go on while it computes.
-  package init(
-    _ instructions: [SumTree.Instruction], cut: MicrobatchCut, hand: MicrobatchWorker?,
-    buckets: [Range<Int>], drivesExchanges: Bool
+  ///   - runner: The runner of the microbatches.
+  ///   - buckets: The ranges of elements that are exchanged one after another.
+  ///   - drivesExchanges: True on the one thread that calls MPI.
+  init(
+    _ work: StepLayout.Work, cut: MicrobatchCut, runner: MicrobatchRunner, buckets: [Range<Int>],
+    drivesExchanges: Bool
   ) {
-    self.instructions = instructions
-    lastCompute = instructions.lastIndex { if case .compute = $0 { true } else { false } }
-    guard let hand, let lastCompute, case .compute(let leaf, _) = instructions[lastCompute] else {
-      (forwardSteps, finalSteps, milestones) = (0, [], [])
+    guard let lastCompute = Self.lastCompute(work),
+      case .compute(let microbatch, _) = work.instructions[lastCompute]
+    else {
+      self.init(withoutBuckets: work)
       return
     }
-    let schedule = hand.plan(for: cut[leaf].count).plan.schedule
-    // In order: a bucket is not begun before the one in front of it. Not before the first step: what no step
-    // writes is added with the rest.
+    let schedule = runner.microbatch(ofRows: cut[microbatch].count).plan.schedule
+    // In order: no bucket begins before the one in front of it. Not before the first step: elements that
+    // no step writes are added with the rest.
     var latest = 1
     let finalSteps = buckets.map { bucket in
       latest = max(latest, schedule.stepCount(finishing: bucket))
       return latest
     }
-    forwardSteps = schedule.forwardStepCount
-    self.finalSteps = finalSteps
+    let forwardSteps = schedule.forwardStepCount
     let polled = drivesExchanges ? Array((finalSteps.first ?? 1)..<schedule.steps.count + 1) : []
-    milestones = Set([forwardSteps] + finalSteps + polled).sorted()
+    self.init(
+      instructions: work.instructions, lastCompute: lastCompute, forwardSteps: forwardSteps,
+      finalSteps: finalSteps, milestones: Set([forwardSteps] + finalSteps + polled).sorted())
+  }
+
+  private static func lastCompute(_ work: StepLayout.Work) -> Int? {
+    work.instructions.lastIndex { if case .compute = $0 { true } else { false } }
   }
 }

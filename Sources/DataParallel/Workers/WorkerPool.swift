@@ -66,7 +66,7 @@ extension WorkerPool {
   ///
   /// - Parameters:
   ///   - count: The number of elements.
-  ///   - alignment: What the borders of the parts are multiples of.
+  ///   - alignment: The multiple on which the parts begin.
   ///   - body: Gets the number of the worker and a range of elements; different ranges at the same
   ///     time.
   package func runOnRanges(
@@ -85,7 +85,31 @@ extension WorkerPool {
   }
 }
 
-/// What the thread that has work and those that wait for it share.
+extension WorkerPool {
+  /// Runs `body` on successive chunks of a range of elements, shared out as by ``runOnRanges(of:alignment:_:)``.
+  ///
+  /// - Parameters:
+  ///   - elements: The range, whose lower bound is a multiple of the alignment.
+  ///   - length: The number of elements of a chunk.
+  ///   - alignment: The multiple on which the workers' parts begin.
+  ///   - body: Gets the number of the worker and a chunk; different chunks at the same time.
+  func runOnChunks(
+    of elements: Range<Int>, length: Int, alignment: Int,
+    _ body: (_ worker: Int, Range<Int>) -> Void
+  ) {
+    runOnRanges(of: elements.count, alignment: alignment) { worker, share in
+      var start = elements.lowerBound + share.lowerBound
+      let shareEnd = elements.lowerBound + share.upperBound
+      while start < shareEnd {
+        let end = min(start + length, shareEnd)
+        body(worker, start..<end)
+        start = end
+      }
+    }
+  }
+}
+
+/// The state that the thread with work and the threads that wait for it share.
 private final class Gate: @unchecked Sendable {
   private let others: Int
   /// Rises with every piece of work.

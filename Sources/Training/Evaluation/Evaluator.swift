@@ -12,7 +12,7 @@ public final class Evaluator {
   private let communicator: any Communicator
   private let network: Network
   private let pool: WorkerPool
-  private let workers: [MicrobatchWorker]
+  private let runners: [MicrobatchRunner]
   private let blockSize: Int
   private let top: Int?
   private let noGradient = FloatBuffer(count: 0)
@@ -48,10 +48,10 @@ public final class Evaluator {
       if count % blockSize > 0 { sizes.insert(count % blockSize) }
     }
     pool = WorkerPool(count: workers, prepare: backend.prepareThread)
-    self.workers = try communicator.agreeingOnFailure {
+    runners = try communicator.agreeingOnFailure {
       try network.requireMemory(ofRows: sizes.max() ?? 0)
       return try (0..<workers).map { _ in
-        try MicrobatchWorker(
+        try MicrobatchRunner(
           network, sizes: sizes, purpose: hasTargets ? .evaluation : .prediction,
           parameters: parameters, workspace: backend.makeWorkspace())
       }
@@ -115,11 +115,11 @@ public final class Evaluator {
       let share = evenShare(of: round.count, owner: communicator.rank, owners: communicator.size)
       let outputs = try communicator.agreeingOnFailure {
         let own = first + share.lowerBound..<first + share.upperBound
-        return try onWorkers(own) { worker, blocks in
+        return try onWorkers(own) { runner, blocks in
           try blocks.flatMap { block in
-            let (plan, _) = try compute(block: block, of: source, by: worker)
+            let microbatch = try compute(block: block, of: source, by: runner)
             return UnsafeBufferPointer(
-              start: plan.outputs, count: plan.plan.batch * network.outputCount)
+              start: microbatch.outputs, count: microbatch.rowCount * network.outputCount)
           }
         }.flatMap { $0 }
       }
@@ -135,27 +135,27 @@ public final class Evaluator {
 
   /// Returns what `body` returns for the blocks of each worker of this rank.
   private func onWorkers<Result>(
-    _ blocks: Range<Int>, _ body: (MicrobatchWorker, Range<Int>) throws -> Result
+    _ blocks: Range<Int>, _ body: (MicrobatchRunner, Range<Int>) throws -> Result
   ) throws -> [Result] {
-    var parts: [Swift.Result<Result, any Error>?] = workers.map { _ in nil }
+    var parts: [Swift.Result<Result, any Error>?] = runners.map { _ in nil }
     parts.withUnsafeMutableBufferPointer { parts in
       pool.run { index in
-        let share = evenShare(of: blocks.count, owner: index, owners: workers.count)
+        let share = evenShare(of: blocks.count, owner: index, owners: runners.count)
         let own = blocks.lowerBound + share.lowerBound..<blocks.lowerBound + share.upperBound
-        parts[index] = Swift.Result { try body(workers[index], own) }
+        parts[index] = Swift.Result { try body(runners[index], own) }
       }
     }
     return try parts.compactMap { try $0?.get() }
   }
 
-  /// Computes a block; returns the plan that knows its outputs, and the sums over its rows.
+  /// Computes a block; returns it with its outputs and the sums over its rows.
   private func compute(
-    block: Int, of source: any RowSource, by worker: MicrobatchWorker
-  ) throws -> (plan: MicrobatchPlan, sums: MicrobatchSums) {
+    block: Int, of source: any RowSource, by runner: MicrobatchRunner
+  ) throws -> CompiledMicrobatch {
     let rows = rows(ofBlock: block, rowCount: source.rowCount)
-    let sums = try worker.compute(
-      rows.count, of: source, row: { rows.lowerBound + $0 }, gradient: noGradient)
-    return (worker.plan(for: rows.count), sums)
+    let microbatch = try runner.load(rows.count, of: source) { rows.lowerBound + $0 }
+    runner.run(microbatch, gradient: noGradient)
+    return microbatch
   }
 
   /// Sums over all rows, computed by all ranks and known to all of them.
@@ -163,12 +163,12 @@ public final class Evaluator {
     over source: any RowSource, _ rowSums: RowSums
   ) throws(CommunicationError) -> (numbers: [Double], pairCounts: [Int: Int]) {
     let blocks = BlockSums(blockCount: blockCount(source.rowCount), count: rowSums.count)
-    var rowSums = workers.map { _ in rowSums }
+    var rowSums = runners.map { _ in rowSums }
     let numbers = try rowSums.withUnsafeMutableBufferPointer {
       (rowSums) throws(CommunicationError) in
       try blocks.total(on: communicator, pool) { worker, block, numbers in
-        let (plan, sums) = try compute(block: block, of: source, by: workers[worker])
-        rowSums[worker].add(of: plan, sums, to: numbers)
+        let microbatch = try compute(block: block, of: source, by: runners[worker])
+        rowSums[worker].add(of: microbatch, to: numbers)
       }
     }
     guard rowSums[0].pairCounts != nil else { return (numbers, [:]) }

@@ -40,20 +40,18 @@ struct RowSums {
   /// Adds the rows that a worker has just computed.
   ///
   /// - Parameters:
-  ///   - plan: Knows their outputs and targets.
-  ///   - sums: What was summed when they were computed.
+  ///   - microbatch: The rows, with their outputs, targets and sums.
   ///   - numbers: What is added to.
   mutating func add(
-    of plan: MicrobatchPlan, _ sums: MicrobatchSums,
-    to numbers: UnsafeMutableBufferPointer<Double>
+    of microbatch: CompiledMicrobatch, to numbers: UnsafeMutableBufferPointer<Double>
   ) {
-    numbers[Place.loss.rawValue] += sums.loss
-    numbers[Place.weight.rawValue] += sums.weight
-    numbers[Place.correct.rawValue] += Double(sums.correct)
-    let rows = plan.plan.batch
-    switch plan.targets {
-    case .labels(let labels)?: addLabels(labels, plan.outputs, rows, to: numbers)
-    case .responses(let responses)?: addErrors(responses, plan.outputs, rows, to: numbers)
+    numbers[Place.loss.rawValue] += microbatch.sums.loss
+    numbers[Place.weight.rawValue] += microbatch.sums.weight
+    numbers[Place.correct.rawValue] += Double(microbatch.sums.correct)
+    let (rows, outputs) = (microbatch.rowCount, microbatch.outputs)
+    switch microbatch.targets {
+    case .labels(let labels)?: addLabels(labels, outputs, rows, to: numbers)
+    case .responses(let responses)?: addErrors(responses, outputs, rows, to: numbers)
     case nil: break
     }
   }

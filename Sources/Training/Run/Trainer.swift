@@ -69,13 +69,15 @@ final class Trainer {
     self.stopIsRequested = stopIsRequested
     self.report = report
     self.trace = trace
+    var settings = StepSettings(
+      rowCounts: plan.stepRowCounts, microbatches: plan.microbatches, workers: workers,
+      seed: plan.configuration.seed)
+    settings.precision = plan.configuration.precision.operands
+    settings.gradientFormat = plan.configuration.gradientFormat
+    settings.timelineCapacity = trace == nil ? 0 : TraceRequest.eventCount
     engine = try StepEngine(
-      plan.network, rowCounts: plan.stepRowCounts, microbatches: plan.microbatches,
-      workers: workers, replica: replica, seed: plan.configuration.seed,
-      backend: plan.configuration.backend, precision: plan.configuration.precision.operands,
-      gradientFormat: plan.configuration.gradientFormat, stopwatch: stopwatch,
-      timelineCapacity: trace == nil ? 0 : TraceRequest.eventCount,
-      communicator: communicator)
+      plan.network, settings, replica: replica, backend: plan.configuration.backend,
+      stopwatch: stopwatch, communicator: communicator)
     hostNames = try communicator.allgather(Array(communicator.placement.hostName.utf8))
       .map { String(decoding: $0, as: UTF8.self) }
     let evaluated = splits.evaluated
@@ -104,7 +106,7 @@ final class Trainer {
   var slowestRank: SlowestRank? {
     let busy = engine.busyNanoseconds
     // Those without microbatches are not faster than others.
-    let working = busy.indices.filter { !engine.division.leaves(of: $0).isEmpty }
+    let working = busy.indices.filter { !engine.layout.microbatches(of: $0).isEmpty }
     guard working.count > 1, let slowest = working.max(by: { busy[$0] < busy[$1] }) else {
       return nil
     }

@@ -144,9 +144,10 @@ public final class TrainingSession {
     }
     let group = try RankGroup(communicator, limit: configuration.sharedMemoryLimit)
     let replica = try Replica(
-      layout: network.layout, stateCount: network.states.count,
-      ranges: UpdateRanges(network, configuration.optimizer), settings: configuration.optimizer,
-      isSharded: configuration.isSharded, group: group,
+      ReplicaLayout(
+        network.layout, stateCount: network.states.count,
+        ranges: UpdateRanges(network, configuration.optimizer)),
+      configuration.optimizer, isSharded: configuration.isSharded, group: group,
       arithmetic: configuration.backend.arithmetic, communicator: communicator)
     self.replica = replica
 
