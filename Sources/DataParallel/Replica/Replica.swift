@@ -6,7 +6,7 @@ public import Tensors
 
 /// Everything that training changes, as one rank sees it; the same bits on every rank.
 ///
-/// The ranks of a group share one copy of the parameters in memory. Each rank updates the elements that
+/// The ranks of a group share one copy of the parameters. Each rank updates the elements that
 /// it owns (``ElementDivision``) and keeps the state of the optimizer for these alone; with several
 /// groups, owners send what they updated. A replica that is not sharded has a copy of parameters and state
 /// of its own and updates all of it: the same bits, more memory.
@@ -100,7 +100,7 @@ public final class Replica {
   /// States are averaged with the parameters: they are running averages of what those parameters made.
   ///
   /// - Parameters:
-  ///   - step: The number of the step decides whether the average has begun.
+  ///   - step: The step, whose number decides if the average has begun.
   ///   - elements: The elements; no two threads the same.
   func advanceAverage(_ step: Optimizer.Step, elements: Range<Int>) {
     guard let average, let settings = optimizer.settings.average else { return }

@@ -12,7 +12,7 @@ package final class CompiledMicrobatch {
   let plan: Plan
   /// The number of the plan's steps after which ``sums`` and ``outputs`` can be read.
   let forwardStepCount: Int
-  /// That number as the only milestone.
+  /// The same number as the only milestone.
   let forwardMilestone: [Int]
   /// The number of every step, for traces.
   let everyStep: [Int]

@@ -78,7 +78,7 @@ package final class MicrobatchRunner {
   func invalidateParameters() { parametersArePrepared = false }
 
   /// Returns the network compiled for microbatches of `rowCount` rows.
-  package func microbatch(ofRows rowCount: Int) -> CompiledMicrobatch {
+  func microbatch(ofRows rowCount: Int) -> CompiledMicrobatch {
     for microbatch in compiled where microbatch.rowCount == rowCount { return microbatch }
     preconditionFailure("no plan for \(rowCount) rows")
   }

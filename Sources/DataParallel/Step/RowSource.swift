@@ -10,7 +10,7 @@ public protocol RowSource: AnyObject, Sendable {
   ///   - rows: Indices within `0 ..< rowCount`, in the order wanted.
   ///   - samples: Room for that many samples, row-major.
   ///   - targets: The memory of class numbers or responses; nil if there are none to read.
-  /// - Throws: The errors of reading a file; the values of a row that is not usable.
+  /// - Throws: The errors of reading a file, or of a row with unusable values.
   func read(
     _ rows: UnsafeBufferPointer<Int>, samples: UnsafeMutablePointer<Float>, targets: TargetMemory?
   ) throws

@@ -30,7 +30,7 @@ package struct StepLayout: Sendable {
   /// The microbatches of each rank and worker.
   package let division: WorkDivision
   /// The number of workers of each rank.
-  package let workerCounts: [Int]
+  let workerCounts: [Int]
   /// The patterns of the run's steps, by ascending number of rows.
   package let patterns: [Pattern]
   /// True if microbatches are computed segment by segment, all of them at once.

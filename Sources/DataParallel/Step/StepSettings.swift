@@ -4,13 +4,13 @@ import Numerics
 /// The settings of a run's steps, the same on all ranks but for the number of workers.
 package struct StepSettings: Sendable {
   /// The numbers of rows that steps have.
-  package let rowCounts: Set<Int>
+  let rowCounts: Set<Int>
   /// The number of microbatches of each step.
-  package let microbatches: Int
+  let microbatches: Int
   /// The number of threads of this rank.
-  package let workers: Int
+  let workers: Int
   /// The seed of the run.
-  package let seed: UInt64
+  let seed: UInt64
   /// The precision of the operands of products.
   package var precision = OperandPrecision.float
   /// The format in which sums of gradients are sent between groups of ranks.

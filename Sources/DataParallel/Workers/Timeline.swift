@@ -1,11 +1,11 @@
 import Glibc
 
-/// What one thread did when: phases, and the calls of plans within them, as far as there is room.
+/// The events of one thread in time: phases, and the calls of plans within them, up to a fixed number.
 ///
-/// Where nobody looks there is no timeline, and nothing is noted. One thread at a time writes; reading is for when
-/// it is done.
+/// A thread has a timeline only while it is traced. One thread at a time writes, and nobody reads until it
+/// has finished.
 package final class Timeline {
-  /// What a stretch of time was for.
+  /// The purpose of a stretch of time.
   package enum Activity: Equatable {
     /// A phase; those of a thread follow one another without gaps.
     case phase(Timing.Phase)
@@ -18,7 +18,7 @@ package final class Timeline {
   /// A stretch of time, in nanoseconds of the clock that only goes forward.
   package struct Event {
     package let start: Int64
-    package var end: Int64
+    package fileprivate(set) var end: Int64
     package let activity: Activity
   }
 
@@ -27,12 +27,12 @@ package final class Timeline {
   package private(set) var count = 0
   private var lastCall: Int64 = 0
 
-  /// Reserves room for a number of events; what comes after them is not noted.
+  /// Reserves room for a number of events; later ones are dropped.
   package init(capacity: Int) { events = .allocate(capacity: capacity) }
 
   deinit { events.deallocate() }
 
-  /// The number of events there is room for.
+  /// The largest number of events.
   package var capacity: Int { events.count }
 
   package subscript(index: Int) -> Event {
@@ -40,7 +40,7 @@ package final class Timeline {
     return events[index]
   }
 
-  /// Notes a stretch of time; a phase that goes on where the last one ended is one with it.
+  /// Records a stretch of time; a phase that continues the last event extends it.
   package func add(_ activity: Activity, from start: Int64, to end: Int64) {
     if count > 0, events[count - 1].activity == activity, events[count - 1].end == start {
       events[count - 1].end = end
@@ -51,11 +51,11 @@ package final class Timeline {
     count += 1
   }
 
-  /// Says that the next call of a plan begins now.
-  package func beginCall() { lastCall = Timeline.now }
+  /// Marks the beginning of the next call of a plan.
+  func beginCall() { lastCall = Timeline.now }
 
-  /// Notes a call of the plan for `rows` rows, since the last one ended or ``beginCall()``.
-  package func endCall(_ call: Int, rows: Int) {
+  /// Records a call of the plan for `rows` rows, from the end of the last one or from ``beginCall()``.
+  func endCall(_ call: Int, rows: Int) {
     let now = Timeline.now
     add(.call(Int32(call), rows: Int32(rows)), from: lastCall, to: now)
     lastCall = now
@@ -64,7 +64,7 @@ package final class Timeline {
   /// Nanoseconds of a clock that only goes forward.
   package static var now: Int64 { nanoseconds(CLOCK_MONOTONIC) }
 
-  /// What turns ``now`` into nanoseconds since 1970, which clocks of several hosts have in common.
+  /// The offset from ``now`` to nanoseconds since 1970, which the clocks of several hosts share.
   package static var epoch: Int64 { nanoseconds(CLOCK_REALTIME) &- now }
 
   private static func nanoseconds(_ clock: clockid_t) -> Int64 {
@@ -74,7 +74,7 @@ package final class Timeline {
   }
 }
 
-/// What the calls of a plan compute, in order, and how many of them are forward.
+/// The labels of a plan's calls, in order, and the number of those that are forward.
 package struct CallList {
   package let labels: [String]
   package let forwardCount: Int

@@ -1,6 +1,6 @@
-/// Where the time of a run went, on this rank.
+/// The time of a run by phases, on this rank.
 public struct Timing: Sendable {
-  /// What a stretch of time was for.
+  /// The purpose of a stretch of time.
   public enum Phase: Int, CaseIterable, Sendable {
     /// Reading rows.
     case data
@@ -8,9 +8,9 @@ public struct Timing: Sendable {
     case forward
     /// Backward passes, and sums within a worker.
     case backward
-    /// Sums over ranks that went on while the last microbatch was computed.
+    /// Sums over ranks that overlap with the last microbatch.
     case hiddenReduction
-    /// Sums over ranks, while nothing else was done.
+    /// Sums over ranks that overlap with nothing.
     case reduction
     /// Waiting for other workers and ranks.
     case waiting
@@ -36,7 +36,7 @@ public struct Timing: Sendable {
   /// The rows that were trained on.
   public package(set) var rowCount = 0
 
-  /// Takes over totals, one per phase in order.
+  /// Stores totals, one per phase in order.
   package init(totals: [Duration] = Phase.allCases.map { _ in .zero }) { self.totals = totals }
 
   /// The time spent on a phase.
@@ -51,13 +51,13 @@ public struct Timing: Sendable {
   }
 }
 
-/// Counts the time of one thread by phases; nothing of it is counted twice or left out.
+/// Records the time of one thread by phases; nothing of it is counted twice or left out.
 package final class Stopwatch {
   private let totals: UnsafeMutablePointer<Int64>
   /// When the last stretch of time ended.
   private(set) var last: Int64
-  /// Where each stretch of time is noted too; nil where nobody looks.
-  package var timeline: Timeline?
+  /// Records each stretch of time too; nil unless a trace is wanted.
+  var timeline: Timeline?
 
   package init() {
     totals = .allocate(capacity: Timing.Phase.allCases.count)
@@ -71,10 +71,10 @@ package final class Stopwatch {
   /// Nanoseconds of a clock that only goes forward.
   package var now: Int64 { Timeline.now }
 
-  /// Starts to count.
+  /// Starts the first stretch of time.
   package func start() { last = now }
 
-  /// Counts the time since the last call as spent on `phase`.
+  /// Adds the time since the last call to `phase`.
   @inline(__always)
   package func lap(_ phase: Timing.Phase) {
     let now = now

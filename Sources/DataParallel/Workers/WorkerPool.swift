@@ -5,8 +5,8 @@ import Tensors
 
 /// The threads of a rank that compute microbatches: the calling thread and others that wait for work.
 ///
-/// Threads that wait spin for some tens of microseconds, which is less than waking them would take, and
-/// then park. One thread at a time calls ``run(_:)``.
+/// Waiting threads spin for some tens of microseconds, less than it takes to wake a thread, and then park.
+/// One thread at a time calls ``run(_:)``.
 package final class WorkerPool {
   /// The number of workers, the calling thread included.
   package let count: Int
@@ -18,7 +18,7 @@ package final class WorkerPool {
   /// - Parameters:
   ///   - count: The number of workers.
   ///   - mayNotSpin: True if waiting threads would take the core from those that work.
-  ///   - prepare: Readies each of these threads for its work; those that compute by a backend need it.
+  ///   - prepare: Called once on each of these threads; required by a backend that computes on them.
   package init(
     count: Int, mayNotSpin: Bool = false, prepare: @escaping @Sendable () -> Void = {}
   ) {
@@ -62,7 +62,7 @@ package final class WorkerPool {
 extension WorkerPool {
   /// Runs `body` on parts of `0 ..< count` and returns when all are done.
   ///
-  /// The calling thread does all of it where that is faster than to share it.
+  /// The calling thread does all of it if that is faster than sharing.
   ///
   /// - Parameters:
   ///   - count: The number of elements.
