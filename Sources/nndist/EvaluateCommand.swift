@@ -57,11 +57,13 @@ struct DatasetNameOptions: ParsableArguments {
     if communicator.isRoot {
       for notice in rows.dataset.notices { printErrorLine("notice: \(notice.text)") }
     }
+    var options = Evaluator.Options(blockSize: model.configuration.evaluationBlock)
+    options.workers = communicator.placement.ownCoreCount
+    options.hasTargets = needsTargets
+    options.top = top
     let evaluator = try Evaluator(
-      model.network, rowCounts: [rows.rowCount], blockSize: model.configuration.evaluationBlock,
-      workers: communicator.placement.ownCoreCount, parameters: model.parameters,
-      hasTargets: needsTargets, top: top, backend: model.configuration.backend,
-      communicator: communicator)
+      model.network, parameters: model.parameters, rowCounts: [rows.rowCount], options: options,
+      backend: model.configuration.backend, communicator: communicator)
     return (model, rows, evaluator)
   }
 }

@@ -62,11 +62,13 @@ struct TrainCommand: ParsableCommand {
     _ configurationPath: String, _ communicator: any Communicator
   ) throws -> Int32 {
     let absolute = URL(fileURLWithPath: configurationPath).standardizedFileURL.path
-    let request = TrainingRequest(
+    var request = TrainingRequest(
       configurationPath: configurationPath, overrides: overrides, output: output,
-      kind: path == nil ? "default" : "train \(absolute)", isFresh: fresh,
-      initialCheckpoint: initialCheckpoint, isDryRun: isDryRun,
-      trace: tracePath.map { TraceRequest(path: $0, stepCount: tracedSteps) })
+      kind: path == nil ? "default" : "train \(absolute)")
+    request.isFresh = fresh
+    request.initialCheckpoint = initialCheckpoint
+    request.isDryRun = isDryRun
+    request.trace = tracePath.map { TraceRequest(path: $0, stepCount: tracedSteps) }
     let printer = communicator.isRoot ? ProgressPrinter() : nil
     let session = try TrainingSession(
       request, communicator: communicator, stopIsRequested: { StopSignals.stopIsRequested },

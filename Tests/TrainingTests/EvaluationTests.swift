@@ -48,10 +48,12 @@ private final class GivenRows: RowSource {
     let network = try Network(
       layers: [Layer(.flatten)], loss: loss, sampleShape: Shape([samples.count / rowCount]),
       targets: loss.takesLabels ? .labels : .responses(responses.count / rowCount))
+    var options = Evaluator.Options(blockSize: block)
+    options.workers = workers
+    options.top = top
     let evaluator = try Evaluator(
-      network, rowCounts: [rowCount], blockSize: block, workers: workers,
-      parameters: FloatBuffer(count: network.layout.count), top: top, backend: CPU(),
-      communicator: SoloCommunicator())
+      network, parameters: FloatBuffer(count: network.layout.count), rowCounts: [rowCount],
+      options: options, backend: CPU(), communicator: SoloCommunicator())
     let report = try evaluator.report(on: self)
     #expect(try evaluator.evaluate(self) == report.evaluation)
     return report

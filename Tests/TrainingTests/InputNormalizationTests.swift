@@ -133,8 +133,8 @@ struct InputNormalizationTests {
     let model = try TrainedModel(checkpoint: folder.path("run/checkpoints/step-0000000016.h5"))
     let rows = try model.open(bundled("digits-test"), needsTargets: true)
     let evaluator = try Evaluator(
-      model.network, rowCounts: [297], blockSize: 256, parameters: model.parameters,
-      backend: CPU(), communicator: SoloCommunicator())
+      model.network, parameters: model.parameters, rowCounts: [297],
+      options: .init(blockSize: 256), backend: CPU(), communicator: SoloCommunicator())
     let expected = try #require(session.evaluations.last)
     #expect(expected.split == "test")
     #expect(try evaluator.evaluate(rows) == expected.evaluation)

@@ -56,9 +56,11 @@ struct SessionTests {
     let rows = try model.open(bundled("iris-test"), needsTargets: true)
     #expect(rows.rowCount == evaluation.count)
     var correct = 0
+    var options = Evaluator.Options(blockSize: 30)
+    options.hasTargets = false
     let evaluator = try Evaluator(
-      model.network, rowCounts: [30], blockSize: 30, parameters: model.parameters,
-      hasTargets: false, backend: CPU(), communicator: SoloCommunicator())
+      model.network, parameters: model.parameters, rowCounts: [30], options: options,
+      backend: CPU(), communicator: SoloCommunicator())
     var outputs: [Float] = []
     try evaluator.predict(rows) { outputs += $0 }
     var labels = [Int32](repeating: 0, count: 30)
@@ -161,8 +163,8 @@ struct SessionTests {
     #expect(model.isAverage)
     let rows = try model.open(bundled("iris-test"), needsTargets: true)
     let evaluation = try Evaluator(
-      model.network, rowCounts: [30], blockSize: 256, parameters: model.parameters,
-      backend: CPU(), communicator: SoloCommunicator()
+      model.network, parameters: model.parameters, rowCounts: [30],
+      options: .init(blockSize: 256), backend: CPU(), communicator: SoloCommunicator()
     ).evaluate(rows)
     #expect(evaluation == session.evaluations.first?.evaluation)
   }
@@ -229,10 +231,10 @@ struct SessionTests {
   func dryRun() throws {
     let folder = try RunFolder()
     let path = try folder.write(irisRun)
-    let session = try TrainingSession(
-      TrainingRequest(
-        configurationPath: path, output: folder.path("run"), kind: "test", isDryRun: true),
-      communicator: SoloCommunicator())
+    var request = TrainingRequest(
+      configurationPath: path, output: folder.path("run"), kind: "test")
+    request.isDryRun = true
+    let session = try TrainingSession(request, communicator: SoloCommunicator())
     #expect(session.runPath == nil)
     #expect(!FileManager.default.fileExists(atPath: folder.path("run")))
   }

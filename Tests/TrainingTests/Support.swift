@@ -48,12 +48,15 @@ struct RunFolder {
     report: @escaping (TrainingEvent) -> Void = { _ in }
   ) throws -> (session: TrainingSession, ending: TrainingSession.Ending) {
     let steps = Counter()
+    var request = TrainingRequest(
+      configurationPath: configuration, overrides: overrides, output: path(output), kind: "test")
+    request.isFresh = isFresh
+    request.initialCheckpoint = initialCheckpoint
+    request.isDryRun = isDryRun
+    request.trace = trace
+    request.backend = backend
     let session = try TrainingSession(
-      TrainingRequest(
-        configurationPath: configuration, overrides: overrides, output: path(output),
-        kind: "test", isFresh: isFresh, initialCheckpoint: initialCheckpoint, isDryRun: isDryRun,
-        trace: trace, backend: backend),
-      communicator: SoloCommunicator(),
+      request, communicator: SoloCommunicator(),
       // Asked once a step, before the step is counted.
       stopIsRequested: { stopAfter.map { steps.next() >= $0 } ?? false },
       report: report)

@@ -4,10 +4,10 @@ public import Execution
 public import Models
 public import Tensors
 
-/// Runs a network forward over all rows of a split, shared out among the ranks.
+/// Runs a network forward over all rows of a split, divided among the ranks.
 ///
-/// The rows are cut by index into blocks of a fixed size, since a row's bits depend on how many
-/// rows are computed together; ranks take whole blocks, and sums over blocks follow one tree.
+/// Rows are cut by index into blocks of a fixed size, since a row's bits depend on the number of rows
+/// computed together; ranks take whole blocks, and sums over blocks follow one tree.
 public final class Evaluator {
   private let communicator: any Communicator
   private let network: Network
@@ -17,42 +17,53 @@ public final class Evaluator {
   private let top: Int?
   private let noGradient = FloatBuffer(count: 0)
 
+  /// Settings of an evaluation.
+  public struct Options: Sendable {
+    /// The rows computed together; part of what a result means.
+    public var blockSize: Int
+    /// The number of threads of this rank; ranks may differ.
+    public var workers = 1
+    /// True if the rows have targets; without, only predictions can be asked for.
+    public var hasTargets = true
+    /// The number of largest outputs among which labels are looked for besides the largest one; nil for none.
+    public var top: Int?
+
+    /// Creates the settings of an evaluation on one thread, by targets.
+    public init(blockSize: Int) { self.blockSize = blockSize }
+  }
+
   /// Compiles the plans.
   ///
   /// Collective.
   ///
   /// - Parameters:
-  ///   - network: What is evaluated.
-  ///   - rowCounts: The numbers of rows of the splits that will be evaluated.
-  ///   - blockSize: The rows computed together; part of what a result means.
-  ///   - workers: The number of threads of this rank; ranks may differ.
+  ///   - network: The model.
   ///   - parameters: The flat parameters; read when evaluating.
-  ///   - hasTargets: Whether the rows have targets; without, only predictions can be asked for.
-  ///   - top: The number of largest outputs among which labels are looked for besides the largest
-  ///     one; nil where that is not asked for.
-  ///   - backend: What computes.
+  ///   - rowCounts: The numbers of rows of the splits that will be evaluated.
+  ///   - options: Block, threads and wanted results.
+  ///   - backend: The backend that computes.
   ///   - communicator: The ranks.
   /// - Throws: `PlanError`, as a failure that all ranks agree on.
   public init(
-    _ network: Network, rowCounts: [Int], blockSize: Int, workers: Int = 1,
-    parameters: FloatBuffer, hasTargets: Bool = true, top: Int? = nil,
+    _ network: Network, parameters: FloatBuffer, rowCounts: [Int], options: Options,
     backend: any Backend, communicator: any Communicator
   ) throws(CommunicationError) {
     self.network = network
     self.communicator = communicator
+    let blockSize = options.blockSize
     self.blockSize = blockSize
-    self.top = top
+    top = options.top
     var sizes: Set<Int> = []
     for count in rowCounts {
       if count >= blockSize { sizes.insert(blockSize) }
       if count % blockSize > 0 { sizes.insert(count % blockSize) }
     }
-    pool = WorkerPool(count: workers, prepare: backend.prepareThread)
+    pool = WorkerPool(count: options.workers, prepare: backend.prepareThread)
     runners = try communicator.agreeingOnFailure {
       try network.requireMemory(ofRows: sizes.max() ?? 0)
-      return try (0..<workers).map { _ in
+      return try (0..<options.workers).map { _ in
         try MicrobatchRunner(
-          network, sizes: sizes, purpose: hasTargets ? .evaluation : .prediction,
+          network, sizes: sizes, purpose: options.hasTargets ? .evaluation : .prediction,
           parameters: parameters, workspace: backend.makeWorkspace())
       }
     }
@@ -69,7 +80,7 @@ public final class Evaluator {
     evaluation(of: source, try sums(over: source, RowSums(network, top: top)).numbers)
   }
 
-  /// Evaluates all rows of `source`, told apart by class or response.
+  /// Evaluates all rows of `source`, broken down by class or response.
   ///
   /// Collective, as ``evaluate(_:)``, whose result is part of this one.
   ///

@@ -1,9 +1,9 @@
+// The point at which a run goes on: root finds it and sends it to all ranks.
 import Checkpoints
 import Communication
 import Configuration
 import DataParallel
 import Digests
-// Where a run goes on: found by root, told to all ranks.
 import Execution
 import Files
 import Foundation
@@ -16,7 +16,7 @@ final class OpenedRun {
   let run: Run
   /// The folder of its checkpoints; nothing before the run is begun.
   private var checkpoints: CheckpointFolder?
-  /// What tells runs of this command and configuration from others.
+  /// Tells runs of this command and configuration from others.
   private let kind: String
   private let isFresh: Bool
   /// The microbatches that the run was begun with.
@@ -84,7 +84,7 @@ final class OpenedRun {
     try read(checkpoint, configuration: configuration, splits: splits, into: replica)
   }
 
-  /// Makes the next numbered run; where that cannot be, the error says how to choose another place.
+  /// Makes the next numbered run; an error names the option that chooses another folder.
   private static func next(in folder: String) throws(RunError) -> Run {
     do throws(RunError) {
       return try Run.next(in: folder)
@@ -152,40 +152,42 @@ final class OpenedRun {
     if case .number(let loss) = record.state["last_loss"] { lastLoss = loss }
   }
 
-  /// Lets go of a run in which nothing was begun, so that nothing is left behind.
+  /// Removes what opening the run directory has made, unless a run has begun there.
   func discard() { run.discard() }
 
-  /// Notes that a run that goes no further is finished, and why if that was early.
-  func noteFinished(_ message: String?) throws(RunError) {
-    guard var status = run.status, status.state != .finished else { return }
+  /// Records that a run without further steps is finished, and why if that was early.
+  ///
+  /// It may have been killed between its last checkpoint and that record. A run past the last epoch of this
+  /// command stays as it is: it goes on with more epochs.
+  func noteFinished(_ prepared: PreparedRun) throws(RunError) {
+    guard step == prepared.plan.stepCount || prepared.state.progress.isStopped,
+      var status = run.status, status.state != .finished
+    else { return }
     status.state = .finished
     status.step = step
-    status.message = message
+    status.message = prepared.earlyEnd
     try run.update(status, isDurable: true)
   }
 
   /// Writes the configuration and opens the records.
-  func begin(
-    plan: TrainingPlan, splits: Splits, request: TrainingRequest, rankCount: Int
-  ) throws -> RunRecorder {
+  ///
+  /// - Throws: `RunError`; the status of a run that has begun says why it stopped.
+  func begin(_ prepared: PreparedRun) throws -> RunRecorder {
     if isFresh { try run.clear() }
     do {
-      let folder = try run.begin(kind: kind, configuration: plan.resolved)
+      let folder = try run.begin(kind: kind, configuration: prepared.plan.resolved)
       return try RunRecorder(
-        run, checkpoints: checkpoints ?? CheckpointFolder(folder), step: step, plan: plan,
-        splits: splits, rankCount: rankCount)
+        run, checkpoints: checkpoints ?? CheckpointFolder(folder), prepared)
     } catch {
       run.noteStopped("\(error)")
-      run.discard()
       throw error
     }
   }
 }
 
-/// Runs a body in which what the system refuses about checkpoints is input and output of a run, and no bad file that
-/// the user named.
+/// Reports the system's refusals about checkpoints as errors of the run, not as bad files that a user named.
 ///
-/// - Throws: `RunError` for such a refusal, else what the body throws.
+/// - Throws: `RunError` for a refusal of the system; other errors of `body` as they are.
 func filesOfRun<Value>(_ body: () throws -> Value) throws -> Value {
   do {
     return try body()
@@ -194,7 +196,7 @@ func filesOfRun<Value>(_ body: () throws -> Value) throws -> Value {
   }
 }
 
-/// What root tells the other ranks of the run directory.
+/// The findings of root in the run directory, for the other ranks.
 struct ResumeHeader: Codable {
   var microbatches: Int
   var step: Int

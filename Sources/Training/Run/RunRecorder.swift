@@ -1,4 +1,5 @@
 import Checkpoints
+import Communication
 import Configuration
 import DataParallel
 import Execution
@@ -19,26 +20,22 @@ final class RunRecorder {
   private(set) var lastCheckpointPath: String?
   private var lastStatus = ContinuousClock.now
 
-  /// Goes on with the records of a run.
+  /// Opens the records of a run; those after the step it goes on from are cut off.
   ///
   /// - Parameters:
   ///   - run: The run directory, begun.
   ///   - checkpoints: Its checkpoints.
-  ///   - step: The step the run goes on from; records after it are cut off.
-  ///   - plan: What is trained.
-  ///   - splits: The rows.
-  ///   - rankCount: The number of ranks, for records of time.
+  ///   - prepared: The plan, the rows, and the step that the run goes on from.
   /// - Throws: `RunError` if the records cannot be written to.
   init(
-    _ run: Run, checkpoints: CheckpointFolder, step: Int, plan: TrainingPlan, splits: Splits,
-    rankCount: Int
+    _ run: Run, checkpoints: CheckpointFolder, _ prepared: PreparedRun
   ) throws(RunError) {
     self.run = run
     self.checkpoints = checkpoints
-    self.plan = plan
-    self.splits = splits
-    self.rankCount = rankCount
-    metrics = try run.metrics(after: step)
+    plan = prepared.plan
+    splits = prepared.splits
+    rankCount = prepared.communicator.size
+    metrics = try run.metrics(after: prepared.state.step)
   }
 
   /// Records a step; nothing in the record depends on time, ranks or workers.

@@ -6,10 +6,10 @@ import Optimizers
 
 /// The loop: from rows to parameters, step by step, the same on every rank.
 ///
-/// All ranks go through it together. What happens when is decided by the configuration and the step,
-/// or by values that all ranks have alike, never by one rank alone.
+/// All ranks run it together. The configuration, the step and values that all ranks have alike decide what
+/// happens next, never one rank alone.
 final class Trainer {
-  /// How the loop ended.
+  /// The ways in which the loop ends without an error.
   enum Ending {
     /// After the last step of the last epoch, or because evaluations no longer improve.
     case finished
@@ -27,7 +27,7 @@ final class Trainer {
   private let recorder: RunRecorder?
   private let stopIsRequested: () -> Bool
   private let report: (TrainingEvent) -> Void
-  /// What is to be written of the steps that come next; nil when it is written.
+  /// The trace of the steps that come next; nil once it is written.
   private var trace: TraceRequest?
   private var tracedSteps = 0
   private var lastEvaluatedStep = -1
@@ -42,35 +42,26 @@ final class Trainer {
   /// Collective.
   ///
   /// - Parameters:
-  ///   - plan: What is trained, and how.
-  ///   - splits: The rows.
-  ///   - replica: The parameters and their state, where the run begins or goes on.
-  ///   - state: The step where it does, and what evaluations have made of the run.
-  ///   - workers: The number of threads of this rank.
-  ///   - recorder: Where the run is written; on root only.
-  ///   - trace: What is to be written of the first steps; nil for nothing.
-  ///   - communicator: The ranks.
-  ///   - stopIsRequested: Whether this process was asked to stop; read once a step.
-  ///   - report: Told what happens, on every rank.
+  ///   - prepared: The run, ready for its next step.
+  ///   - recorder: Writes the run; on root only.
+  ///   - trace: A trace of the first steps; nil to write none.
+  ///   - stopIsRequested: Returns true once this process was asked to stop; called once a step.
+  ///   - report: Called for every event, on every rank.
   /// - Throws: `CommunicationError`, `PlanError` as an agreed failure.
   init(
-    _ plan: TrainingPlan, splits: Splits, replica: Replica, state: RunState, workers: Int,
-    recorder: RunRecorder?,
-    trace: TraceRequest? = nil, communicator: any Communicator,
-    stopIsRequested: @escaping () -> Bool,
-    report: @escaping (TrainingEvent) -> Void
+    _ prepared: PreparedRun, recorder: RunRecorder?, trace: TraceRequest?,
+    stopIsRequested: @escaping () -> Bool, report: @escaping (TrainingEvent) -> Void
   ) throws(CommunicationError) {
-    self.plan = plan
-    self.splits = splits
-    self.replica = replica
-    self.state = state
+    (plan, splits) = (prepared.plan, prepared.splits)
+    (replica, state) = (prepared.replica, prepared.state)
+    communicator = prepared.communicator
     self.recorder = recorder
-    self.communicator = communicator
     self.stopIsRequested = stopIsRequested
     self.report = report
     self.trace = trace
     var settings = StepSettings(
-      rowCounts: plan.stepRowCounts, microbatches: plan.microbatches, workers: workers,
+      rowCounts: plan.stepRowCounts, microbatches: plan.microbatches,
+      workers: prepared.workers,
       seed: plan.configuration.seed)
     settings.precision = plan.configuration.precision.operands
     settings.gradientFormat = plan.configuration.gradientFormat
@@ -80,26 +71,33 @@ final class Trainer {
       stopwatch: stopwatch, communicator: communicator)
     hostNames = try communicator.allgather(Array(communicator.placement.hostName.utf8))
       .map { String(decoding: $0, as: UTF8.self) }
-    let evaluated = splits.evaluated
-    evaluator =
-      evaluated.isEmpty
-      ? nil
-      : try Evaluator(
-        plan.network, rowCounts: evaluated.map(\.rows.rowCount),
-        blockSize: plan.configuration.evaluationBlock, workers: workers,
-        parameters: replica.average ?? replica.parameters,
-        top: plan.configuration.evaluationTop, backend: plan.configuration.backend,
-        communicator: communicator)
+    evaluator = try Trainer.evaluator(prepared)
   }
 
-  /// Where the time went so far, on this rank.
+  /// Returns the evaluator of the run; nil if it has nothing to evaluate.
+  private static func evaluator(
+    _ prepared: PreparedRun
+  ) throws(CommunicationError) -> Evaluator? {
+    let evaluated = prepared.splits.evaluated
+    guard !evaluated.isEmpty else { return nil }
+    let (replica, configuration) = (prepared.replica, prepared.plan.configuration)
+    var options = Evaluator.Options(blockSize: configuration.evaluationBlock)
+    options.workers = prepared.workers
+    options.top = configuration.evaluationTop
+    return try Evaluator(
+      prepared.plan.network, parameters: replica.average ?? replica.parameters,
+      rowCounts: evaluated.map(\.rows.rowCount), options: options, backend: configuration.backend,
+      communicator: prepared.communicator)
+  }
+
+  /// The time spent so far, by phase, on this rank.
   var timing: Timing {
     var timing = stopwatch.timing
     timing.rowCount = rowCount
     return timing
   }
 
-  /// Counts the time since the end of the loop as spent on saving.
+  /// Counts the time since the end of the loop as saving.
   func countSaving() { stopwatch.lap(.saving) }
 
   /// The rank that took longest for its microbatches, all steps together; nil if one alone has any.
@@ -151,7 +149,7 @@ final class Trainer {
     return .finished
   }
 
-  /// Notes the step that began at some time, and writes the trace after the last one of it.
+  /// Adds the step that began at `start` to the trace, and writes the trace after its last step.
   private func followTrace(from start: Int64) throws {
     guard let trace else { return }
     engine.timelines[0].add(.step(state.step), from: start, to: stopwatch.now)
@@ -180,7 +178,7 @@ final class Trainer {
     return EpochRows(source: source, order: order)
   }
 
-  /// One update of all replicas; returns whether a rank was asked to stop.
+  /// Updates all replicas once; returns whether a rank was asked to stop.
   private func takeStep(_ rows: EpochRows) throws -> Bool {
     let start = state.step % plan.stepsPerEpoch * plan.configuration.batchSize
     let rowCount = min(plan.configuration.batchSize, splits.train.rowCount - start)
@@ -220,7 +218,7 @@ final class Trainer {
     return outcome.stopWasRequested
   }
 
-  /// Records the step, and evaluates where that is due.
+  /// Records the step, and evaluates if that is due.
   private func finishStep(epoch: Int) throws {
     let step = state.step
     if step % plan.configuration.metricsInterval == 0 {
@@ -244,7 +242,7 @@ final class Trainer {
     stopwatch.lap(.other)
   }
 
-  /// Lets an evaluation of the first split slow the run down or end it, on all ranks alike.
+  /// Lowers the learning rate or ends the run by an evaluation of the first split, on all ranks alike.
   private func noteProgress(_ evaluation: Evaluation, epoch: Int) {
     let before = state.progress.rateFactor
     state.progress.note(
@@ -299,25 +297,25 @@ final class Trainer {
     stopwatch.lap(.saving)
   }
 
-  /// Lets root write a record; a failure ends the run on all ranks with the next step or checkpoint,
-  /// so that a record costs no collective.
+  /// Writes a record on root; a failure ends the run on all ranks at the next step or checkpoint, so that a
+  /// record costs no collective.
   private func record(_ work: (RunRecorder) throws -> Void) {
     guard let recorder, recordingFailure == nil else { return }
     do { try work(recorder) } catch { recordingFailure = error }
   }
 }
 
-/// What an epoch goes through.
+/// The rows of an epoch, with their changes and their order.
 private struct EpochRows {
   let source: any RowSource
   let order: RowOrder
 }
 
-/// The rank that others waited for most.
+/// The rank that the others waited for most.
 public struct SlowestRank: Sendable {
   /// Its number.
   public let rank: Int
-  /// Where it runs.
+  /// The name of its host.
   public let hostName: String
   /// The time it took for its microbatches.
   public let busy: Duration

@@ -16,18 +16,25 @@ extension TrainingRequest {
   ///   - test: The rows that show the result, if `train` is given.
   ///   - settings: Everything else as a configuration in YAML, without `model` and `loss`.
   ///   - output: The run directory, for checkpoints and records; nil to write nothing.
-  ///   - isFresh: Whether to start over in that directory; otherwise the run there goes on.
+  ///   - isFresh: Starts over in that directory; otherwise the run there goes on.
   public init(
     _ model: Model, train: ArrayRows? = nil, test: ArrayRows? = nil, settings: String = "",
     output: String? = nil, isFresh: Bool = false
   ) {
-    self.init(configurationPath: "settings", output: output, kind: "swift", isFresh: isFresh)
+    self.init(configurationPath: "settings", output: output, kind: "swift")
+    self.isFresh = isFresh
     configurationText = settings
     parts = ProgramParts(model: model, train: train, test: test)
   }
 
-  /// Indicates that the run has a directory.
+  /// Indicates whether the run has a directory.
   var isRecorded: Bool { !isDryRun && (configurationText == nil || output != nil) }
+
+  /// Returns remarks on the request itself.
+  func notices(isResumed: Bool) -> [String] {
+    guard isResumed, let initialCheckpoint else { return [] }
+    return ["the run has begun, so \(initialCheckpoint) is not read again"]
+  }
 
   /// Reads the configuration and its canonical form.
   ///
@@ -41,7 +48,8 @@ extension TrainingRequest {
         try ConfigurationTree(path: configurationPath, overrides: overrides)
       }
     let reader = ConfigurationReader(tree)
-    let configuration = try RunConfiguration(reader.root, parts: parts, catalog: catalog)
+    var configuration = try RunConfiguration(reader.root, parts: parts, catalog: catalog)
+    if let backend { configuration.backend = backend }
     return (configuration, try reader.finish())
   }
 }

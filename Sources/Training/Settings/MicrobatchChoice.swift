@@ -78,24 +78,24 @@ private func mostMicrobatchesForStatistics(
   return most
 }
 
-/// The hands of a run and those that have work.
-struct Hands {
-  /// The threads that the ranks would compute microbatches with.
+/// The workers of all ranks, and the number of them that have a microbatch.
+struct WorkerUsage {
+  /// The workers that were asked for, or that cores allow.
   let wanted: Int
   /// The largest number of them on one rank.
   let mostOfRank: Int
-  /// Those that have a microbatch.
+  /// The workers that have a microbatch.
   let busy: Int
   /// The number of ranks.
   let rankCount: Int
 
-  /// Adds up the hands of all ranks.
+  /// Adds up the workers of all ranks.
   ///
   /// Collective.
   ///
   /// - Parameters:
-  ///   - wanted: The threads that this rank would compute microbatches with.
-  ///   - busy: Those that have a microbatch.
+  ///   - wanted: The workers of this rank that were asked for, or that its cores allow.
+  ///   - busy: The workers of this rank that have a microbatch.
   ///   - communicator: The ranks.
   /// - Throws: What the collectives throw.
   init(wanted: Int, busy: Int, _ communicator: any Communicator) throws(CommunicationError) {
@@ -106,14 +106,14 @@ struct Hands {
     rankCount = communicator.size
   }
 
-  /// Tells which setting would give all hands work, for a run in which some have none.
+  /// Names the setting that would give all workers a microbatch.
   ///
   /// - Parameters:
   ///   - microbatches: The microbatches of a step.
   ///   - network: What is trained.
   ///   - batchSize: The rows of a step.
   ///   - rowCount: The rows of an epoch.
-  /// - Returns: One line; nil if all have work.
+  /// - Returns: One line; nil if all workers have a microbatch.
   func notice(
     microbatches: Int, _ network: Network, batchSize: Int, rowCount: Int
   ) -> String? {
