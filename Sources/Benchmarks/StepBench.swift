@@ -4,18 +4,40 @@ import DataParallel
 package import Execution
 import Glibc
 public import Models
-package import Optimizers
-package import Tensors
+import Optimizers
+import Tensors
 public import Training
 
-/// The time of training steps beside the time of what they cannot do without.
+/// The time of training steps beside the time of the library calls that they cannot do without.
 public struct StepBench: Sendable {
+  /// Settings of a measurement.
+  public struct Options: Sendable {
+    /// Measures steps in free order too, in turn with the others.
+    public var comparesFreeOrder = false
+    /// Measures the floor too, in turn with the steps.
+    public var measuresFloor = true
+    /// Records some steps call by call, after the measurement.
+    public var isProfiled = false
+    /// The file into which root writes a trace of some steps of all workers
+    /// (``writeTrace(of:to:communicator:)``); nil for none.
+    public var tracePath: String?
+    /// The number of times that steps and floor are measured.
+    public var rounds = 15
+    /// The number of steps each time; nil for as many as take 0.2 s.
+    public var stepsPerRound: Int?
+
+    /// Creates the settings of steps beside their floor.
+    public init() {}
+
+    fileprivate var isRecorded: Bool { isProfiled || tracePath != nil }
+  }
+
   /// The median time of a step, everything included.
   public let step: Duration
   /// The least and the largest time of a step.
   public let range: (least: Duration, largest: Duration)
   /// The median and the least time of the bare matrix products and convolutions of a step with one
-  /// microbatch and of one pass of momentum, on one core (``StepFloor``); nil where this was not asked for.
+  /// microbatch and of one pass of momentum, on one core (``StepFloor``); nil if it was not asked for.
   public let floor: (median: Duration, least: Duration)?
   /// The microbatches of a step.
   public let microbatches: Int
@@ -26,14 +48,12 @@ public struct StepBench: Sendable {
   /// The number of elements of all parameters.
   public let parameterCount: Int
   /// The median time of a step whose gradients are added by MPI_Allreduce in its own order, with one
-  /// microbatch and one worker per rank; nil where this was not asked for.
+  /// microbatch and one worker per rank; nil if it was not asked for.
   public let freeOrderStep: Duration?
-
-  /// Where the time of a step goes; nil where this was not asked for.
+  /// The time of each phase and call of a step; nil if it was not asked for.
   public let profile: StepProfile?
-
-  /// The time of a step in a row of them, which for ranks that share cores is another than that of a step
-  /// as one rank sees it; the median over the rows.
+  /// The mean time of a step in an uninterrupted row, as the median over the rows. Differs from ``step`` if
+  /// ranks share cores.
   public let stepInARow: Duration
 
   /// Measures steps on random rows in memory.
@@ -43,103 +63,150 @@ public struct StepBench: Sendable {
   /// Collective.
   ///
   /// - Parameters:
-  ///   - network: What is trained.
-  ///   - targets: What rows are compared with.
-  ///   - configuration: Batch size, microbatches and optimiser.
-  ///   - comparesFreeOrder: Whether to measure steps in free order too, in turn with the others.
-  ///   - measuresFloor: Whether to measure the floor too, in turn with the others.
-  ///   - isProfiled: Whether to look at some steps call by call, after the measurement.
-  ///   - tracePath: Where root writes what all workers of all ranks did in some steps
-  ///     (``writeTrace(of:to:communicator:)``); nil for nowhere.
-  ///   - rounds: The number of times that steps and floor are measured.
-  ///   - stepsPerRound: The number of steps each time; nil for what takes 0.2 s.
+  ///   - network: The model.
+  ///   - targets: The targets of the random rows.
+  ///   - configuration: Batch size, microbatches and optimizer.
+  ///   - options: The measurement.
   ///   - communicator: The ranks.
   /// - Returns: The times.
   /// - Throws: `PlanError`, `OneDNNError` as agreed failures; `CommunicationError`.
   public static func measure(
     _ network: Network, targets: Network.Targets, configuration: RunConfiguration,
-    comparesFreeOrder: Bool = false, measuresFloor: Bool = true, isProfiled: Bool = false,
-    tracePath: String? = nil,
-    rounds: Int = 15, stepsPerRound: Int? = nil, communicator: any Communicator
+    options: Options = Options(), communicator: any Communicator
   ) throws -> StepBench {
     try communicator.agreeingOnFailure {
       try configuration.requirePrecision()
-      if let tracePath { try TraceRequest(path: tracePath, stepCount: 1).validate() }
+      if let path = options.tracePath { try TraceRequest(path: path, stepCount: 1).validate() }
     }
-    let batchSize = configuration.batchSize
-    let microbatches =
-      configuration.microbatches
-      ?? defaultMicrobatches(for: network, batchSize: batchSize, rowCount: batchSize)
-    let workers = configuration.workers ?? 1
+    let (settings, seed) = (settings(network, configuration, options), configuration.seed)
     let steps = try BenchSteps(
-      network, targets: targets, optimizer: configuration.optimizer,
-      batchSize: batchSize, microbatches: microbatches, workers: workers,
-      isSharded: configuration.isSharded,
-      sharedMemoryLimit: configuration.sharedMemoryLimit, seed: configuration.seed,
-      backend: configuration.backend, precision: configuration.precision.operands,
-      timelineCapacity: isProfiled || tracePath != nil ? 1 << 18 : 0, communicator: communicator)
+      network, targets: targets, settings: settings, backend: configuration.backend,
+      communicator: communicator)
     let free =
-      comparesFreeOrder
+      options.comparesFreeOrder
       ? try BenchSteps(
-        network, targets: targets, optimizer: configuration.optimizer,
-        batchSize: batchSize, microbatches: communicator.size, isSharded: false,
-        seed: configuration.seed, backend: configuration.backend,
-        communicator: communicator) : nil
+        network, targets: targets,
+        settings: freeOrderSettings(configuration, rankCount: communicator.size),
+        backend: configuration.backend, communicator: communicator) : nil
     let clock = ContinuousClock()
     // The first steps touch the memory for the first time.
     for _ in 0..<3 { try steps.step() }
     let once = try clock.measure { for _ in 0..<5 { try steps.step() } } / 5
     let peakByteCount = StepBench.peakByteCount
     let floor = try communicator.agreeingOnFailure {
-      communicator.isRoot && measuresFloor
-        ? try stepFloor(network, batchSize: batchSize, seed: configuration.seed) : nil
+      communicator.isRoot && options.measuresFloor
+        ? try stepFloor(network, batchSize: settings.batchSize, seed: seed) : nil
     }
-    let stepsPerRound = stepsPerRound ?? max(3, min(200, Int(0.2 / once.seconds)))
-    // All ranks take as many steps as the slowest can.
-    // Steps of whole seconds are not measured for minutes.
-    let roundCount = max(
-      min(3, rounds), min(rounds, Int(30 / (once.seconds * Double(stepsPerRound)))))
-    var agreed = [Int64(stepsPerRound), Int64(roundCount)]
-    try communicator.allreduce(&agreed, .min)
-    var times: [Duration] = []
-    var roundTimes: [Duration] = []
-    var floors: [Duration] = []
-    var freeTimes: [Duration] = []
-    for _ in 0..<agreed[1] {
-      let round = try clock.measure {
-        for _ in 0..<agreed[0] { times.append(try clock.measure { try steps.step() }) }
-      }
-      roundTimes.append(round / Int(agreed[0]))
-      if let free {
-        for _ in 0..<agreed[0] {
-          freeTimes.append(try clock.measure { try free.stepInFreeOrder() })
-        }
-      }
-      // One rank alone, while the others sleep: its cores are theirs.
-      floors += floor?.measure(passes: Int(agreed[0])) ?? []
-      steps.replica.group.barrier()
-    }
-    var profile: StepProfile?
-    if isProfiled || tracePath != nil {
-      profile = try steps.profile(
-        stepCount: Int(min(agreed[0], 20)), tracePath: tracePath, communicator: communicator)
-    }
-    times.sort()
-    roundTimes.sort()
-    floors.sort()
-    freeTimes.sort()
+    let length = try options.agreedLength(stepTime: once, communicator)
+    let times = try StepTimes(length, steps, free: free, floor: floor)
+    let profile =
+      options.isRecorded
+      ? try steps.profile(
+        stepCount: min(length.stepsPerRound, 20), tracePath: options.tracePath,
+        communicator: communicator) : nil
     return StepBench(
-      step: times[times.count / 2], range: (times[0], times[times.count - 1]),
-      floor: floors.isEmpty ? nil : (floors[floors.count / 2], floors[0]),
-      microbatches: microbatches, workers: workers, peakByteCount: peakByteCount,
+      step: median(times.steps), range: (times.steps.min() ?? .zero, times.steps.max() ?? .zero),
+      floor: times.floors.min().map { (median(times.floors), $0) },
+      microbatches: settings.microbatches, workers: settings.workers, peakByteCount: peakByteCount,
       parameterCount: network.parameterLayout.elementCount,
-      freeOrderStep: freeTimes.isEmpty ? nil : freeTimes[freeTimes.count / 2],
-      profile: isProfiled ? profile : nil,
-      stepInARow: roundTimes[roundTimes.count / 2])
+      freeOrderStep: times.freeSteps.isEmpty ? nil : median(times.freeSteps),
+      profile: options.isProfiled ? profile : nil, stepInARow: median(times.rounds))
+  }
+
+  private static func settings(
+    _ network: Network, _ configuration: RunConfiguration, _ options: Options
+  ) -> BenchSteps.Settings {
+    let batchSize = configuration.batchSize
+    var settings = BenchSteps.Settings(
+      optimizer: configuration.optimizer, batchSize: batchSize,
+      microbatches: configuration.microbatches
+        ?? defaultMicrobatches(for: network, batchSize: batchSize, rowCount: batchSize))
+    settings.workers = configuration.workers ?? 1
+    settings.isSharded = configuration.isSharded
+    settings.sharedMemoryLimit = configuration.sharedMemoryLimit
+    settings.seed = configuration.seed
+    settings.precision = configuration.precision.operands
+    settings.timelineCapacity = options.isRecorded ? 1 << 18 : 0
+    return settings
+  }
+
+  private static func freeOrderSettings(
+    _ configuration: RunConfiguration, rankCount: Int
+  ) -> BenchSteps.Settings {
+    var settings = BenchSteps.Settings(
+      optimizer: configuration.optimizer, batchSize: configuration.batchSize,
+      microbatches: rankCount)
+    settings.isSharded = false
+    settings.seed = configuration.seed
+    return settings
+  }
+
+  /// The largest memory that this process has used, in bytes.
+  private static var peakByteCount: Int {
+    var usage = rusage()
+    getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss * 1024
   }
 }
 
-/// The floor of a network, whose parameters have their initial values.
+/// The number of rounds of a measurement and of the steps in each.
+private struct BenchLength {
+  let rounds: Int
+  let stepsPerRound: Int
+}
+
+extension StepBench.Options {
+  /// Chooses a length that suits the slowest rank.
+  ///
+  /// Collective.
+  fileprivate func agreedLength(
+    stepTime: Duration, _ communicator: any Communicator
+  ) throws(CommunicationError) -> BenchLength {
+    let stepsPerRound = stepsPerRound ?? max(3, min(200, Int(0.2 / stepTime.seconds)))
+    // Steps of whole seconds are not measured for minutes.
+    let roundCount = max(
+      min(3, rounds), min(rounds, Int(30 / (stepTime.seconds * Double(stepsPerRound)))))
+    var agreed = [Int64(stepsPerRound), Int64(roundCount)]
+    try communicator.allreduce(&agreed, .min)
+    return BenchLength(rounds: Int(agreed[1]), stepsPerRound: Int(agreed[0]))
+  }
+}
+
+/// The times of steps, of steps in free order and of the floor, measured in turn.
+private struct StepTimes {
+  private(set) var steps: [Duration] = []
+  /// The mean time of a step in each round.
+  private(set) var rounds: [Duration] = []
+  private(set) var freeSteps: [Duration] = []
+  private(set) var floors: [Duration] = []
+
+  init(
+    _ length: BenchLength, _ bench: BenchSteps, free: BenchSteps?, floor: StepFloor?
+  ) throws {
+    let clock = ContinuousClock()
+    for _ in 0..<length.rounds {
+      let round = try clock.measure {
+        for _ in 0..<length.stepsPerRound {
+          steps.append(try clock.measure { try bench.step() })
+        }
+      }
+      rounds.append(round / length.stepsPerRound)
+      if let free {
+        for _ in 0..<length.stepsPerRound {
+          freeSteps.append(try clock.measure { try free.stepInFreeOrder() })
+        }
+      }
+      // One rank alone, while the others sleep: its cores are theirs.
+      floors += floor?.measure(passes: length.stepsPerRound) ?? []
+      bench.replica.group.barrier()
+    }
+  }
+}
+
+/// Returns the upper median of some times, of which there is at least one.
+func median(_ times: [Duration]) -> Duration { times.sorted()[times.count / 2] }
+
+/// Returns the floor of a network, whose parameters have their initial values.
 package func stepFloor(
   _ network: Network, batchSize: Int, seed: UInt64
 ) throws(PlanError) -> StepFloor {
@@ -152,105 +219,4 @@ package func stepFloor(
     }
   }
   return try StepFloor(network.graph, batchSize: batchSize, arrays: arrays, parameters: parameters)
-}
-
-extension StepBench {
-  /// The largest memory that this process has used, in bytes.
-  private static var peakByteCount: Int {
-    var usage = rusage()
-    getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
-    return usage.ru_maxrss * 1024
-  }
-}
-
-/// Whole training steps on random rows in memory: microbatches, sum, and optimiser.
-package final class BenchSteps {
-  private let engine: StepEngine
-  fileprivate let replica: Replica
-  private let rows: RandomRows
-  private let batchSize: Int
-  private var stepCount = 0
-
-  /// Compiles everything.
-  ///
-  /// Collective.
-  package init(
-    _ network: Network, targets: Network.Targets, optimizer: OptimizerSettings,
-    batchSize: Int, microbatches: Int, workers: Int = 1, isSharded: Bool = true,
-    sharedMemoryLimit: Int? = nil, seed: UInt64, backend: any Backend,
-    precision: OperandPrecision = .float, timelineCapacity: Int = 0,
-    communicator: any Communicator
-  ) throws {
-    replica = try Replica(
-      ReplicaLayout(
-        network.layout, stateCount: network.states.count,
-        ranges: UpdateRanges(network, optimizer)), optimizer, isSharded: isSharded,
-      group: RankGroup(communicator, limit: sharedMemoryLimit), arithmetic: backend.arithmetic,
-      communicator: communicator)
-    if replica.isWriter { network.writeInitialValues(into: replica.parameters, seed: seed) }
-    replica.group.barrier()
-    replica.beginAverage()
-    var settings = StepSettings(
-      rowCounts: [batchSize], microbatches: microbatches, workers: workers, seed: seed)
-    settings.precision = precision
-    settings.timelineCapacity = timelineCapacity
-    engine = try StepEngine(
-      network, settings, replica: replica, backend: backend, stopwatch: Stopwatch(),
-      communicator: communicator)
-    rows = RandomRows(
-      4 * batchSize, sampleShape: network.sampleShape, targets: targets,
-      classCount: network.outputCount, wholeNumbers: network.wholeNumbers)
-    self.batchSize = batchSize
-  }
-
-  /// Takes one step.
-  ///
-  /// Collective. Never inlined: `Tests/Campaigns/instructions.sh` counts instructions by its name.
-  @inline(never)
-  package func step() throws {
-    _ = try engine.update(rowCount: batchSize, try compute())
-  }
-
-  /// Takes one step with gradients added in MPI's own order.
-  ///
-  /// Collective; for one worker per rank and parameters that are not sharded.
-  package func stepInFreeOrder() throws {
-    try engine.updateInFreeOrder(rowCount: batchSize, try compute())
-  }
-
-  /// Takes some steps and looks at where their time goes.
-  ///
-  /// Collective.
-  fileprivate func profile(
-    stepCount: Int, tracePath: String?, communicator: any Communicator
-  ) throws -> StepProfile {
-    // The first step after other work is not like those that follow.
-    try step()
-    engine.noteTimes()
-    let clock = ContinuousClock()
-    let wall = try clock.measure {
-      for _ in 0..<stepCount {
-        let start = Timeline.now
-        try step()
-        engine.timelines[0].add(.step(self.stepCount), from: start, to: Timeline.now)
-      }
-    }
-    engine.stopNotingTimes()
-    if let tracePath { try writeTrace(of: engine, to: tracePath, communicator: communicator) }
-    return StepProfile(
-      engine.timelines[0], engine.callLists, stepCount: stepCount, wall: wall)
-  }
-
-  private func compute() throws -> Optimizer.Step {
-    let start = stepCount % 4 * batchSize
-    stepCount += 1
-    let outcome = try engine.computeMicrobatches(
-      step: stepCount, rowCount: batchSize, of: rows, row: { start + $0 }, stopIsRequested: false,
-      failure: nil)
-    return Optimizer.Step(
-      scale: 1 / outcome.sums.weight, number: stepCount, rowScale: 1 / Double(batchSize))
-  }
-
-  /// The parameters.
-  package var parameters: FloatBuffer { replica.parameters }
 }

@@ -1,25 +1,25 @@
 public import DataParallel
 
-/// Where the time of a step goes, by phase and by call, as the first worker of a rank sees it.
+/// The time of a step by phase and by call, as the first worker of a rank sees it.
 ///
-/// Phases follow one another without gaps, so that they add up to the time on the wall. Calls lie within
-/// forward and backward; what a phase takes beside them is its own work: sums over rows and of gradients.
+/// Phases follow one another without gaps, so that they add up to the wall time. Calls lie within forward and
+/// backward; the rest of a phase is its own work: sums over rows and of gradients.
 public struct StepProfile: Sendable {
   /// A call of a plan, of all microbatches of the step.
   public struct Call: Sendable {
-    /// What it computes.
+    /// The computation.
     public let label: String
     /// Forward or backward.
     public let phase: Timing.Phase
     /// Its time in a step.
     public let time: Duration
-    /// How often it is made in a step.
+    /// The number of times it is made in a step.
     public let count: Double
   }
 
-  /// The steps that were looked at.
+  /// The number of recorded steps.
   public let stepCount: Int
-  /// The time of a step on the wall, with the clock read after every call.
+  /// The wall time of a step, with the clock read after every call.
   public let step: Duration
   /// The time of each phase in a step.
   public let phases: [(phase: Timing.Phase, time: Duration)]
@@ -29,13 +29,13 @@ public struct StepProfile: Sendable {
   /// The sum over the phases.
   public var total: Duration { phases.reduce(.zero) { $0 + $1.time } }
 
-  /// Adds up what a thread did in some steps.
+  /// Adds up the activities of a thread in some steps.
   ///
   /// - Parameters:
-  ///   - timeline: What it did.
+  ///   - timeline: The activities.
   ///   - lists: The calls of plans, by the number of rows.
-  ///   - stepCount: The steps.
-  ///   - wall: The time of all of them.
+  ///   - stepCount: The number of steps.
+  ///   - wall: The wall time of all of them.
   init(_ timeline: Timeline, _ lists: [Int: CallList], stepCount: Int, wall: Duration) {
     var phases = Array(repeating: Int64(0), count: Timing.Phase.allCases.count)
     // Microbatches of other sizes make the same calls.
@@ -47,9 +47,9 @@ public struct StepProfile: Sendable {
       case .phase(let phase): phases[phase.rawValue] += time
       case .call(let call, let rows):
         guard let list = lists[Int(rows)] else { continue }
-        let place = Int(call)
         let key = CallKey(
-          place: place, label: list.labels[place], isForward: place < list.forwardCount)
+          index: Int(call), label: list.labels[Int(call)],
+          isForward: Int(call) < list.forwardCount)
         let sum = sums[key] ?? (0, 0)
         sums[key] = (sum.time + time, sum.count + 1)
       case .step: break
@@ -60,7 +60,7 @@ public struct StepProfile: Sendable {
     self.phases = Timing.Phase.allCases.map {
       ($0, .nanoseconds(phases[$0.rawValue]) / stepCount)
     }
-    calls = sums.sorted { ($0.key.place, $0.key.label) < ($1.key.place, $1.key.label) }.map {
+    calls = sums.sorted { ($0.key.index, $0.key.label) < ($1.key.index, $1.key.label) }.map {
       Call(
         label: $0.key.label, phase: $0.key.isForward ? .forward : .backward,
         time: .nanoseconds($0.value.time) / stepCount,
@@ -69,7 +69,7 @@ public struct StepProfile: Sendable {
   }
 
   private struct CallKey: Hashable {
-    let place: Int
+    let index: Int
     let label: String
     let isForward: Bool
   }

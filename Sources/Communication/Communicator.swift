@@ -118,14 +118,6 @@ public protocol Communicator: AnyObject {
   /// - Throws: ``CommunicationError/mpi(call:reason:)``.
   func finish(_ exchange: FloatExchange) throws(CommunicationError)
 
-  /// Replaces `values` on every rank with the sum over all ranks, in the library's own order.
-  ///
-  /// Collective, not checked; used only as the baseline of benchmarks.
-  ///
-  /// - Parameter values: This rank's addend on entry, the sum on return; fewer than 2³¹.
-  /// - Throws: ``CommunicationError/mpi(call:reason:)``.
-  func sumInFreeOrder(_ values: UnsafeMutableBufferPointer<Float>) throws(CommunicationError)
-
   /// Runs `wait`, which waits for other ranks without a collective, under the watchdog: losing one of
   /// them meanwhile ends the job.
   ///

@@ -140,8 +140,13 @@ extension MPICommunicator {
     exchange.isUnderWay = false
   }
 
-  /// Replaces `values` with the sum over all ranks, in MPI's order.
-  public func sumInFreeOrder(
+  /// Replaces `values` on every rank with the sum over all ranks, in MPI's own order.
+  ///
+  /// Collective, not checked; a baseline of benchmarks.
+  ///
+  /// - Parameter values: This rank's addend on entry, the sum on return; fewer than 2³¹.
+  /// - Throws: ``CommunicationError/mpi(call:reason:)``.
+  package func sumInFreeOrder(
     _ values: UnsafeMutableBufferPointer<Float>
   ) throws(CommunicationError) {
     try watched(.allreduce, "MPI_Allreduce of floats") {

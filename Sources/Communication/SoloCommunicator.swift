@@ -60,11 +60,6 @@ public final class SoloCommunicator: Communicator {
   /// Does nothing.
   public func finish(_ exchange: FloatExchange) throws(CommunicationError) {}
 
-  /// Leaves `values` as they are.
-  public func sumInFreeOrder(
-    _ values: UnsafeMutableBufferPointer<Float>
-  ) throws(CommunicationError) {}
-
   /// Runs `wait`.
   public func watchWait(_ wait: () -> Void) { wait() }
 

@@ -123,9 +123,8 @@ struct BenchStepCommand: ParsableCommand {
         configuration.backend.environment.description, named: "CPU or library")
       try communicator.requireSame(resolved.yaml, named: "configuration")
       let bench = try StepBench.measure(
-        network, targets: targets, configuration: configuration,
-        comparesFreeOrder: comparesFreeOrder, measuresFloor: !omitsFloor, isProfiled: isProfiled,
-        tracePath: tracePath, rounds: rounds, stepsPerRound: steps, communicator: communicator)
+        network, targets: targets, configuration: configuration, options: options,
+        communicator: communicator)
       guard communicator.isRoot else { return 0 }
       let name = name ?? URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
       let free: [(key: String, value: JSONValue)] =
@@ -166,6 +165,17 @@ struct BenchStepCommand: ParsableCommand {
       if let profile = bench.profile { profileLines(profile).forEach(printErrorLine) }
       return 0
     }
+  }
+
+  private var options: StepBench.Options {
+    var options = StepBench.Options()
+    options.comparesFreeOrder = comparesFreeOrder
+    options.measuresFloor = !omitsFloor
+    options.isProfiled = isProfiled
+    options.tracePath = tracePath
+    options.rounds = rounds
+    options.stepsPerRound = steps
+    return options
   }
 
   private var targets: Network.Targets { responses.map { .responses($0) } ?? .labels }

@@ -169,9 +169,10 @@ func check() throws -> Int32 {
     several.clipping = .norm(0.1)
     several.average = OptimizerSettings.Average(decay: 0.9)
     for (passes, optimizer) in [("", plain), (" of three passes", several)] {
+      let settings = BenchSteps.Settings(
+        optimizer: optimizer, batchSize: item.batch, microbatches: item.microbatches)
       let steps = try BenchSteps(
-        network, targets: item.targets, optimizer: optimizer, batchSize: item.batch,
-        microbatches: item.microbatches, seed: 1, backend: CPU(),
+        network, targets: item.targets, settings: settings, backend: CPU(),
         communicator: SoloCommunicator())
       total += try allocations(of: "\(item.name), step\(passes)") { try steps.step() }
     }

@@ -38,8 +38,11 @@ struct StepProfileTests {
     let (network, configuration) = try configured(
       "[affine: 300, relu, affine: 200, tanh, affine: 10]", [50],
       ["batch_size=100", "microbatches=\(microbatches)"])
+    var options = StepBench.Options()
+    options.isProfiled = true
+    options.rounds = 3
     let bench = try StepBench.measure(
-      network, targets: .labels, configuration: configuration, isProfiled: true, rounds: 3,
+      network, targets: .labels, configuration: configuration, options: options,
       communicator: SoloCommunicator())
     let profile = try #require(bench.profile)
     #expect(abs(profile.total / profile.step - 1) < 0.02)

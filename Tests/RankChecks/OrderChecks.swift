@@ -18,13 +18,15 @@ func printAnswer(_ communicator: any Communicator, _ options: CheckOptions) thro
   let network = try Network(
     layers: [.affine(300), .activation(.tanh), .affine(300), .activation(.relu), .affine(7)],
     loss: .softmaxCrossEntropy, sampleShape: [64], targets: .labels)
-  let steps = try BenchSteps(
-    network, targets: .labels,
+  var settings = BenchSteps.Settings(
     optimizer: OptimizerSettings(
-      .sgd(momentum: 0.9, nesterov: false, weightDecay: 0), learningRate: 0.05), batchSize: 120,
-    microbatches: 12, isSharded: isExact,
-    sharedMemoryLimit: options[1].flatMap { Int($0) }, seed: 3, backend: CPU(),
-    communicator: communicator)
+      .sgd(momentum: 0.9, nesterov: false, weightDecay: 0), learningRate: 0.05),
+    batchSize: 120, microbatches: 12)
+  settings.isSharded = isExact
+  settings.sharedMemoryLimit = options[1].flatMap { Int($0) }
+  settings.seed = 3
+  let steps = try BenchSteps(
+    network, targets: .labels, settings: settings, backend: CPU(), communicator: communicator)
   for _ in 0..<10 {
     if isExact { try steps.step() } else { try steps.stepInFreeOrder() }
   }

@@ -217,10 +217,6 @@ private final class ThreadCommunicator: Communicator {
     _ = try receive(exchange, mustWait: true)
   }
 
-  func sumInFreeOrder(_ values: UnsafeMutableBufferPointer<Float>) throws(CommunicationError) {
-    try allreduce(values)
-  }
-
   func watchWait(_ wait: () -> Void) { wait() }
 
   func abort(status: Int32) -> Never { fatalError("rank \(rank) aborts with status \(status)") }

@@ -3,7 +3,7 @@ import Execution
 // The second half of a step: from the gradients of microbatches to new parameters.
 import Numerics
 package import Optimizers
-import Tensors
+package import Tensors
 
 extension StepEngine {
   /// The number of elements that are added and updated before the next ones, so that they stay in the cache.
@@ -106,7 +106,7 @@ extension StepEngine {
   /// Updates all elements on this rank alone, from a whole sum whose elements have been clipped.
   ///
   /// - Returns: The norm of the mean gradient, as ``update(rowCount:_:)`` returns it.
-  private func updateAll(from gradient: UnsafePointer<Float>, _ step: Optimizer.Step) -> Double? {
+  package func updateAll(from gradient: UnsafePointer<Float>, _ step: Optimizer.Step) -> Double? {
     let optimizer = replica.optimizer
     var step = optimizer.begin(step)
     var norm: Double?
@@ -122,27 +122,10 @@ extension StepEngine {
     return norm
   }
 
-  /// Adds gradients by MPI_Allreduce in its own order and updates all parameters on every rank.
-  ///
-  /// The baseline of measurements of the exact order. The answer depends on the number of ranks.
-  ///
-  /// Collective; for ranks of one worker and a replica that is not sharded.
-  package func updateInFreeOrder(
-    rowCount: Int, _ step: Optimizer.Step
-  ) throws(CommunicationError) {
-    let gradient = addOwnGradients(rowCount: rowCount)
-    try communicator.sumInFreeOrder(gradient.elements)
-    stopwatch.lap(.reduction)
-    flushingDenormals {
-      replica.optimizer.clipValues(of: gradient.pointer, step, 0..<gradient.count)
-    }
-    _ = updateAll(from: gradient.pointer, step)
-  }
-
   /// Adds the gradients of this rank's only worker in any order.
   ///
   /// - Returns: The sum; zeros on a rank without microbatches.
-  private func addOwnGradients(rowCount: Int) -> FloatBuffer {
+  package func addOwnGradients(rowCount: Int) -> FloatBuffer {
     let gradient = workers[0].slots[0]
     let subtrees = program(for: rowCount).tree.maximalNodes(in: microbatches)
     if subtrees.isEmpty { gradient.pointer.update(repeating: 0, count: gradient.count) }

@@ -25,11 +25,11 @@ package final class StepEngine {
   package let byteCount: Int
   /// The events of each worker since ``noteTimes()``; none if the settings ask for no timelines.
   package let timelines: [Timeline]
-  let communicator: any Communicator
+  package let communicator: any Communicator
   let group: RankGroup
-  let replica: Replica
+  package let replica: Replica
   let seed: UInt64
-  let stopwatch: Stopwatch
+  package let stopwatch: Stopwatch
   /// The threads of this rank.
   let pool: WorkerPool
   let workers: [StepWorker]
