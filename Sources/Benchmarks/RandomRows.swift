@@ -17,7 +17,7 @@ public final class RandomRows: RowSource {
   /// - Parameters:
   ///   - count: The number of rows.
   ///   - sampleShape: The shape of a sample.
-  ///   - targets: What a row is compared with.
+  ///   - targets: The targets of a row.
   ///   - classCount: The number of classes that labels are drawn from.
   ///   - wholeNumbers: The elements of a sample that name rows of tables.
   public init(
@@ -56,7 +56,7 @@ public final class RandomRows: RowSource {
     case .responses(let responses):
       guard case .responses(let count) = self.targets else { return }
       for (index, row) in rows.enumerated() {
-        for place in 0..<count { responses[index * count + place] = Float(row % 7) / 7 }
+        for number in 0..<count { responses[index * count + number] = Float(row % 7) / 7 }
       }
     case nil: break
     }

@@ -4,11 +4,11 @@ public import Execution
 import Optimizers
 import Tensors
 
-/// The time of one sum of gradients over all ranks, beside MPI_Allreduce of as many floats.
+/// The time of one sum of gradients over all ranks, beside that of MPI_Allreduce on as many floats.
 public struct ReductionBench: Sendable {
-  /// The median time of our sum, in the order of the tree; every rank can read the result then.
+  /// The median time of our sum, in the order of the tree, until every rank can read the result.
   public let ours: Duration
-  /// The median time of MPI_Allreduce in the order the library takes.
+  /// The median time of MPI_Allreduce in its own order.
   public let allreduce: Duration
   /// The groups of ranks that share memory.
   public let groupCount: Int
@@ -63,7 +63,7 @@ private func slowestTime(
   return .nanoseconds(slowest[0])
 }
 
-/// A vector of zeros on each rank, and their sum as a step takes it: added by owners, then shared.
+/// A vector of zeros on each rank, and their sum as in a step: owners add, then share.
 private struct SummedVectors {
   private let group: RankGroup
   private let replica: Replica
@@ -101,7 +101,7 @@ private struct SummedVectors {
     ) { localRank, _, _ in vectors[localRank] }
   }
 
-  /// Adds the vectors; every rank can read the result then.
+  /// Adds the vectors, until every rank can read the result.
   ///
   /// Collective.
   func add() throws(CommunicationError) {

@@ -52,8 +52,9 @@ public struct StepBench: Sendable {
   public let freeOrderStep: Duration?
   /// The time of each phase and call of a step; nil if it was not asked for.
   public let profile: StepProfile?
-  /// The mean time of a step in an uninterrupted row, as the median over the rows. Differs from ``step`` if
-  /// ranks share cores.
+  /// The mean time of a step in an uninterrupted row of them, the median over the rows.
+  ///
+  /// Differs from ``step`` if ranks share cores.
   public let stepInARow: Duration
 
   /// Measures steps on random rows in memory.

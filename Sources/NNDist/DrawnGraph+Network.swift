@@ -1,4 +1,4 @@
-// Pictures of models, which neither Drawing nor Models can make alone.
+// Pictures of models: Drawing knows no models, and Models no pictures.
 public import Drawing
 public import Models
 public import Tensors
@@ -9,7 +9,7 @@ extension DrawnGraph {
   /// - Parameters:
   ///   - network: The model.
   ///   - parameters: Its parameters, of the network's layout, if they are known.
-  ///   - showsGradient: Whether the backward nodes are drawn too.
+  ///   - showsGradient: Draws the backward nodes too.
   public init(_ network: Network, parameters: FloatBuffer? = nil, showsGradient: Bool = false) {
     let pairs = zip(network.gradients, network.trainableParameters.map(\.node)).map {
       (gradient: $0, of: $1)

@@ -1,7 +1,6 @@
-// The library as one import: `import NNDist` brings the names of these modules with it.
+// The library as one import: `import NNDist` re-exports these modules. Each can also be imported alone.
 //
-// `@_exported` has no official spelling in Swift 6.1. Without it each of these modules would have to be
-// imported by name, which is how a user of one of them alone still does it.
+// `@_exported` has no official spelling in Swift 6.1.
 @_exported public import Communication
 @_exported public import Configuration
 @_exported public import DataParallel

@@ -2,7 +2,7 @@
 public import Communication
 import Foundation
 
-/// Runs a body on every rank of the job, or alone where nothing started several.
+/// Runs a body on every rank of the job, or in this process alone if no launcher started several.
 ///
 /// ```swift
 /// exit(
@@ -12,10 +12,10 @@ import Foundation
 ///   })
 /// ```
 ///
-/// An error is printed once, and no rank waits for one that has failed.
+/// Prints an error once; no rank waits for one that has failed.
 ///
 /// - Parameters:
-///   - limits: How long ranks wait for one that does not come.
+///   - limits: The longest waits for other ranks.
 ///   - body: The work; collective calls in it must be made by all ranks, in the same order.
 /// - Returns: The status to exit with: 0, or that of the error.
 public func onAllRanks(

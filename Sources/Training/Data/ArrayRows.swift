@@ -74,7 +74,7 @@ public final class ArrayRows: RowSource {
       throw ArrayError("\(numbers[bad]) in \(name)", expected: "finite numbers")
     }
     var hash = SHA256()
-    hash.update("arrays \(shape) \(targets.word)")
+    hash.update("arrays \(shape) \(targets.recordName)")
     samples.withUnsafeBytes { hash.update($0) }
     labels.withUnsafeBytes { hash.update($0) }
     responses.withUnsafeBytes { hash.update($0) }
@@ -159,7 +159,7 @@ extension ArrayRows {
   /// Returns the rows of a run that trains on arrays.
   ///
   /// - Throws: ``TrainingError`` if the arrays disagree or the batch is too large; `DatasetError` for a bad
-  ///   share of rows for validation.
+  ///   fraction of rows for validation.
   static func splits(
     _ configuration: RunConfiguration, train: ArrayRows, test: ArrayRows?
   ) throws -> Splits {

@@ -1,33 +1,33 @@
+// Random changes of images that are trained on, the same on any rank and worker.
 import Configuration
-// Random changes of images that are trained on, the same whoever reads them.
 package import DataParallel
 import Models
 package import Tensors
 
-/// How samples that are images are changed at random each time they are trained on.
+/// Random changes of images, each time they are trained on.
 ///
-/// In this order: flipped, shifted, a square cut out. What happens to a row is a function of seed,
-/// epoch and row alone.
+/// In this order: flipped, shifted, a square cut out. The change of a row is a function of seed, epoch and
+/// row alone.
 public struct Augmentation: Hashable, Sendable {
-  /// The probability that left and right change places.
+  /// The probability that left and right are swapped.
   public var flip: Double
-  /// The most pixels by which an image is shifted in each direction; zeros fill what becomes free.
+  /// The most pixels by which an image is shifted in each direction; zeros fill the gap.
   ///
   /// A random crop of the image with so many pixels of padding.
   public var shift: Int
-  /// The side of a square of zeros around a random pixel, cut off where it leaves the image; 0 for none.
+  /// The side of a square of zeros around a random pixel, clipped at the edges; 0 for none.
   ///
   /// Source: DeVries and Taylor (2017), https://arxiv.org/abs/1708.04552.
   public var cutout: Int
 
-  /// Creates an augmentation; with the defaults nothing is changed.
+  /// Creates an augmentation; the defaults change nothing.
   public init(flip: Double = 0, shift: Int = 0, cutout: Int = 0) {
     self.flip = flip
     self.shift = shift
     self.cutout = cutout
   }
 
-  /// Whether images stay as they are.
+  /// Indicates whether images stay as they are.
   public var isIdentity: Bool { flip == 0 && shift == 0 && cutout == 0 }
 
   /// Reads the key `augment`.
@@ -78,7 +78,7 @@ public struct Augmentation: Hashable, Sendable {
 
 /// The rows of a source in one epoch, their images changed at random.
 ///
-/// Rows are changed by the thread that reads them, where it has put them.
+/// The thread that reads a row changes it in place.
 package final class AugmentedRows: RowSource {
   private let rows: any RowSource
   private let augmentation: Augmentation
@@ -90,7 +90,7 @@ package final class AugmentedRows: RowSource {
   ///
   /// - Parameters:
   ///   - rows: The rows as they are; samples of shape [channels, height, width].
-  ///   - augmentation: What may happen to them.
+  ///   - augmentation: The possible changes.
   ///   - shape: The shape of a sample.
   ///   - seed: The seed of the run.
   ///   - epoch: The number of the epoch.
@@ -109,7 +109,7 @@ package final class AugmentedRows: RowSource {
 
   /// Writes the samples and targets of some rows.
   ///
-  /// - Throws: What the rows throw.
+  /// - Throws: An error of reading the rows.
   package func read(
     _ rows: UnsafeBufferPointer<Int>, samples: UnsafeMutablePointer<Float>, targets: TargetMemory?
   ) throws {

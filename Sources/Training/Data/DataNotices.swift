@@ -1,5 +1,4 @@
-// What is said of the rows of a run before its first step: readings that were guessed, and what an owner may
-// have forgotten.
+// Remarks on the rows of a run before its first step: guessed readings, and likely oversights.
 import Datasets
 import Models
 import Tensors
@@ -8,9 +7,9 @@ extension Splits {
   /// Looks for misreadings that nothing can refuse.
   ///
   /// - Parameters:
-  ///   - network: What is trained on the rows.
-  ///   - data: How they are normalised.
-  /// - Returns: One line for each kind of them, with what to do.
+  ///   - network: The model that is trained on the rows.
+  ///   - data: Their normalization.
+  /// - Returns: One line for each kind of them, with the remedy.
   /// - Throws: `DatasetError` if rows cannot be read.
   /// - Complexity: O(1): bounded numbers of rows are read.
   func notices(for network: Network, _ data: RunConfiguration.Data) throws -> [String] {
@@ -18,7 +17,7 @@ extension Splits {
     let others = evaluated.compactMap { split, rows in (rows as? DatasetRows).map { (split, $0) } }
     var found = ([train] + others.map(\.1)).flatMap(\.dataset.notices)
     if data.normalization == .off, network.wholeNumbers.isEmpty {
-      // What begins with a normalisation needs no other one; those of a row keep features apart.
+      // A model that begins with a normalisation needs no other; those of a row keep features apart.
       let first = network.firstKinds
       found += try train.dataset.surveyNotices().filter { notice in
         !first.isSubset(
@@ -71,10 +70,10 @@ struct RowHashes {
   let hashes: [UInt64]
   /// Indicates whether all rows take part.
   let isComplete: Bool
-  /// The share of rows that are there before already: rows that coincide by chance.
-  let repeatedShare: Double
+  /// The fraction of rows that occur before already: rows that coincide by chance.
+  let repeatedFraction: Double
 
-  /// The most elements that are looked at, in memory and in a file.
+  /// The most elements that are hashed, in memory and in a file.
   private static let (elementLimit, elementLimitOfFiles) = (1 << 24, 1 << 20)
 
   /// Hashes rows.
@@ -88,7 +87,7 @@ struct RowHashes {
     let count = min(most, rows.rowCount)
     hashes = try rows.hashes(of: evenlySpaced(count, of: rows.rowCount))
     isComplete = count == rows.rowCount
-    repeatedShare = 1 - Double(Set(hashes).count) / Double(max(count, 1))
+    repeatedFraction = 1 - Double(Set(hashes).count) / Double(max(count, 1))
   }
 }
 
@@ -96,16 +95,16 @@ struct RowHashes {
 struct SharedRows {
   /// The rows that are shared.
   let count: Int
-  /// The rows that were looked at.
+  /// The rows that were hashed.
   let lookedAt: Int
-  /// Indicates whether all rows of both sources were.
+  /// Indicates whether all rows of both sources take part.
   let isComplete: Bool
-  /// The share of rows that the other source repeats.
-  let repeatedShare: Double
+  /// The fraction of rows that the other source repeats.
+  let repeatedFraction: Double
 
-  /// The most rows of the one source that are looked at.
+  /// The most rows of the one source that are hashed.
   static let rowLimit = 1000
-  /// A row that either source has more often is common, such as an empty image, and is not counted.
+  /// A row that occurs more often in either source is common, such as an empty image, and does not count.
   private static let commonCount = 4
 
   /// Looks for the rows of `source` in `other`.
@@ -120,13 +119,13 @@ struct SharedRows {
     }
     lookedAt = source.hashes.count
     isComplete = source.isComplete && other.isComplete
-    repeatedShare = other.repeatedShare
+    repeatedFraction = other.repeatedFraction
   }
 
-  /// Tells how many rows of a split are shared; nil where these are no more than may happen.
+  /// Returns the number of shared rows of a split in words; nil if chance explains it.
   func text(_ split: String) -> String? {
     guard count > 4, 100 * count >= lookedAt,
-      Double(count) > 3 * repeatedShare * Double(lookedAt)
+      Double(count) > 3 * repeatedFraction * Double(lookedAt)
     else { return nil }
     return isComplete
       ? "\(count) of the \(lookedAt) rows of \(split) data"
@@ -135,7 +134,7 @@ struct SharedRows {
 }
 
 extension DatasetRows {
-  /// Hashes of the samples of some rows.
+  /// Returns hashes of the samples of some rows.
   fileprivate func hashes(of rows: [Int]) throws -> [UInt64] {
     let elementCount = dataset.sampleShape.count
     let blockLength = max(1, min(256, (1 << 18) / elementCount))
@@ -155,7 +154,7 @@ extension DatasetRows {
   }
 }
 
-/// A hash of the bits of some values, in four chains so that multiplications overlap.
+/// Returns a hash of the bits of some values, in four chains so that multiplications overlap.
 private func hash(_ values: UnsafePointer<Float>, count: Int) -> UInt64 {
   func mixed(_ hash: UInt64, _ bits: UInt64) -> UInt64 {
     let product = (hash ^ bits) &* 0x9E37_79B9_7F4A_7C15
@@ -182,7 +181,7 @@ private func hash(_ values: UnsafePointer<Float>, count: Int) -> UInt64 {
 }
 
 extension Network {
-  /// The kinds of the layers that numbers of samples come to first, past those that only move them.
+  /// The kinds of the first layers that compute with the numbers of samples, past those that only move them.
   fileprivate var firstKinds: Set<String> {
     var moved: Set = [Network.samplesName]
     var kinds: Set<String> = []

@@ -1,10 +1,10 @@
-// What augmentation does to one image, and doing it.
+// The random change of one image, and its application.
 import Numerics
 package import Tensors
 
-/// What happens to the image of one row in one epoch.
+/// The change of the image of one row in one epoch.
 package struct ImageChange: Hashable, Sendable {
-  /// Whether left and right change places.
+  /// Swaps left and right.
   package var isFlipped = false
   /// The pixels by which it is shifted down; negative for up.
   package var down = 0
@@ -19,7 +19,7 @@ package struct ImageChange: Hashable, Sendable {
   /// Draws the change of a row.
   ///
   /// - Parameters:
-  ///   - augmentation: What may happen.
+  ///   - augmentation: The possible changes.
   ///   - shape: The shape of the image, [channels, height, width].
   ///   - seed: The seed of the run.
   ///   - epoch: The number of the epoch.
@@ -37,16 +37,16 @@ package struct ImageChange: Hashable, Sendable {
     right = ImageChange.below(2 * augmentation.shift + 1, bits[2]) - augmentation.shift
     guard augmentation.cutout > 0 else { return }
     let centre = draws.bits(at: 1)
-    func side(_ word: UInt32, of extent: Int) -> Range<Int> {
-      let start = ImageChange.below(extent, word) - augmentation.cutout / 2
+    func side(_ bits: UInt32, of extent: Int) -> Range<Int> {
+      let start = ImageChange.below(extent, bits) - augmentation.cutout / 2
       return (start..<start + augmentation.cutout).clamped(to: 0..<extent)
     }
     cutLines = side(centre[0], of: shape[1])
     cutColumns = side(centre[1], of: shape[2])
   }
 
-  /// A whole number from 0 up to `count`, from 32 random bits.
-  private static func below(_ count: Int, _ word: UInt32) -> Int { (Int(word) * count) >> 32 }
+  /// Returns a whole number in `0..<count`, from 32 random bits.
+  private static func below(_ count: Int, _ bits: UInt32) -> Int { (Int(bits) * count) >> 32 }
 }
 
 /// An image in memory, channel by channel and line by line, that is changed in place.
@@ -70,7 +70,7 @@ package struct MutableImage {
     cut(lines: change.cut.lines, columns: change.cut.columns)
   }
 
-  /// Lets left and right change places.
+  /// Swaps left and right.
   package func flip() {
     for line in 0..<lineCount {
       let values = start + line &* width
@@ -88,7 +88,7 @@ package struct MutableImage {
     let kept = width - abs(right)
     for channel in 0..<lineCount / height {
       let channel = start + channel * height * width
-      // From the end that lines move to, so that none is overwritten before it has moved.
+      // Starts at the end that lines move to, so that none is overwritten before it has moved.
       for step in 0..<height {
         let line = down > 0 ? height - 1 - step : step
         let target = channel + line * width

@@ -7,25 +7,25 @@ package import Tensors
 package struct InputStatistics: Hashable, Sendable {
   /// The means.
   package let means: [Float]
-  /// The roots of the mean squared distances from the mean; 1 where all values are the same, so that
-  /// dividing by them changes nothing.
+  /// The roots of the mean squared distances from the mean; 1 if all values are the same, so that dividing by
+  /// it changes nothing.
   package let deviations: [Float]
 
-  /// The rows that are read together; part of what the last bits are.
+  /// The rows that are read together; the last bits depend on it.
   private static let blockSize = 64
 
   /// Measures all rows of `source`.
   ///
-  /// Collective. Sums are in `Double`, of blocks of rows in one tree, so every rank gets the same bits,
-  /// whatever their number.
+  /// Collective. Blocks of rows are summed in `Double` in one tree, so every rank gets the same bits for
+  /// any number of ranks.
   ///
   /// - Parameters:
   ///   - source: The rows.
   ///   - sampleShape: The shape of a sample.
-  ///   - normalization: By what they are told apart; not ``InputNormalization/off``.
+  ///   - normalization: The axis of the statistics; not ``InputNormalization/off``.
   ///   - workers: The threads of this rank; ranks may differ.
   ///   - communicator: The ranks.
-  /// - Throws: What reading rows throws, as a failure that all ranks agree on.
+  /// - Throws: An error of reading rows, as a failure that all ranks agree on.
   /// - Complexity: Every row is read once, by one of the ranks; two sums of `Double` per mean, times the
   ///   logarithm of the number of blocks, are sent.
   package init(
@@ -39,8 +39,8 @@ package struct InputStatistics: Hashable, Sendable {
     let groupSize = sampleCount / groupCount
     let blockSize = InputStatistics.blockSize
     let samples = (0..<workers).map { _ in FloatBuffer(count: blockSize * sampleCount) }
-    // Distances from a value of the first row: sums of them do not lose what the spread is made of where
-    // the mean is far from 0, and are exactly 0 where nothing changes.
+    // Distances from a value of the first row: their sums keep the spread even if the mean is far from 0, and
+    // are exactly 0 if all values are the same.
     let origins = try communicator.agreeingOnFailure {
       try [0].withUnsafeBufferPointer {
         try source.read($0, samples: samples[0].pointer, targets: nil)
@@ -75,7 +75,7 @@ package struct InputStatistics: Hashable, Sendable {
 }
 
 extension InputStatistics {
-  /// The statistics of the rows to train on; nil where samples are not normalised.
+  /// Returns the statistics of the rows to train on; nil if samples are not normalised.
   ///
   /// Collective.
   static func measured(
@@ -88,7 +88,7 @@ extension InputStatistics {
       communicator: communicator)
   }
 
-  /// Writes the statistics where a network has them.
+  /// Writes the statistics into the states of a network.
   func write(into vector: FloatBuffer, _ layout: FlatLayout) {
     for (name, values) in [
       (Network.inputMeanName, means), (Network.inputDeviationName, deviations),
@@ -99,25 +99,25 @@ extension InputStatistics {
   }
 }
 
-/// The sum of the distances of some values from an origin, and of their squares.
+/// Returns the sum of the distances of some values from an origin, and of their squares.
 private func distances(
   _ values: UnsafePointer<Float>, count: Int, from origin: Double
 ) -> (sum: Double, squares: Double) {
   var (sums, squares) = (SIMD8<Double>.zero, SIMD8<Double>.zero)
-  var place = 0
-  while place + 8 <= count {
+  var index = 0
+  while index + 8 <= count {
     let distance =
-      SIMD8<Double>(UnsafeRawPointer(values + place).loadUnaligned(as: SIMD8<Float>.self)) - origin
+      SIMD8<Double>(UnsafeRawPointer(values + index).loadUnaligned(as: SIMD8<Float>.self)) - origin
     sums += distance
     squares += distance * distance
-    place += 8
+    index += 8
   }
   var (sum, square) = (sums.sum(), squares.sum())
-  while place < count {
-    let distance = Double(values[place]) - origin
+  while index < count {
+    let distance = Double(values[index]) - origin
     sum += distance
     square += distance * distance
-    place += 1
+    index += 1
   }
   return (sum, square)
 }

@@ -5,9 +5,9 @@ import Foundation
 /// Opens a data file.
 public typealias OpenDataset = (_ path: String, _ options: Dataset.Options) throws -> Dataset
 
-/// The ranks of a host that hold one copy of rows in memory, which the first of them reads.
+/// The ranks of a host that share one copy of rows in memory, which the first of them reads.
 ///
-/// Ranks that cannot get at each other's memory, as in containers of their own, hold a copy each.
+/// Ranks that cannot map each other's memory, as in separate containers, hold a copy each.
 public final class RowSharing {
   /// The ranks that share a copy, this one among them; the first one reads.
   public let members: [Int]
@@ -17,7 +17,7 @@ public final class RowSharing {
   /// The storages that all members can map, by preference.
   private let storages: [SharedRegion.Storage]
 
-  /// Memory alone, or files without a name: in memory too, and where there is more room.
+  /// The usual storages: memory alone, or files without a name in /dev/shm or the temporary folder.
   public static let usualStorages: [SharedRegion.Storage] = [
     .memory, .folder("/dev/shm"),
     .folder(ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"),
@@ -40,7 +40,7 @@ public final class RowSharing {
     let members = communicator.ranksSharingMemory(limit: limit)
     var usable: [SharedRegion.Storage] = []
     for storage in storages where communicator.size > 1 {
-      // Folders may be full when it comes to it, memory alone is not.
+      // Folders may be full later; memory alone is not.
       let isWanted = members.count > 1 && usable != [.memory]
       let isShared = try RowSharing.canShare(storage, members, isWanted, communicator)
       if isWanted, isShared { usable.append(storage) }
@@ -77,8 +77,8 @@ public final class RowSharing {
   ///
   /// - Parameter body: Opens files by the function it is given, on all ranks the same in the same order;
   ///   called once.
-  /// - Returns: What `body` returned.
-  /// - Throws: What `body` throws, as a failure that all ranks agree on.
+  /// - Returns: The result of `body`.
+  /// - Throws: The error of `body`, as a failure that all ranks agree on.
   public func open<Opened>(
     _ body: (_ open: OpenDataset) throws -> Opened
   ) throws(CommunicationError) -> Opened {
@@ -97,7 +97,7 @@ public final class RowSharing {
       if case .failure(let error) = outcome { report.failure = ReaderFailure(error) }
       for region in regions { region.protect() }
     }
-    // Those that are to map them have when this returns.
+    // All members have mapped them when this returns.
     defer { for region in regions { region.hide() } }
     let sent = try communicator.agreeingOnFailure { [report] in
       Array(try JSONEncoder().encode(report))
@@ -117,7 +117,7 @@ public final class RowSharing {
     }
   }
 
-  /// Limits are of a host: the copies on it share them, and half of its memory is left for the rest.
+  /// Divides the limits of a host by its copies, and leaves half of its memory for the rest.
   private func limited(_ options: Dataset.Options) -> Dataset.Options {
     var options = options
     options.inMemoryLimit = min(
@@ -126,7 +126,7 @@ public final class RowSharing {
     return options
   }
 
-  /// Memory that all members can map; nil where there is none.
+  /// Allocates memory that all members can map; returns nil if there is none.
   private func memory(byteCount: Int, _ regions: inout [SharedRegion]) -> RowMemory? {
     guard members.count > 1 else { return RowMemory(byteCount: byteCount) }
     for storage in storages {
@@ -156,7 +156,7 @@ private struct Report: Codable {
       targets = (content.targets?.owner as? SharedRegion)?.introduction
     }
 
-    /// The content that was read, mapped here.
+    /// Returns the content that was read, mapped into this process.
     func content() throws -> Dataset.Content {
       func mapped(_ introduction: SharedRegion.Introduction?) throws -> RowMemory? {
         try introduction.map {

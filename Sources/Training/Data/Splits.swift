@@ -3,19 +3,19 @@ public import Datasets
 public import Models
 public import Tensors
 
-/// The rows of a run, split by what they are for.
+/// The rows of a run, by purpose.
 public struct Splits {
   /// The rows to train on.
   public let train: any RowSource
   /// The rows that show progress and choose the best checkpoint.
   public let validation: (any RowSource)?
-  /// The rows that show the result; they choose the best checkpoint where there is no validation.
+  /// The rows that show the result; they choose the best checkpoint if there is no validation.
   public let test: (any RowSource)?
   /// The shape of a sample.
   public let sampleShape: Shape
-  /// What a row is compared with.
+  /// The targets of a row.
   public let targets: Network.Targets
-  /// What identifies the content of each file, by split.
+  /// The fingerprint of each file, by split.
   public let fingerprints: [(split: String, fingerprint: String)]
   /// One line about each file, for people.
   public let descriptions: [String]
@@ -33,7 +33,7 @@ public struct Splits {
   /// Opens the files of a configuration and checks that they go together.
   ///
   /// - Parameters:
-  ///   - configuration: Names the files.
+  ///   - configuration: The configuration, which names the files.
   ///   - open: Opens a file.
   /// - Returns: The rows, ready to be read.
   /// - Throws: `DatasetError`; ``TrainingError`` if the files disagree or the batch is too large.
@@ -45,7 +45,7 @@ public struct Splits {
       return try ArrayRows.splits(configuration, train: train, test: configuration.parts.test)
     }
     let data = configuration.data
-    // What is named labels is not taken for responses unless it is asked for by name.
+    // A dataset named labels is not taken for responses unless it is asked for by name.
     let kind: TargetKind? =
       configuration.loss.takesLabels ? .labels : data.targetsName == nil ? nil : .responses
     /// One file may hold several splits, each in a group of its name.
@@ -114,10 +114,9 @@ public struct Splits {
       memoryByteCount: memoryByteCount)
   }
 
-  /// Checks that every label is one of the network's classes, and that numbers which name rows of tables
-  /// do so.
+  /// Checks that every label is a class of the network, and every number that names a row of a table is in range.
   ///
-  /// - Throws: `DatasetError` or ``TrainingError`` naming the file, the row and what is found there.
+  /// - Throws: `DatasetError` or ``TrainingError`` naming the file, the row and the value found there.
   func validate(for network: Network) throws {
     let sources = [train, validation, test]
     for arrays in sources.compactMap({ $0 as? ArrayRows }) { try arrays.validate(for: network) }
@@ -132,7 +131,7 @@ public struct Splits {
 }
 
 extension Dataset {
-  /// Checks that the elements of samples which name rows of tables do so.
+  /// Checks that elements of samples that name rows of tables are in range.
   ///
   /// - Throws: ``TrainingError/noTableRow(path:row:element:found:layer:count:)``, `DatasetError`.
   /// - Complexity: O(elements of all rows), nothing for models without tables.
@@ -159,7 +158,7 @@ extension Dataset {
     }
   }
 
-  /// The path, rows and shape, on one line.
+  /// The path, rows and shape of the file, on one line.
   var summary: String {
     "\(path), \(rowCount) rows of \(sampleShape), \(matchedRule)"
       + (isInMemory ? "" : ", read from the file row by row")
@@ -167,7 +166,7 @@ extension Dataset {
 }
 
 extension Network.Targets {
-  /// What the rows of a dataset are compared with.
+  /// Creates the targets of the rows of a dataset.
   ///
   /// - Throws: `DatasetError` if it has no targets.
   init(_ dataset: Dataset) throws {
@@ -178,15 +177,15 @@ extension Network.Targets {
     }
   }
 
-  /// The word in records of checkpoints.
-  var word: String {
+  /// The name in records of checkpoints.
+  var recordName: String {
     switch self {
     case .labels: "labels"
     case .responses(let count): "responses,\(count)"
     }
   }
 
-  /// Such as `class labels` or `3 responses`.
+  /// The targets in words, such as `class labels` or `3 responses per row`.
   var description: String {
     switch self {
     case .labels: "class labels"

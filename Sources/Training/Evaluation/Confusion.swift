@@ -1,4 +1,4 @@
-/// How often rows of each class were taken for each class, and what follows from it.
+/// The numbers of rows by label and prediction, with precision, recall and F1.
 public struct Confusion: Hashable, Sendable {
   /// The rows of one class that were taken for one class.
   public struct Entry: Hashable, Sendable {
@@ -21,15 +21,15 @@ public struct Confusion: Hashable, Sendable {
     /// The rows of the class that were taken for it.
     public let correct: Int
 
-    /// The share of correct rows among those taken for it; nil if there are none.
-    public var precision: Double? { share(correct, of: predicted) }
-    /// The share of correct rows among those of the class; nil if there are none.
-    public var recall: Double? { share(correct, of: support) }
+    /// The fraction of correct rows among those taken for it; nil if there are none.
+    public var precision: Double? { fraction(correct, of: predicted) }
+    /// The fraction of correct rows among those of the class; nil if there are none.
+    public var recall: Double? { fraction(correct, of: support) }
     /// `2 · precision · recall / (precision + recall)`, as twice the correct rows over support plus
     /// predicted; nil for a class that does not occur.
-    public var f1: Double? { share(2 * correct, of: support + predicted) }
+    public var f1: Double? { fraction(2 * correct, of: support + predicted) }
 
-    private func share(_ part: Int, of whole: Int) -> Double? {
+    private func fraction(_ part: Int, of whole: Int) -> Double? {
       whole == 0 ? nil : Double(part) / Double(whole)
     }
   }
@@ -46,7 +46,7 @@ public struct Confusion: Hashable, Sendable {
 
   /// The number of classes.
   public let classCount: Int
-  /// What occurred, by label and then by prediction.
+  /// The pairs that occur, by label and then by prediction.
   public let entries: [Entry]
   /// Every class, in order.
   public let classes: [ClassResult]
@@ -55,7 +55,7 @@ public struct Confusion: Hashable, Sendable {
   ///
   /// - Parameters:
   ///   - classCount: The number of classes.
-  ///   - counts: The numbers of rows, by `label · classCount + prediction`; what is absent is 0.
+  ///   - counts: The numbers of rows, by `label · classCount + prediction`; absent pairs count 0.
   package init(classCount: Int, counts: [Int: Int]) {
     self.classCount = classCount
     entries = counts.filter { $0.value > 0 }.sorted { $0.key < $1.key }.map { key, count in

@@ -1,6 +1,6 @@
 /// The result of a network on all rows of a split.
 public struct Evaluation: Hashable, Sendable {
-  /// How often the label is among the largest outputs.
+  /// The number of rows whose label is among the largest outputs.
   public struct Top: Hashable, Sendable {
     /// The number of outputs that count as largest.
     public let outputs: Int
@@ -8,7 +8,7 @@ public struct Evaluation: Hashable, Sendable {
     public let correct: Int
   }
 
-  /// How far outputs are from responses.
+  /// The distances of outputs from responses.
   public struct Errors: Hashable, Sendable {
     /// The mean of `(output − response)²` over rows and responses.
     public let meanSquared: Double
@@ -22,7 +22,7 @@ public struct Evaluation: Hashable, Sendable {
   public let correct: Int?
   /// The number of rows, each counted once.
   public let count: Int
-  /// The rows whose label is among the largest outputs, where that was asked for.
+  /// The rows whose label is among the largest outputs; nil if it was not asked for.
   public let top: Top?
   /// The errors of the responses; nil with labels.
   public let errors: Errors?
@@ -38,14 +38,14 @@ public struct Evaluation: Hashable, Sendable {
     self.errors = errors
   }
 
-  /// The share of correct rows, where there are labels.
+  /// The fraction of correct rows; nil without labels.
   public var accuracy: Double? { correct.map { Double($0) / Double(count) } }
 
-  /// The share of rows whose label is among the largest outputs.
+  /// The fraction of rows whose label is among the largest outputs.
   public var topAccuracy: Double? { top.map { Double($0.correct) / Double(count) } }
 
-  /// Whether this result is better than another one of the same split: more rows correct, then a
-  /// lower loss.
+  /// Returns whether this result is better than another one of the same split: more rows correct, then a lower
+  /// loss.
   public func isBetter(than other: Evaluation) -> Bool {
     if let correct, let otherCorrect = other.correct, correct != otherCorrect {
       return correct > otherCorrect

@@ -1,6 +1,6 @@
-/// A result on all rows of a split, told apart by class or response.
+/// A result on all rows of a split, broken down by class or response.
 public struct EvaluationReport: Hashable, Sendable {
-  /// What the result is told apart by.
+  /// The breakdown of the result.
   public enum Detail: Hashable, Sendable {
     /// Labels against the classes with the largest outputs.
     case classes(Confusion)
@@ -14,7 +14,7 @@ public struct EvaluationReport: Hashable, Sendable {
   public let detail: Detail
 }
 
-/// How far the outputs of a regression are from the responses.
+/// The distances of the outputs of a regression from the responses.
 public struct ResponseResults: Hashable, Sendable {
   /// One response over all rows, or all of them together.
   public struct Result: Hashable, Sendable {
@@ -22,7 +22,7 @@ public struct ResponseResults: Hashable, Sendable {
     public let meanSquared: Double
     /// The mean of `|output − response|`.
     public let meanAbsolute: Double
-    /// `1 − Σ (output − response)² / Σ (response − its mean)²`; nil where the response never changes.
+    /// `1 − Σ (output − response)² / Σ (response − its mean)²`; nil if the response never changes.
     public let r2: Double?
 
     /// The root of the mean squared error, in units of the response.
@@ -31,7 +31,7 @@ public struct ResponseResults: Hashable, Sendable {
 
   /// Each response, in order.
   public let responses: [Result]
-  /// All of them; R² weights each by its variance: both sums of it run over all responses.
+  /// All of them; R² weights each by its variance, since both of its sums run over all responses.
   public let all: Result
 
   /// Creates the result from sums over rows.
@@ -57,14 +57,13 @@ public struct ResponseResults: Hashable, Sendable {
   }
 }
 
-/// What is summed over the rows of one response.
+/// The sums over the rows of one response.
 package struct ResponseSums {
   /// The squares of the errors.
   package var squared: Double
   /// The magnitudes of the errors.
   package var absolute: Double
-  /// The responses, less that of the first row: so the sums do not lose what the spread is made of
-  /// where the mean is far from 0.
+  /// The responses, less that of the first row, so that the spread survives a mean far from 0.
   package var shifted: Double
   /// The squares of these.
   package var shiftedSquared: Double

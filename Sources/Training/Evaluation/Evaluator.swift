@@ -75,7 +75,7 @@ public final class Evaluator {
   ///
   /// - Parameter source: The rows; their number is one of those given at creation.
   /// - Returns: The result over all rows, each counted once.
-  /// - Throws: What reading rows throws, as a failure that all ranks agree on.
+  /// - Throws: An error of reading rows, as a failure that all ranks agree on.
   public func evaluate(_ source: any RowSource) throws(CommunicationError) -> Evaluation {
     evaluation(of: source, try sums(over: source, RowSums(network, top: top)).numbers)
   }
@@ -86,7 +86,7 @@ public final class Evaluator {
   ///
   /// - Parameter source: The rows; their number is one of those given at creation.
   /// - Returns: The result over all rows and part by part.
-  /// - Throws: What reading rows throws, as a failure that all ranks agree on.
+  /// - Throws: An error of reading rows, as a failure that all ranks agree on.
   /// - Complexity: O(rows) memory at most for pairs of classes, O(responses) for responses.
   public func report(on source: any RowSource) throws(CommunicationError) -> EvaluationReport {
     var rowSums = RowSums(network, top: top)
@@ -114,7 +114,7 @@ public final class Evaluator {
   /// - Parameters:
   ///   - source: The rows; their number is one of those given at creation.
   ///   - receive: Called on every rank with successive outputs in row order, row-major.
-  /// - Throws: What reading rows throws, as a failure that all ranks agree on.
+  /// - Throws: An error of reading rows, as a failure that all ranks agree on.
   public func predict(
     _ source: any RowSource, receive: ([Float]) -> Void
   ) throws(CommunicationError) {
@@ -123,9 +123,9 @@ public final class Evaluator {
     let blockCount = blockCount(source.rowCount)
     for first in stride(from: 0, to: blockCount, by: blocksPerRound) {
       let round = first..<min(first + blocksPerRound, blockCount)
-      let share = evenShare(of: round.count, owner: communicator.rank, owners: communicator.size)
+      let part = evenShare(of: round.count, owner: communicator.rank, owners: communicator.size)
       let outputs = try communicator.agreeingOnFailure {
-        let own = first + share.lowerBound..<first + share.upperBound
+        let own = first + part.lowerBound..<first + part.upperBound
         return try onWorkers(own) { runner, blocks in
           try blocks.flatMap { block in
             let microbatch = try compute(block: block, of: source, by: runner)
@@ -151,8 +151,8 @@ public final class Evaluator {
     var parts: [Swift.Result<Result, any Error>?] = runners.map { _ in nil }
     parts.withUnsafeMutableBufferPointer { parts in
       pool.run { index in
-        let share = evenShare(of: blocks.count, owner: index, owners: runners.count)
-        let own = blocks.lowerBound + share.lowerBound..<blocks.lowerBound + share.upperBound
+        let part = evenShare(of: blocks.count, owner: index, owners: runners.count)
+        let own = blocks.lowerBound + part.lowerBound..<blocks.lowerBound + part.upperBound
         parts[index] = Swift.Result { try body(runners[index], own) }
       }
     }
@@ -195,7 +195,7 @@ public final class Evaluator {
   }
 
   private func evaluation(of source: any RowSource, _ numbers: [Double]) -> Evaluation {
-    func number(_ place: RowSums.Place) -> Double { numbers[place.rawValue] }
+    func number(_ position: RowSums.Position) -> Double { numbers[position.rawValue] }
     let responses = Double(source.rowCount) * Double(network.outputCount)
     let takesLabels = network.lossKind.takesLabels
     return Evaluation(

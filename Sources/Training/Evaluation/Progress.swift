@@ -1,17 +1,17 @@
 import Checkpoints
 package import Optimizers
 
-/// What a run remembers of its evaluations; the same on all ranks, and part of a checkpoint.
+/// The course of a run's evaluations; the same on all ranks, and part of a checkpoint.
 ///
-/// Evaluations count when they are due, not when one is made because the run ends: so more epochs later
-/// are as if they had been asked for from the beginning.
+/// Only evaluations that are due count, not one made because the run ends: a run that gets more epochs later
+/// is the same as one that had them from the beginning.
 package struct Progress: Codable, Equatable {
   /// The best value so far and the evaluations since.
   package struct Watch: Codable, Equatable {
     package var best: Double?
     package var count = 0
 
-    /// Takes note of a value, which is better than `best` or not.
+    /// Records a value: a new best, or one more evaluation without.
     mutating func note(_ value: Double, isBetter: (Double, Double) -> Bool) {
       if best.map({ isBetter(value, $0) }) ?? true {
         (best, count) = (value, 0)
@@ -21,17 +21,17 @@ package struct Progress: Codable, Equatable {
     }
   }
 
-  /// What evaluations have made of the learning rate.
+  /// The factor of the learning rate that evaluations have led to.
   package var rateFactor = 1.0
   package var plateau = Watch()
   package var stopping = Watch()
-  /// Whether the run has ended early.
+  /// True once evaluations have ended the run early.
   package var isStopped = false
 
-  /// Nothing was evaluated yet.
+  /// Starts before the first evaluation.
   package init() {}
 
-  /// Takes note of an evaluation of the first split.
+  /// Records an evaluation of the first split.
   package mutating func note(
     _ evaluation: Evaluation, _ plateau: Plateau?, _ stopping: EarlyStopping?
   ) {
@@ -50,7 +50,7 @@ package struct Progress: Codable, Equatable {
 }
 
 extension Progress {
-  /// As state of a checkpoint; nothing of what was never watched.
+  /// The state in a checkpoint, without quantities that were never watched.
   var state: [String: RunRecord.Value] {
     var state: [String: RunRecord.Value] = [:]
     for (name, watch) in [("plateau", plateau), ("stopping", stopping)] {
@@ -79,7 +79,7 @@ extension Progress {
 }
 
 extension EarlyStopping {
-  /// Why a run has ended early, in one line.
+  /// Returns the reason for an early end, in one line.
   func reason(_ progress: Progress, step: Int, split: String) -> String {
     let verb = quantity == .loss ? "fallen" : "risen"
     let change = minimumChange > 0 ? " by more than \(minimumChange)" : ""

@@ -3,10 +3,10 @@ import Execution
 public import Models
 import Numerics
 
-/// What an evaluation sums over rows, and how the rows of a block are added to it.
+/// The sums of an evaluation over rows.
 struct RowSums {
-  /// Where the sums that every evaluation has stand among its numbers; those of the responses follow.
-  enum Place: Int, CaseIterable {
+  /// The positions of the sums that every evaluation has; those of the responses follow.
+  enum Position: Int, CaseIterable {
     case loss, weight, correct, top, squared, absolute
   }
 
@@ -14,9 +14,9 @@ struct RowSums {
   private let responsesAreLogits: Bool
   private let outputCount: Int
   private let top: Int?
-  /// What is subtracted from each response before it is summed; nil where responses are not told apart.
+  /// The number subtracted from each response before it is summed; nil if responses are not reported apart.
   var shifts: [Double]?
-  /// The rows by `label · classes + prediction`; nil where classes are not told apart.
+  /// The rows by `label · classes + prediction`; nil if classes are not reported apart.
   var pairCounts: [Int: Int]?
 
   init(_ network: Network, top: Int?) {
@@ -26,14 +26,14 @@ struct RowSums {
     self.top = top
   }
 
-  /// The numbers that are summed.
+  /// The number of sums.
   var count: Int {
-    Place.allCases.count + (shifts == nil ? 0 : ResponseSums.count * outputCount)
+    Position.allCases.count + (shifts == nil ? 0 : ResponseSums.count * outputCount)
   }
 
-  /// Where the sums of a response stand among the numbers.
+  /// Returns the positions of the sums of a response.
   static func range(of response: Int) -> Range<Int> {
-    let start = Place.allCases.count + ResponseSums.count * response
+    let start = Position.allCases.count + ResponseSums.count * response
     return start..<start + ResponseSums.count
   }
 
@@ -41,13 +41,13 @@ struct RowSums {
   ///
   /// - Parameters:
   ///   - microbatch: The rows, with their outputs, targets and sums.
-  ///   - numbers: What is added to.
+  ///   - numbers: The sums so far.
   mutating func add(
     of microbatch: CompiledMicrobatch, to numbers: UnsafeMutableBufferPointer<Double>
   ) {
-    numbers[Place.loss.rawValue] += microbatch.sums.loss
-    numbers[Place.weight.rawValue] += microbatch.sums.weight
-    numbers[Place.correct.rawValue] += Double(microbatch.sums.correct)
+    numbers[Position.loss.rawValue] += microbatch.sums.loss
+    numbers[Position.weight.rawValue] += microbatch.sums.weight
+    numbers[Position.correct.rawValue] += Double(microbatch.sums.correct)
     let (rows, outputs) = (microbatch.rowCount, microbatch.outputs)
     switch microbatch.targets {
     case .labels(let labels)?: addLabels(labels, outputs, rows, to: numbers)
@@ -61,7 +61,7 @@ struct RowSums {
     to numbers: UnsafeMutableBufferPointer<Double>
   ) {
     if let top {
-      numbers[Place.top.rawValue] += Double(
+      numbers[Position.top.rawValue] += Double(
         Classification.correct(
           logits: outputs, labels: labels, rows: rows, classes: outputCount, amongLargest: top))
     }
@@ -84,12 +84,12 @@ struct RowSums {
     if responsesAreLogits { applySigmoid(&predictions) }
     for index in predictions.indices {
       let error = Double(predictions[index]) - Double(responses[index])
-      numbers[Place.squared.rawValue] += error * error
-      numbers[Place.absolute.rawValue] += error.magnitude
+      numbers[Position.squared.rawValue] += error * error
+      numbers[Position.absolute.rawValue] += error.magnitude
       guard let shifts else { continue }
-      let place = index % outputCount
-      let start = RowSums.range(of: place).lowerBound
-      let shifted = Double(responses[index]) - shifts[place]
+      let response = index % outputCount
+      let start = RowSums.range(of: response).lowerBound
+      let shifted = Double(responses[index]) - shifts[response]
       numbers[start] += error * error
       numbers[start + 1] += error.magnitude
       numbers[start + 2] += shifted

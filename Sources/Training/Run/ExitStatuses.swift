@@ -1,4 +1,4 @@
-// Which error of a lower module leads to which exit status of the program.
+// The exit status of the program for each error of a lower module.
 public import Checkpoints
 public import Communication
 public import Configuration
@@ -15,7 +15,7 @@ extension ConfigurationError: ExitStatusProviding {
 }
 
 extension GraphError: ExitStatusProviding {
-  /// 64 where more is asked for than is written down; else 70, since graphs are checked when built.
+  /// 64 if more is asked for than can be written down; else 70, since graphs are checked when built.
   public var exitStatus: Int32 {
     switch self {
     case .tooLarge: 64
@@ -25,7 +25,7 @@ extension GraphError: ExitStatusProviding {
 }
 
 extension ModelError: ExitStatusProviding {
-  /// 78: a model that does not go with the data.
+  /// 78: a model that does not fit the data.
   public var exitStatus: Int32 { 78 }
 }
 
@@ -35,7 +35,7 @@ extension FileError: ExitStatusProviding {
 }
 
 extension PlanError: ExitStatusProviding {
-  /// 70: what the checks before let pass must compile.
+  /// 70: a model that passed all checks must compile.
   public var exitStatus: Int32 { 70 }
 }
 
@@ -50,7 +50,7 @@ extension RunError: ExitStatusProviding {
 }
 
 extension TrainingError: ExitStatusProviding {
-  /// 78 where another configuration is called for, 64 an option, 65 where data or files are at fault.
+  /// 78 if the configuration must change, 64 if an option must, 65 if data or files are at fault.
   public var exitStatus: Int32 {
     switch self {
     case .batchTooLarge, .tooLarge, .outputTooLarge, .oneRow, .otherConfiguration, .nonfiniteLoss,
@@ -64,7 +64,7 @@ extension TrainingError: ExitStatusProviding {
 }
 
 extension DatasetError: ExitStatusProviding {
-  /// 65 for what a file is or holds, 74 for what cannot be written or kept.
+  /// 65 for a bad file, 74 for failed output or lack of memory.
   public var exitStatus: Int32 {
     switch self {
     case .unreadable, .changed, .obtainable, .noSamples, .noTargets, .wrongShape, .wrongType,
@@ -85,7 +85,7 @@ extension CheckpointError: ExitStatusProviding {
     case .otherModel: 78
     case .damaged: 65
     case .hdf5: 65
-    // A file that was named and cannot be read is bad input; what cannot be written is not.
+    // A named file that cannot be read is bad input; one that cannot be written is not.
     case .file(let error): error.expected == "a file that can be read" ? 65 : 74
     }
   }

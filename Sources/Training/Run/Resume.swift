@@ -11,10 +11,10 @@ import Optimizers
 import Runs
 import Tensors
 
-/// A run directory that root has opened, with what is in it.
+/// A run directory that root has opened, with its newest good checkpoint.
 final class OpenedRun {
   let run: Run
-  /// The folder of its checkpoints; nothing before the run is begun.
+  /// The folder of its checkpoints; nil until the run begins.
   private var checkpoints: CheckpointFolder?
   /// Tells runs of this command and configuration from others.
   private let kind: String
@@ -48,7 +48,7 @@ final class OpenedRun {
       run = try OpenedRun.next(in: request.runsFolder)
     }
     checkpoints = run.checkpoints.map { CheckpointFolder($0) }
-    // What an earlier run left is removed when all is known to be well, not before.
+    // An earlier run is removed only when this one is known to begin.
     isFresh = request.isFresh
     guard !isFresh else {
       begunMicrobatches = nil
@@ -73,7 +73,7 @@ final class OpenedRun {
     let (checkpoint, skipped) = try filesOfRun { try checkpoints?.newestGood() ?? (nil, []) }
     notices = skipped.map { "skipped a damaged checkpoint: \($0)" }
     guard let checkpoint else {
-      // What the system refuses to read may be good, and is no reason to start over.
+      // A file that the system refuses to read may be good: no reason to start over.
       for case .file(let error) in skipped where error.code != 0 { throw RunError.file(error) }
       if let first = skipped.first {
         throw TrainingError.noGoodCheckpoint(
@@ -96,8 +96,8 @@ final class OpenedRun {
     }
   }
 
-  /// The kind of a request with a digest of all keys that may not change, so that a run chosen by number
-  /// is one that can go on.
+  /// Returns the kind of a request with a digest of all keys that may not change, so that a run chosen by number
+  /// can go on.
   private static func kind(
     of request: TrainingRequest, _ configuration: RunConfiguration,
     _ resolved: ResolvedConfiguration

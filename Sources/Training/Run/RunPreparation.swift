@@ -57,7 +57,7 @@ struct RunPreparation {
     self.resolved = resolved.setting(Model.graphKey, to: .string(digest))
   }
 
-  /// Allocates parameters, optimizer state and gradients' owners; the parameters have no values yet.
+  /// Allocates the parameters, which have no values yet, and the state of the optimizer.
   ///
   /// Collective.
   func makeReplica() throws(CommunicationError) -> Replica {
@@ -93,7 +93,7 @@ struct RunPreparation {
     }
   }
 
-  /// Sends every rank what root has found in the run directory.
+  /// Broadcasts root's findings in the run directory.
   ///
   /// Collective.
   func share(

@@ -44,7 +44,7 @@ final class RunRecorder {
   ///   - step: The number of the step.
   ///   - epoch: The epoch it is of, from 1.
   ///   - loss: The mean loss of its rows.
-  ///   - gradientNorm: The norm of its mean gradient, where it is known.
+  ///   - gradientNorm: The norm of its mean gradient, if it is known.
   /// - Throws: `RunError`.
   func recordStep(
     _ step: Int, epoch: Int, loss: Double, gradientNorm: Double?
@@ -76,7 +76,7 @@ final class RunRecorder {
     try metrics.append("evaluation", fields)
   }
 
-  /// Records where the time went since the process began.
+  /// Records the time of each phase since the process began.
   func recordTiming(
     _ timing: Timing, slowest: SlowestRank?, step: Int, epoch: Int
   ) throws(RunError) {
@@ -98,11 +98,11 @@ final class RunRecorder {
 
   /// Writes a checkpoint of a replica and removes old ones; returns its path.
   ///
-  /// The records come first: after a crash the run goes on from the checkpoint, and what was recorded
-  /// before it is not recorded again.
+  /// The records come first: after a crash the run goes on from the checkpoint, and does not repeat records
+  /// from before it.
   ///
-  /// - Throws: `RunError`, also if the run directory is no longer where it was, `CheckpointError`; nothing that was
-  ///   there is lost then.
+  /// - Throws: `RunError`, also if the run directory is no longer where it was, `CheckpointError`; earlier
+  ///   checkpoints are kept then.
   func save(_ replica: Replica, _ state: RunState) throws -> String {
     try run.requireInPlace()
     try metrics.sync()
@@ -120,7 +120,7 @@ final class RunRecorder {
     return path
   }
 
-  /// Writes a checkpoint, notes it where it is the best, and removes old ones; returns its path.
+  /// Writes a checkpoint, marks it if it is the best, and removes old ones; returns its path.
   private func write(
     _ content: CheckpointContent, of state: RunState
   ) throws(CheckpointError) -> String {
@@ -136,7 +136,7 @@ final class RunRecorder {
     return entry.path
   }
 
-  /// Notes how the run ended, and why if that was early.
+  /// Records the end of the run, and its reason if that was early.
   func close(
     _ ending: RunStatus.State, _ state: RunState, message: String?
   ) throws(RunError) {
@@ -145,12 +145,12 @@ final class RunRecorder {
     try updateStatus(ending, state, message: message)
   }
 
-  /// Notes why the run ended early; what fails here has been reported already.
+  /// Records the error that ended the run; failures to do so are ignored, since that error is reported anyway.
   ///
   /// - Parameters:
-  ///   - state: The step it came to.
+  ///   - state: The last step.
   ///   - message: The error.
-  ///   - wouldFailAgain: Whether going on would end the same way, as with a loss that is not finite.
+  ///   - wouldFailAgain: True if the same command would fail again, as with a loss that is not finite.
   func abandon(_ state: RunState, message: String, wouldFailAgain: Bool) {
     try? metrics.flush()
     try? updateStatus(wouldFailAgain ? .failed : .stopped, state, message: message)
@@ -189,7 +189,7 @@ final class RunRecorder {
     if state.lastLoss.isFinite { record.state["last_loss"] = .number(state.lastLoss) }
     record.state["sample_shape"] = .text(
       splits.sampleShape.extents.map(String.init).joined(separator: ","))
-    record.state["targets"] = .text(splits.targets.word)
+    record.state["targets"] = .text(splits.targets.recordName)
     return record
   }
 }

@@ -1,4 +1,4 @@
-// What the workers of all ranks did when, as a file for chrome://tracing, Perfetto and their like.
+// The activities of the workers of all ranks, as a file for chrome://tracing or Perfetto.
 
 package import Communication
 package import DataParallel
@@ -6,11 +6,11 @@ import Files
 import Glibc
 import Runs
 
-/// What is to be written of the first steps of a run.
+/// A request for a trace of the first steps of a run.
 public struct TraceRequest: Hashable, Sendable {
   /// The file.
   public let path: String
-  /// The steps.
+  /// The number of steps.
   public let stepCount: Int
 
   /// Asks for `stepCount` steps in the file `path`.
@@ -19,7 +19,7 @@ public struct TraceRequest: Hashable, Sendable {
     self.stepCount = stepCount
   }
 
-  /// The stretches of time that are noted of a worker, at most; about 8 MB of the file.
+  /// The most events recorded of a worker; about 8 MB of the file.
   static let eventCount = 1 << 16
 
   /// Throws `FileError` if there is no folder for the file.
@@ -48,16 +48,16 @@ public struct TraceRequest: Hashable, Sendable {
   static let start = "{\"displayTimeUnit\":\"ns\",\"traceEvents\":["
 }
 
-/// Writes what the workers of all ranks did, as far as they noted it, as JSON in the Trace Event Format.
+/// Writes the recorded activities of the workers of all ranks, as JSON in the Trace Event Format.
 ///
 /// One complete event (`"ph":"X"`) for each phase, each call of a plan and each step; times in microseconds
-/// since the first of them. A process of the file is a rank, a thread a worker. Where a worker had no room for more,
+/// since the first of them. A process of the file is a rank, a thread a worker. If a worker had no room for more,
 /// its last event says so.
 ///
 /// Collective; root writes the file at once or not at all.
 ///
 /// - Parameters:
-///   - engine: What noted the times.
+///   - engine: The engine that recorded them.
 ///   - path: The file.
 ///   - communicator: The ranks.
 /// - Throws: `FileError` as an agreed failure; `CommunicationError`.

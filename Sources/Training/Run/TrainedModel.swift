@@ -13,23 +13,21 @@ public struct TrainedModel {
   public let network: Network
   /// Its parameters and states, of the network's layout.
   public let parameters: FloatBuffer
-  /// Whether these are the moving average.
+  /// True if these are the moving average.
   public let isAverage: Bool
   /// The steps it was trained for.
   public let step: Int
-  /// The record of the model, as it stands there.
+  /// The record of the model, as its checkpoint has it.
   private let description: String
 
   /// Reads a checkpoint, which holds all that is needed to rebuild the model.
   ///
   /// - Parameters:
   ///   - path: The file.
-  ///   - isRaw: Whether to take the parameters as the last step left them where there is a moving average
-  ///     too.
-  ///   - model: The model, where it was made in Swift; it must be the same.
+  ///   - isRaw: Takes the parameters as the last step left them even if there is a moving average.
+  ///   - model: The model if it was made in Swift; it must be the same.
   ///   - catalog: The layers and losses that the configuration may name.
-  /// - Throws: `CheckpointError`, `ConfigurationError`, `ModelError`; ``TrainingError`` if the record
-  ///   lacks something.
+  /// - Throws: `CheckpointError`, `ConfigurationError`, `ModelError`; ``TrainingError`` for an incomplete record.
   public init(
     checkpoint path: String, isRaw: Bool = false, model: Model? = nil,
     catalog: ModelCatalog = .builtIn
@@ -42,7 +40,7 @@ public struct TrainedModel {
       reader.root, parts: ProgramParts(model: model), catalog: catalog)
     guard case .text(let shapeText) = record.state["sample_shape"],
       case .text(let targetsText) = record.state["targets"],
-      let targets = Network.Targets(word: targetsText)
+      let targets = Network.Targets(recordName: targetsText)
     else {
       throw TrainingError.badRecord(
         path: path, fault: "found no 'sample_shape' and 'targets' in /run/state, expected both")
@@ -57,7 +55,7 @@ public struct TrainedModel {
       throw TrainingError.badRecord(
         path: path, fault: "the graph of the model made in Swift is another than it was trained as")
     }
-    // What the file holds is known to fit before memory is taken for it.
+    // The file must match before memory is allocated for it.
     isAverage = !isRaw && checkpoint.contains("average")
     let parts =
       isAverage
@@ -80,7 +78,7 @@ public struct TrainedModel {
     isAverage = false
     self.step = step
     let shape = plan.network.sampleShape.extents.map(String.init).joined(separator: ",")
-    description = "\(step) \(shape) \(targets.word)\n\(plan.resolved.yaml)"
+    description = "\(step) \(shape) \(targets.recordName)\n\(plan.resolved.yaml)"
   }
 
   /// Returns a parameter or state by its path, such as `affine1/weight`; nil for other names.
@@ -90,7 +88,7 @@ public struct TrainedModel {
     }
   }
 
-  /// SHA-256 over the parameters and what the record says of the model.
+  /// Returns SHA-256 over the parameters and the record of the model.
   ///
   /// - Complexity: O(parameters).
   public func digest() -> String {
@@ -104,12 +102,12 @@ public struct TrainedModel {
   ///
   /// - Parameters:
   ///   - path: The file.
-  ///   - samples: The name of its dataset of samples, where it cannot be found by the usual names.
+  ///   - samples: The name of its dataset of samples, if it has none of the usual names.
   ///   - targets: The name of its dataset of targets, likewise.
-  ///   - layout: How samples are stored, where neither the configuration nor the file is to say.
+  ///   - layout: The layout of samples, in place of that of the configuration or the file.
   ///   - scale: The factors of samples, likewise.
-  ///   - bias: What is added to scaled samples, likewise.
-  ///   - needsTargets: Whether targets are wanted; they must fit then.
+  ///   - bias: The bias of scaled samples, likewise.
+  ///   - needsTargets: Requires targets that fit the model.
   ///   - open: Opens the file.
   /// - Returns: The rows of the file.
   /// - Throws: `DatasetError`; ``TrainingError`` if the file does not fit.
@@ -148,7 +146,7 @@ public struct TrainedModel {
 }
 
 extension FlatLayout {
-  /// SHA-256 over the arrays of a flat vector, without what is between them.
+  /// Returns SHA-256 over the arrays of a flat vector, without the padding between them.
   func digest(of vector: FloatBuffer) -> String {
     var hash = SHA256()
     for range in ranges {
@@ -161,10 +159,10 @@ extension FlatLayout {
 }
 
 extension Network.Targets {
-  /// Reads back ``word``.
-  fileprivate init?(word: String) {
-    let parts = word.split(separator: ",")
-    if word == "labels" {
+  /// Reads back ``recordName``.
+  fileprivate init?(recordName: String) {
+    let parts = recordName.split(separator: ",")
+    if recordName == "labels" {
       self = .labels
     } else if parts.count == 2, parts[0] == "responses", let count = Int(parts[1]), count > 0 {
       self = .responses(count)

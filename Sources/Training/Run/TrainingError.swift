@@ -1,19 +1,19 @@
 public import Configuration
 import Foundation
 
-/// Why a run cannot begin or go on.
+/// An error that keeps a run from beginning or going on.
 public enum TrainingError: Error {
   /// The batch has more rows than the data.
   case batchTooLarge(batchSize: Int, rows: Int, path: String)
-  /// The vectors of the parameters, beside the data, are larger than the memory of the host, or where no
-  /// number of ranks is given than that of a process.
+  /// The vectors of the parameters, beside the data, are larger than the memory of the host, or without a number
+  /// of ranks than that of a process.
   case tooLarge(
     parameterCount: Int, byteCount: Int, rankCount: Int?, dataByteCount: Int, memory: Int)
   /// The output of a layer is larger than the memory of the host.
   case outputTooLarge(layer: String, rows: Int, byteCount: Double, memory: Int)
   /// A channel of a layer has one value, and so no variance.
   case oneRow(layer: String, rows: Int, microbatches: Int?)
-  /// Two files of one run do not go together.
+  /// Two files of one run disagree.
   case splitsDiffer(String, String, String, String)
   /// The loss of a step is not a finite number.
   case nonfiniteLoss(step: Int, loss: Double)
@@ -23,28 +23,28 @@ public enum TrainingError: Error {
   case nonfiniteGradient(step: Int, norm: Double)
   /// A parameter is not a finite number.
   case nonfiniteParameters(step: Int)
-  /// The data of a run is not what it was when the run began.
+  /// The data of a run has changed since the run began.
   case dataChanged(split: String, path: String, found: String, expected: String)
   /// A run was begun with another configuration.
   case otherConfiguration(ConfigurationError)
-  /// A checkpoint was made by something that computes other bits.
+  /// A checkpoint was written on a machine or with a library that computes other bits.
   case environmentChanged(what: String, found: String, expected: String, path: String)
   /// Every checkpoint of a run is damaged.
   case noGoodCheckpoint(path: String, count: Int, first: String)
-  /// More largest outputs are looked at than there are classes, or there are no classes.
+  /// More largest outputs are asked for than there are classes, or there are no classes.
   case badTop(key: String, found: Int, classCount: Int?)
   /// Samples cannot be changed as the configuration asks for.
   case badAugmentation(key: String, found: String, expected: String)
   /// A number of a sample names no row of the table of a layer.
   case noTableRow(path: String, row: Int, element: Int, found: Float, layer: String, count: Int)
-  /// Products of rounded operands are asked for on a CPU without.
+  /// Products of rounded operands are asked for on a CPU that has none.
   case precisionUnsupported(isa: String)
-  /// The record of a checkpoint lacks something or holds what cannot be.
+  /// The record of a checkpoint is incomplete or impossible.
   case badRecord(path: String, fault: String)
 }
 
 extension TrainingError: CustomStringConvertible {
-  /// The thing, what was found, what was expected, on one line.
+  /// The thing, the value found and the value expected, on one line.
   public var description: String {
     switch self {
     case .batchTooLarge(let batchSize, let rows, let path):
@@ -111,10 +111,10 @@ extension TrainingError: CustomStringConvertible {
   }
 }
 
-/// A number as it is read; without the payload that Swift prints of what is not a number.
+/// Returns a number as text, without the payload that Swift prints for NaN.
 private func plain(_ number: Double) -> String { number.isNaN ? "nan" : "\(number)" }
 
-/// A number of bytes in units of 10⁹.
+/// Returns a number of bytes in units of 10⁹.
 private func gigabytes(_ byteCount: Double) -> String {
   String(format: "%.1f GB", byteCount / 1e9)
 }

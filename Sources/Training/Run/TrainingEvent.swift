@@ -1,11 +1,10 @@
-/// What the loop tells those who watch it.
+/// An event of the loop.
 public enum TrainingEvent {
   /// A step was taken.
   case step(_ step: Int, of: Int, epoch: Int, loss: Double)
   /// A split was evaluated.
   case evaluated(split: String, step: Int, epoch: Int, Evaluation)
-  /// Evaluations have not improved for a while, and the learning rate is multiplied by `factor` from now
-  /// on, all in all.
+  /// Evaluations have not improved for a while; from now on the learning rate has the factor `factor` in all.
   case slowed(step: Int, epoch: Int, factor: Double)
   /// A checkpoint was written; on root only.
   case saved(path: String, step: Int)

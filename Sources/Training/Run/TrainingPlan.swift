@@ -2,7 +2,7 @@ public import Configuration
 import DataParallel
 public import Models
 
-/// What is trained and how: the configuration, resolved for the data at hand.
+/// A configuration resolved for its data: the model, the microbatches and the numbers of steps.
 public struct TrainingPlan: Sendable {
   /// The configuration.
   public let configuration: RunConfiguration
@@ -10,7 +10,7 @@ public struct TrainingPlan: Sendable {
   public let resolved: ResolvedConfiguration
   /// The model, built for the shape of the data.
   public let network: Network
-  /// The parts that a step is cut into.
+  /// The number of parts that a step is cut into.
   public let microbatches: Int
   /// The rows of an epoch.
   public let rowCount: Int
@@ -23,8 +23,7 @@ public struct TrainingPlan: Sendable {
   /// The steps of the run.
   public var stepCount: Int { stepsPerEpoch * configuration.epochs }
 
-  /// Refuses microbatches of one row where a layer takes a variance over rows, and of more than fit
-  /// into memory.
+  /// Refuses microbatches of one row if a layer takes a variance over rows, and those too large for memory.
   ///
   /// - Throws: ``TrainingError/oneRow(layer:rows:microbatches:)``,
   ///   ``TrainingError/outputTooLarge(layer:rows:byteCount:memory:)``.

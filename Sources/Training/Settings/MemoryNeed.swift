@@ -6,11 +6,11 @@ import Tensors
 extension Network {
   /// Refuses a model whose flat vectors do not fit into the memory of the host beside the data.
   ///
-  /// Memory that is asked for beyond it ends a process without a word, or all of the host with it.
+  /// Linux kills processes that use more, without a message.
   ///
   /// - Parameters:
-  ///   - optimizer: Says how many vectors there are besides parameters and gradient.
-  ///   - isSharded: Whether the ranks of a host share parameters and state.
+  ///   - optimizer: The settings that decide the number of vectors besides parameters and gradient.
+  ///   - isSharded: True if the ranks of a host share parameters and state.
   ///   - rankCount: The ranks on this host.
   ///   - groupSize: The ranks on it that map each other's memory; nil for all.
   ///   - dataByteCount: The bytes of rows in memory.
@@ -24,7 +24,7 @@ extension Network {
     try requireMemory(
       own * (isSharded ? 1 : rankCount) + rankCount, rankCount: rankCount,
       dataByteCount: dataByteCount * copyCount, HostMemory.byteCount)
-    // A process maps what its group shares, whoever wrote it.
+    // A process maps all memory that its group shares.
     try requireMemory(
       own + min(groupSize ?? rankCount, rankCount), rankCount: nil,
       dataByteCount: dataByteCount, HostMemory.processByteCount)

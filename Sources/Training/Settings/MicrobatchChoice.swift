@@ -2,18 +2,18 @@ import Communication
 package import Models
 import Tensors
 
-/// The time that the products of some rows take on one core, roughly.
+/// Returns a rough estimate of the time of the products of some rows on one core.
 private func estimatedSeconds(of network: Network, rowCount: Int) -> Double {
   3 * Double(network.layers.reduce(0) { $0 + $1.flops }) * Double(rowCount) / 2e11
 }
 
-/// The number of threads of a rank that does not set one.
+/// Returns the number of workers of a rank that does not set one.
 ///
-/// As many as it has cores, but not more than microbatches, and one where the rank's share of a step
-/// is too short to be shared. It decides who works, never what the answer is.
+/// One per core, or one alone if the rank's part of a step is too short to divide. The answer does not depend
+/// on it.
 ///
 /// - Parameters:
-///   - network: What is trained.
+///   - network: The model.
 ///   - batchSize: The rows of a step, over all ranks.
 ///   - size: The number of ranks.
 ///   - cores: The cores of this rank.
@@ -24,7 +24,7 @@ func defaultWorkers(for network: Network, batchSize: Int, size: Int, cores: Int)
   return seconds < 60e-6 ? 1 : cores
 }
 
-/// The number of microbatches of a run that does not set one.
+/// Returns the number of microbatches of a run that does not set one.
 ///
 /// A function of the network and the rows alone, so that the answer depends neither on the machine nor
 /// on the number of ranks and workers: the largest power of two up to 64 that a simple model puts at 5 %
@@ -37,7 +37,7 @@ func defaultWorkers(for network: Network, batchSize: Int, size: Int, cores: Int)
 /// 4096-4096-4096-1000 with 128 rows 11 % for 2 and 123 % for 8.
 ///
 /// - Parameters:
-///   - network: What is trained.
+///   - network: The model.
 ///   - batchSize: The rows of a step.
 ///   - rowCount: The rows of an epoch, whose last step may have fewer.
 /// - Returns: A power of two in 1...64, at most `batchSize`.
@@ -57,13 +57,12 @@ package func defaultMicrobatches(for network: Network, batchSize: Int, rowCount:
   return count
 }
 
-/// The rows of a whole batch that statistics of a microbatch are left at least.
+/// The least rows of a microbatch of a whole batch, if statistics are taken of each.
 ///
 /// Means and variances of fewer rows are noise: see note 13.
 private let leastRowsForStatistics = 16
 
-/// The most microbatches that leave statistics of microbatches enough rows; nil where no layer takes
-/// any.
+/// Returns the most microbatches that leave enough rows for statistics of each; nil if no layer takes any.
 ///
 /// Those of a whole batch have 16 rows or more, those of the rest of an epoch as many as a variance needs.
 private func mostMicrobatchesForStatistics(
@@ -110,7 +109,7 @@ struct WorkerUsage {
   ///
   /// - Parameters:
   ///   - microbatches: The microbatches of a step.
-  ///   - network: What is trained.
+  ///   - network: The model.
   ///   - batchSize: The rows of a step.
   ///   - rowCount: The rows of an epoch.
   /// - Returns: One line; nil if all workers have a microbatch.

@@ -1,4 +1,4 @@
-// Parts of a run that a program makes in Swift, in place of those that a configuration names.
+// Parts of a run that a program makes in Swift, in place of those named by a configuration.
 import Configuration
 import Digests
 public import Models
@@ -26,7 +26,7 @@ public struct Model: Hashable, Sendable {
   }
 }
 
-/// The parts of a run that a program makes itself; the configuration has the others.
+/// The parts of a run that a program makes itself; the configuration names the others.
 public struct ProgramParts: Sendable {
   /// The model; nil for that of the configuration.
   public var model: Model?
@@ -44,7 +44,7 @@ public struct ProgramParts: Sendable {
 }
 
 extension Model {
-  /// Records the model where configurations name theirs, so that a run goes on with the same one only.
+  /// Records the model under the keys of configured models, so that a run resumes only with the same one.
   ///
   /// - Parameter root: The top level of a configuration, without a model or with the record of this one.
   /// - Returns: The recorded digest of the graph; nil in a new configuration.
@@ -69,8 +69,8 @@ extension Model {
       Model.graphKey, expected: "a digest", meaning: "digest of the graph of the model")
   }
 
-  /// The key of the digest of the graph; behind `model` in the alphabet, since the first key that differs is
-  /// named.
+  /// The key of the digest of the graph; after `model` in the alphabet, since errors name the first key that
+  /// differs.
   static let graphKey = "model_graph"
 }
 

@@ -10,11 +10,11 @@ public enum ModelCheck {
   /// - Parameters:
   ///   - path: The configuration.
   ///   - overrides: Overrides of it.
-  ///   - rowCount: The rows of the training data that the loss is computed of, from the first.
-  ///   - options: How much is compared.
-  ///   - usesJacobians: Whether to multiply whole Jacobians too.
+  ///   - rowCount: The number of rows of the training data whose loss is computed, from the first.
+  ///   - options: The extent of the comparison.
+  ///   - usesJacobians: Multiplies whole Jacobians too.
   /// - Returns: The comparisons.
-  /// - Throws: Whatever reading the configuration and the data throws.
+  /// - Throws: Errors of reading the configuration and the data.
   public static func run(
     _ path: String, overrides: [String], rowCount: Int, options: GradientCheckOptions,
     usesJacobians: Bool = false
@@ -36,7 +36,7 @@ public enum ModelCheck {
         shape: range.shape, values: parameters.elements[range.indices].map(Double.init))
     }
     let graph = network.graph
-    // Nothing changes smoothly with numbers that name rows of tables.
+    // The loss is not differentiable in numbers that name rows of tables.
     let fixed = network.wholeNumbers.isEmpty ? nil : Network.samplesName
     let inputs = graph.nodes.filter { graph[$0].operation == .data && graph[$0].name != fixed }
     return try graph.checkDerivatives(
@@ -44,7 +44,7 @@ public enum ModelCheck {
       options: options, usesJacobians: usesJacobians)
   }
 
-  /// The samples and targets of the first rows.
+  /// Returns the samples and targets of the first rows.
   private static func leaves(
     _ splits: Splits, rows: Int, _ network: Network
   ) throws -> [String: Tensor] {

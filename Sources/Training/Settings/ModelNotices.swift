@@ -1,19 +1,19 @@
-// What a run says of a model that is allowed but hardly meant.
+// Remarks on a model that is allowed but hardly meant.
 import Datasets
 import Models
 
 extension Network {
-  /// Names what in the model looks like a mistake next to its loss and its data, with what to do, one line each.
+  /// Returns remarks on likely mistakes in the model, given its loss and its data, with a remedy, one line each.
   ///
   /// - Parameter splits: The rows.
-  /// - Returns: The notices, none for a model that is as usual.
+  /// - Returns: The remarks; none for a usual model.
   func notices(for splits: Splits) -> [String] {
     [finalActivationNotice, spareOutputNotice(splits)].compactMap { $0 }
   }
 
-  /// Losses of logits apply the last activation themselves.
+  /// The remark on a last activation that the loss applies itself.
   private var finalActivationNotice: String? {
-    // These only move numbers.
+    // These layers only move numbers.
     let movers: Set = ["flatten", "reshape", "permute", "dropout"]
     guard let last = layers.last(where: { !movers.contains($0.kind) }) else { return nil }
     guard let applied = lossKind.outputActivation,
@@ -24,7 +24,7 @@ extension Network {
       + "\(applied.rawValue) itself; leave the layer out"
   }
 
-  /// Outputs beyond the classes of the data are never right; a twentieth of them may be classes that are rare.
+  /// The remark on outputs beyond the classes of the data; up to a twentieth may be rare classes.
   private func spareOutputNotice(_ splits: Splits) -> String? {
     guard splits.targets == .labels, lossKind.takesLabels else { return nil }
     let rows = [splits.train, splits.validation, splits.test]

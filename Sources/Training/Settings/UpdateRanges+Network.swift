@@ -3,8 +3,8 @@ public import Optimizers
 import Tensors
 
 extension UpdateRanges {
-  /// Lets a model's parameters change as they and the optimizer say, and its states follow their
-  /// statistics.
+  /// Creates the ranges of a model: parameters learn by their own settings and the optimizer's, states follow
+  /// their statistics.
   public init(_ network: Network, _ optimizer: OptimizerSettings) {
     let states = Dictionary(uniqueKeysWithValues: network.states.map { ($0.name, $0) })
     let parameters = Dictionary(uniqueKeysWithValues: network.parameters.map { ($0.name, $0) })
