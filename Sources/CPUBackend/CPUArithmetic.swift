@@ -36,55 +36,46 @@ public struct CPUArithmetic: FlatArithmetic {
 
   /// Takes one step of stochastic gradient descent.
   public func sgd(
-    parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
-    momentum: UnsafeMutablePointer<Float>?, count: Int, momentumFactor: Double, nesterov: Bool,
-    _ factors: UpdateFactors
+    _ elements: UpdatedElements, momentum: Double?, nesterov: Bool, _ factors: UpdateFactors
   ) {
     Update.sgd(
-      parameters: parameters, gradient: gradient, momentum: momentum, count: count,
-      momentumFactor: momentumFactor, nesterov: nesterov, factors)
+      parameters: elements.parameters, gradient: elements.gradient,
+      momentum: momentum.map { _ in elements.slot(0) }, count: elements.count,
+      momentumFactor: momentum ?? 0, nesterov: nesterov, factors)
   }
 
   /// Takes one step of Adam or AdamW.
   public func adam(
-    parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
-    first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>, count: Int,
-    moments: AdamMoments, decoupled: Bool, _ factors: UpdateFactors
+    _ elements: UpdatedElements, moments: AdamMoments, decoupled: Bool, _ factors: UpdateFactors
   ) {
     Update.adam(
-      parameters: parameters, gradient: gradient, first: first, second: second, count: count,
-      moments: moments, decoupled: decoupled, factors)
+      parameters: elements.parameters, gradient: elements.gradient, first: elements.slot(0),
+      second: elements.slot(1), count: elements.count, moments: moments, decoupled: decoupled,
+      factors)
   }
 
   /// Takes one step of LARS.
-  public func lars(
-    parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
-    momentum: UnsafeMutablePointer<Float>, count: Int, momentumFactor: Double,
-    _ factors: UpdateFactors
-  ) {
+  public func lars(_ elements: UpdatedElements, momentum: Double, _ factors: UpdateFactors) {
     Update.lars(
-      parameters: parameters, gradient: gradient, momentum: momentum, count: count,
-      momentumFactor: momentumFactor, factors)
+      parameters: elements.parameters, gradient: elements.gradient, momentum: elements.slot(0),
+      count: elements.count, momentumFactor: momentum, factors)
   }
 
   /// Advances the moments of LAMB.
   public func lambMoments(
-    parameters: UnsafePointer<Float>, gradient: UnsafePointer<Float>,
-    first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>, count: Int,
-    moments: AdamMoments, _ factors: UpdateFactors
-  ) -> (direction: Double, parameters: Double) {
-    Update.lambMoments(
-      parameters: parameters, gradient: gradient, first: first, second: second, count: count,
-      moments: moments, factors)
+    ofBlock elements: UpdatedElements, _ moments: AdamMoments, _ factors: UpdateFactors
+  ) -> SquareSums {
+    let sums = Update.lambMoments(
+      parameters: elements.parameters, gradient: elements.gradient, first: elements.slot(0),
+      second: elements.slot(1), count: elements.count, moments: moments, factors)
+    return SquareSums(direction: sums.direction, parameters: sums.parameters)
   }
 
   /// Moves parameters along the direction of LAMB.
-  public func lamb(
-    parameters: UnsafeMutablePointer<Float>, first: UnsafePointer<Float>,
-    second: UnsafePointer<Float>, count: Int, moments: AdamMoments, _ factors: UpdateFactors
-  ) {
+  public func lamb(_ elements: UpdatedElements, _ moments: AdamMoments, _ factors: UpdateFactors) {
     Update.lamb(
-      parameters: parameters, first: first, second: second, count: count, moments: moments, factors)
+      parameters: elements.parameters, first: elements.slot(0), second: elements.slot(1),
+      count: elements.count, moments: moments, factors)
   }
 
   /// Moves running averages towards the mean of a batch.

@@ -1,4 +1,5 @@
 package import Execution
+import Numerics
 public import Tensors
 
 /// A rule with its state: one flat vector per slot, of the layout of the parameters.
@@ -10,7 +11,7 @@ public final class Optimizer {
   package enum Pass: Hashable {
     /// Adds up the squares of gradients, and of parameters.
     case measureGradient
-    /// Advances the moments of LAMB and adds up the squares of its direction, and of parameters.
+    /// Advances the state of a ``DirectionRule`` and adds up the squares of its direction, and of parameters.
     case measureDirection
     /// Changes the parameters.
     case change
@@ -21,17 +22,18 @@ public final class Optimizer {
 
   /// The numbers of one step.
   package struct Step {
-    /// One over the summed weight: what a sum over rows is multiplied by to be the mean.
-    package let scale: Double
-    /// What the sum of gradients is multiplied by: `scale`, times what clipping makes of it.
-    package var gradientScale: Double
+    /// One over the summed weight: the factor that turns a sum over rows into the mean.
+    let scale: Double
+    /// The factor of the sum of gradients: `scale`, times the factor of clipping.
+    var gradientScale: Double
     /// The number of the step, from 1.
     package let number: Int
-    /// What the step size is multiplied by in this step.
-    package let rateFactor: Double
+    /// The factor of the step size in this step.
+    let rateFactor: Double
     /// One over the number of rows, which running averages follow.
-    package let rowScale: Double
+    let rowScale: Double
 
+    /// Creates the numbers of a step.
     package init(scale: Double, number: Int, rateFactor: Double = 1, rowScale: Double = 1) {
       self.scale = scale
       gradientScale = scale
@@ -41,28 +43,31 @@ public final class Optimizer {
     }
   }
 
-  /// How parameters change.
+  /// The settings.
   public let settings: OptimizerSettings
-  /// What is done with the gradient.
+  /// The rule.
   public var rule: OptimizerRule { settings.rule }
-  /// What happens to which elements.
+  /// The action of a step on each range of elements.
   public let ranges: UpdateRanges
-  /// The state, in the order of ``OptimizerRule/slotNames``; zero before the first step.
+  /// The state, in the order of ``UpdateRule/slotNames``; zero before the first step.
   public let slots: [FloatBuffer]
   /// The passes of a step, in order.
   package let passes: [Pass]
-  package let arithmetic: any FlatArithmetic
+  let arithmetic: any FlatArithmetic
   /// Sums over elements; nil where none are needed.
   package let sums: PieceSums?
-  /// The arrays with a trust ratio, and whether they decay.
+  /// The rule once more, as what it can do beyond changing parameters; nil where it cannot.
+  let trustRatioRule: (any TrustRatioRule)?
+  let directionRule: (any DirectionRule)?
+  /// The arrays with a trust ratio, and true for those that decay.
   private let trustedArrays: [(array: Int, isDecayed: Bool)]
-  /// What the step size of each array is multiplied by in this step.
+  /// The trust ratio of each array in this step; 1 for arrays without.
   private let trustRatios: UnsafeMutablePointer<Double>
 
   /// Creates the state for flat vectors, of which all elements follow the rule.
   ///
   /// - Parameters:
-  ///   - rule: What is done with the gradient.
+  ///   - rule: The rule.
   ///   - learningRate: The step size before its schedule.
   ///   - count: The elements of a flat vector.
   ///   - arithmetic: The arithmetic on them.
@@ -75,7 +80,6 @@ public final class Optimizer {
   }
 
   /// Creates the state for flat vectors of which one thread updates all elements.
-  ///
   package convenience init(
     _ settings: OptimizerSettings, ranges: UpdateRanges, arithmetic: any FlatArithmetic
   ) {
@@ -89,8 +93,8 @@ public final class Optimizer {
   /// Takes over state, one vector per slot name of the rule.
   ///
   /// - Parameters:
-  ///   - settings: How parameters change.
-  ///   - ranges: What happens to which elements.
+  ///   - settings: The settings.
+  ///   - ranges: The action of a step on each range of elements.
   ///   - slots: The state.
   ///   - arithmetic: The arithmetic on flat vectors.
   ///   - sums: The sums over elements, where the settings need norms.
@@ -98,20 +102,19 @@ public final class Optimizer {
     _ settings: OptimizerSettings, ranges: UpdateRanges, slots: [FloatBuffer],
     arithmetic: any FlatArithmetic, sums: PieceSums?
   ) {
+    precondition(sums != nil || !settings.needsNorms, "norms are needed, and no sums are given")
     self.arithmetic = arithmetic
     self.settings = settings
     self.ranges = ranges
     self.slots = slots
-    var passes: [Pass] = []
-    if settings.needsNorms {
-      precondition(sums != nil, "norms are needed, and no sums are given")
-      var measuresGradient = false
-      if case .norm = settings.clipping { measuresGradient = true }
-      if case .lars = settings.rule { measuresGradient = true }
-      if measuresGradient { passes.append(.measureGradient) }
-      if case .lamb = settings.rule { passes.append(.measureDirection) }
-    }
     self.sums = sums
+    trustRatioRule = settings.rule.base as? any TrustRatioRule
+    directionRule = settings.rule.base as? any DirectionRule
+    var passes: [Pass] = []
+    if settings.isClippedByNorm || trustRatioRule != nil && directionRule == nil {
+      passes.append(.measureGradient)
+    }
+    if directionRule != nil { passes.append(.measureDirection) }
     self.passes = passes + [.change]
     trustedArrays = ranges.arrays.compactMap { array in
       guard case .learn(_, let isDecayed, let number?) = array.action else { return nil }
@@ -123,14 +126,14 @@ public final class Optimizer {
 
   deinit { trustRatios.deallocate() }
 
-  /// Takes a whole step by one hand.
+  /// Takes a whole step on one thread.
   ///
   /// - Parameters:
   ///   - parameters: The flat parameters, changed in place.
   ///   - gradient: The flat sum of the gradients of all rows; changed where elements are clipped.
-  ///   - scale: What the sum is multiplied by to be the mean: one over the summed weight.
+  ///   - scale: One over the summed weight: the factor that turns the sum into the mean.
   ///   - step: The number of this step, from 1.
-  ///   - rateFactor: What the step size is multiplied by in this step.
+  ///   - rateFactor: The factor of the step size in this step.
   /// - Returns: The norm of the mean gradient where it is clipped by norm; if that is no finite number,
   ///   nothing was changed.
   @discardableResult
@@ -158,83 +161,32 @@ public final class Optimizer {
     return step
   }
 
-  /// Bounds the elements of a gradient where that is asked for.
-  package func clipValues(
-    of gradient: UnsafeMutablePointer<Float>, _ step: Step, _ elements: Range<Int>
-  ) {
-    guard case .value(let limit) = settings.clipping else { return }
-    ranges.forEach(in: elements) { action, range in
-      guard case .learn = action else { return }
-      arithmetic.clamp(
-        gradient: gradient + range.lowerBound, count: range.count, scale: step.scale, limit: limit)
-    }
-  }
-
-  /// Does one pass over a range of elements.
-  ///
-  /// - Parameters:
-  ///   - pass: The pass.
-  ///   - step: The step.
-  ///   - parameters: The flat parameters, changed in place by the last pass.
-  ///   - gradient: The sum of the gradients, of element i at index i.
-  ///   - elements: The range, of whole blocks where norms are needed; no two threads the same.
-  /// - Complexity: O(elements), memory-bound; no allocation.
-  package func run(
-    _ pass: Pass, _ step: Step, _ parameters: FloatBuffer, gradient: UnsafePointer<Float>,
-    elements: Range<Int>
-  ) {
-    switch pass {
-    case .measureGradient: measureGradient(parameters, gradient, elements)
-    case .measureDirection: measureDirection(step, parameters, gradient, elements)
-    case .change:
-      ranges.forEach(in: elements) { action, range in
-        switch action {
-        case .keep: break
-        case .follow(let momentum):
-          arithmetic.follow(
-            states: parameters.pointer + range.lowerBound, sum: gradient + range.lowerBound,
-            count: range.count, momentum: momentum, scale: step.rowScale)
-        case .learn(let factor, let isDecayed, let array):
-          let ratio = array.map { trustRatios[$0] } ?? 1
-          learn(
-            parameters, gradient, range, step,
-            learningRate: settings.learningRate * step.rateFactor * factor * ratio,
-            isDecayed: isDecayed)
-        }
-      }
-    }
-  }
-
-  /// Takes note of a pass that has been done for all elements.
+  /// Concludes a pass that has been done for all elements: makes norms and trust ratios of its sums.
   ///
   /// - Parameters:
   ///   - pass: The pass; all ranks know its sums.
   ///   - step: The step, whose gradient is scaled down by clipping.
   /// - Returns: The norm of the mean gradient, where it is clipped by norm and was measured now.
   package func conclude(_ pass: Pass, _ step: inout Step) -> Double? {
-    guard let sums else { return nil }
+    guard let sums, pass != .change else { return nil }
     var norm: Double?
     if pass == .measureGradient, case .norm(let limit) = settings.clipping {
       let found = step.scale * sums.sum(quantity: 0, round: pass.round).squareRoot()
       step.gradientScale = step.scale * min(1, limit / (found + 1e-6))
       norm = found
     }
-    if pass == .measureGradient, case .lars(_, let trust, let weightDecay) = rule {
-      for (array, isDecayed) in trustedArrays {
-        let g =
-          step.gradientScale * sums.sum(ofArray: array, quantity: 0, round: pass.round).squareRoot()
-        let p = sums.sum(ofArray: array, quantity: 1, round: pass.round).squareRoot()
-        let decay = isDecayed ? weightDecay : 0
-        trustRatios[array] = g > 0 && p > 0 ? trust * p / (g + decay * p) : 1
-      }
-    }
-    if pass == .measureDirection {
-      for (array, _) in trustedArrays {
-        let r = sums.sum(ofArray: array, quantity: 0, round: pass.round).squareRoot()
-        let p = sums.sum(ofArray: array, quantity: 1, round: pass.round).squareRoot()
-        trustRatios[array] = r > 0 && p > 0 ? p / r : 1
-      }
+    let isDirection = pass == .measureDirection
+    guard let rule = trustRatioRule, isDirection == (directionRule != nil) else { return norm }
+    for (array, isDecayed) in trustedArrays {
+      let update = sums.sum(ofArray: array, quantity: 0, round: pass.round).squareRoot()
+      trustRatios[array] = rule.trustRatio(
+        update: isDirection ? update : step.gradientScale * update,
+        parameters: sums.sum(ofArray: array, quantity: 1, round: pass.round).squareRoot(),
+        weightDecay: isDecayed ? rule.weightDecay : 0)
     }
     return norm
   }
+
+  /// The trust ratio of an array in this step; 1 for no array.
+  func trustRatio(_ array: Int?) -> Double { array.map { trustRatios[$0] } ?? 1 }
 }

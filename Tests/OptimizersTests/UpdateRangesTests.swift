@@ -63,11 +63,13 @@ struct UpdateRangesTests {
       default: .learn(isDecayed: false)
       }
     }
-    for rule in [
-      OptimizerRule.sgd(momentum: 0.9, nesterov: false, weightDecay: 0.1),
-      .adamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1),
-      .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1),
-    ] {
+    let rules: [@Sendable (_ weightDecay: Double) -> OptimizerRule] = [
+      { .sgd(momentum: 0.9, nesterov: false, weightDecay: $0) },
+      { .adamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: $0) },
+      { .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: $0) },
+    ]
+    for ruleOfDecay in rules {
+      let rule = ruleOfDecay(0.1)
       func run(_ ranges: UpdateRanges, _ rule: OptimizerRule, learningRate: Double) throws
         -> [Float]
       {
@@ -88,23 +90,7 @@ struct UpdateRangesTests {
       #expect(try result[..<16] == run(all, rule, learningRate: 0.25)[..<16])
       #expect(result[16..<32].elementsEqual((0..<16).map { 1 + Float($0) }))
       #expect(try result[32..<48] == run(all, rule, learningRate: 0.125)[32..<48])
-      #expect(try result[48...] == run(all, rule.withoutDecay, learningRate: 0.25)[48...])
-    }
-  }
-}
-
-extension OptimizerRule {
-  fileprivate var withoutDecay: OptimizerRule {
-    switch self {
-    case .sgd(let momentum, let nesterov, _):
-      .sgd(momentum: momentum, nesterov: nesterov, weightDecay: 0)
-    case .adam(let beta1, let beta2, let epsilon, _):
-      .adam(beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: 0)
-    case .adamW(let beta1, let beta2, let epsilon, _):
-      .adamW(beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: 0)
-    case .lars(let momentum, let trust, _): .lars(momentum: momentum, trust: trust, weightDecay: 0)
-    case .lamb(let beta1, let beta2, let epsilon, _):
-      .lamb(beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: 0)
+      #expect(try result[48...] == run(all, ruleOfDecay(0), learningRate: 0.25)[48...])
     }
   }
 }

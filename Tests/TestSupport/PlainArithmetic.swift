@@ -51,17 +51,16 @@ public struct PlainArithmetic: FlatArithmetic {
 
   /// Takes one step of stochastic gradient descent.
   public func sgd(
-    parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
-    momentum: UnsafeMutablePointer<Float>?, count: Int, momentumFactor: Double, nesterov: Bool,
-    _ factors: UpdateFactors
+    _ elements: UpdatedElements, momentum: Double?, nesterov: Bool, _ factors: UpdateFactors
   ) {
-    for i in 0..<count {
+    let parameters = elements.parameters
+    for i in 0..<elements.count {
       let p = Double(parameters[i])
-      var g = factors.penalized(gradient[i], p)
+      var g = factors.penalized(elements.gradient[i], p)
       if let momentum {
-        let v = momentumFactor * Double(momentum[i]) + g
-        momentum[i] = Float(v)
-        g = nesterov ? g + momentumFactor * v : v
+        let v = momentum * Double(elements.slot(0)[i]) + g
+        elements.slot(0)[i] = Float(v)
+        g = nesterov ? g + momentum * v : v
       }
       parameters[i] = Float(p - factors.learningRate * g)
     }
@@ -69,64 +68,85 @@ public struct PlainArithmetic: FlatArithmetic {
 
   /// Takes one step of Adam or AdamW.
   public func adam(
-    parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
-    first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>, count: Int,
-    moments: AdamMoments, decoupled: Bool, _ factors: UpdateFactors
+    _ elements: UpdatedElements, moments: AdamMoments, decoupled: Bool, _ factors: UpdateFactors
   ) {
+    let (first, second) = (elements.slot(0), elements.slot(1))
     var inGradient = factors
     if decoupled { inGradient.weightDecay = 0 }
-    for i in 0..<count {
-      var p = Double(parameters[i])
+    for i in 0..<elements.count {
+      var p = Double(elements.parameters[i])
       if decoupled { p -= factors.learningRate * factors.weightDecay * p }
-      moments.advance(&first[i], &second[i], by: inGradient.penalized(gradient[i], p))
+      moments.advance(&first[i], &second[i], by: inGradient.penalized(elements.gradient[i], p))
       p -= factors.learningRate * moments.direction(first[i], second[i])
-      parameters[i] = Float(p)
+      elements.parameters[i] = Float(p)
     }
   }
 
   /// Takes one step of LARS.
-  public func lars(
-    parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
-    momentum: UnsafeMutablePointer<Float>, count: Int, momentumFactor: Double,
-    _ factors: UpdateFactors
-  ) {
-    for i in 0..<count {
-      let p = Double(parameters[i])
-      let g = factors.penalized(gradient[i], p)
-      let v = momentumFactor * Double(momentum[i]) + factors.learningRate * g
-      momentum[i] = Float(v)
-      parameters[i] = Float(p - v)
+  public func lars(_ elements: UpdatedElements, momentum: Double, _ factors: UpdateFactors) {
+    let velocity = elements.slot(0)
+    for i in 0..<elements.count {
+      let p = Double(elements.parameters[i])
+      let g = factors.penalized(elements.gradient[i], p)
+      let v = momentum * Double(velocity[i]) + factors.learningRate * g
+      velocity[i] = Float(v)
+      elements.parameters[i] = Float(p - v)
     }
   }
 
   /// Advances the moments of LAMB.
   public func lambMoments(
-    parameters: UnsafePointer<Float>, gradient: UnsafePointer<Float>,
-    first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>, count: Int,
-    moments: AdamMoments, _ factors: UpdateFactors
-  ) -> (direction: Double, parameters: Double) {
+    ofBlock elements: UpdatedElements, _ moments: AdamMoments, _ factors: UpdateFactors
+  ) -> SquareSums {
+    let (first, second) = (elements.slot(0), elements.slot(1))
     var inGradient = factors
     inGradient.weightDecay = 0
     var squares = (direction: 0.0, parameters: 0.0)
-    for i in 0..<count {
-      let p = Double(parameters[i])
-      moments.advance(&first[i], &second[i], by: inGradient.penalized(gradient[i], p))
+    for i in 0..<elements.count {
+      let p = Double(elements.parameters[i])
+      moments.advance(&first[i], &second[i], by: inGradient.penalized(elements.gradient[i], p))
       let r = moments.direction(first[i], second[i]) + factors.weightDecay * p
       squares.direction += r * r
       squares.parameters += p * p
     }
-    return squares
+    return SquareSums(direction: squares.direction, parameters: squares.parameters)
   }
 
   /// Moves parameters along the direction of LAMB.
-  public func lamb(
-    parameters: UnsafeMutablePointer<Float>, first: UnsafePointer<Float>,
-    second: UnsafePointer<Float>, count: Int, moments: AdamMoments, _ factors: UpdateFactors
-  ) {
-    for i in 0..<count {
-      let p = Double(parameters[i])
+  public func lamb(_ elements: UpdatedElements, _ moments: AdamMoments, _ factors: UpdateFactors) {
+    let (first, second) = (elements.slot(0), elements.slot(1))
+    for i in 0..<elements.count {
+      let p = Double(elements.parameters[i])
       let r = moments.direction(first[i], second[i]) + factors.weightDecay * p
-      parameters[i] = Float(p - factors.learningRate * r)
+      elements.parameters[i] = Float(p - factors.learningRate * r)
+    }
+  }
+
+  /// Takes one step of a rule by its formula.
+  public func update(
+    _ elements: UpdatedElements, by formula: ElementwiseFormula,
+    _ numbers: ElementwiseFormula.Numbers
+  ) {
+    var registers = Array(repeating: 0.0, count: formula.registerCount)
+    for i in 0..<elements.count {
+      func value(_ place: ElementwiseFormula.Place) -> Double {
+        switch place {
+        case .parameters: Double(elements.parameters[i])
+        case .gradient: Double(elements.gradient[i])
+        case .slot(let index): Double(elements.slot(index)[i])
+        case .number(let number): numbers[number]
+        case .register(let index): registers[index]
+        }
+      }
+      for step in formula.steps {
+        let result = step.function.value(value(step.a), value(step.b))
+        switch step.result {
+        case .parameters: elements.parameters[i] = Float(result)
+        case .slot(let index): elements.slot(index)[i] = Float(result)
+        case .register(let index): registers[index] = result
+        case .gradient, .number: preconditionFailure("\(step.result) is only read")
+        }
+      }
     }
   }
 
@@ -173,6 +193,21 @@ public struct PlainArithmetic: FlatArithmetic {
   /// Returns true if every element is finite.
   public func isFinite(_ a: UnsafePointer<Float>, count: Int) -> Bool {
     (0..<count).allSatisfy { a[$0].isFinite }
+  }
+}
+
+extension ElementwiseFormula.Function {
+  fileprivate func value(_ a: Double, _ b: Double) -> Double {
+    switch self {
+    case .add: a + b
+    case .subtract: a - b
+    case .multiply: a * b
+    case .divide: a / b
+    case .maximum: max(a, b)
+    case .squareRoot: a.squareRoot()
+    case .absolute: abs(a)
+    case .sign: a > 0 ? 1 : a < 0 ? -1 : 0
+    }
   }
 }
 

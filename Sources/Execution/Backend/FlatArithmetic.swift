@@ -1,12 +1,26 @@
 // The second half of the seam: what is computed on flat vectors between the runs of programs.
 public import Numerics
 
+/// The sums of squares of the direction in which parameters are about to move, and of the parameters.
+public struct SquareSums: Hashable, Sendable {
+  /// The sum over the direction.
+  public let direction: Double
+  /// The sum over the parameters.
+  public let parameters: Double
+
+  /// Creates a pair of sums.
+  public init(direction: Double, parameters: Double) {
+    self.direction = direction
+    self.parameters = parameters
+  }
+}
+
 /// The arithmetic on flat vectors of gradients, parameters and states: sums, steps of optimizers, averages.
 ///
 /// Every function works on a range of elements, given by the address of the first and their number; addresses are
 /// those of the backend's memory, and nothing else reads or writes there. An element's result depends on the
 /// elements of the same index alone, so that threads and ranks may share a vector out in any way; only
-/// ``sumOfSquares(ofBlock:count:)`` and ``lambMoments(parameters:gradient:first:second:count:moments:_:)`` add over
+/// ``sumOfSquares(ofBlock:count:)`` and ``lambMoments(ofBlock:_:_:)`` add over
 /// elements, those of one block. Nothing allocates. Several threads may call at once, for different elements.
 public protocol FlatArithmetic: Sendable {
   /// Adds `b` to `a`: the left child of a node of the sum plus the right.
@@ -38,43 +52,53 @@ public protocol FlatArithmetic: Sendable {
   ///
   /// `g ← scale·g + decay·p + l1·sign(p)`; with momentum `v ← μ·v + g` and `g ← v`, or `g + μ·v` for Nesterov;
   /// `p ← p − η·g`.
+  ///
+  /// - Parameters:
+  ///   - elements: The elements, with `v` in slot 0 where there is momentum.
+  ///   - momentum: The factor `μ`; nil without momentum.
+  ///   - nesterov: True for Nesterov's form.
+  ///   - factors: The numbers of the step.
   func sgd(
-    parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
-    momentum: UnsafeMutablePointer<Float>?, count: Int, momentumFactor: Double, nesterov: Bool,
-    _ factors: UpdateFactors)
+    _ elements: UpdatedElements, momentum: Double?, nesterov: Bool, _ factors: UpdateFactors)
 
   /// Takes one step of Adam, or of AdamW if `decoupled`.
   ///
   /// `g ← scale·g`; then `p ← p − η·decay·p` if decoupled, else `g ← g + decay·p`; `g ← g + l1·sign(p)`;
   /// `m ← m + (1 − β₁)·(g − m)`; `v ← β₂·v + (1 − β₂)·g²`; `p ← p − η/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε)`.
+  ///
+  /// `m` is in slot 0 and `v` in slot 1.
   func adam(
-    parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
-    first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>, count: Int,
-    moments: AdamMoments, decoupled: Bool, _ factors: UpdateFactors)
+    _ elements: UpdatedElements, moments: AdamMoments, decoupled: Bool, _ factors: UpdateFactors)
 
   /// Takes one step of LARS.
   ///
-  /// `g ← scale·g + decay·p + l1·sign(p)`; `v ← μ·v + η·g`; `p ← p − v`.
-  func lars(
-    parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
-    momentum: UnsafeMutablePointer<Float>, count: Int, momentumFactor: Double,
-    _ factors: UpdateFactors)
+  /// `g ← scale·g + decay·p + l1·sign(p)`; `v ← μ·v + η·g`; `p ← p − v`. `v` is in slot 0.
+  func lars(_ elements: UpdatedElements, momentum: Double, _ factors: UpdateFactors)
 
   /// Advances the moments of LAMB over a part of one block.
   ///
-  /// `g ← scale·g + l1·sign(p)`; `m` and `v` as those of Adam; `r = m/(1 − β₁ᵗ) / (√v/√(1 − β₂ᵗ) + ε) + decay·p`.
+  /// `g ← scale·g + l1·sign(p)`; `m` and `v` as Adam's, in the same slots; `r = m/(1 − β₁ᵗ) / (√v/√(1 − β₂ᵗ) + ε) + decay·p`.
   ///
   /// - Returns: The sums of squares of the direction `r` and of the parameters, in `Double`.
   func lambMoments(
-    parameters: UnsafePointer<Float>, gradient: UnsafePointer<Float>,
-    first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>, count: Int,
-    moments: AdamMoments, _ factors: UpdateFactors
-  ) -> (direction: Double, parameters: Double)
+    ofBlock elements: UpdatedElements, _ moments: AdamMoments, _ factors: UpdateFactors
+  ) -> SquareSums
 
   /// Moves parameters along the direction of LAMB: `p ← p − η·r`.
-  func lamb(
-    parameters: UnsafeMutablePointer<Float>, first: UnsafePointer<Float>,
-    second: UnsafePointer<Float>, count: Int, moments: AdamMoments, _ factors: UpdateFactors)
+  func lamb(_ elements: UpdatedElements, _ moments: AdamMoments, _ factors: UpdateFactors)
+
+  /// Takes one step of a rule that has none of the functions above.
+  ///
+  /// Each step of the formula is rounded to single precision at most: a backend may keep more.
+  ///
+  /// - Parameters:
+  ///   - elements: The elements, with at least the slots of the formula.
+  ///   - formula: The formula.
+  ///   - numbers: The numbers of the step.
+  /// - Complexity: O(elements · steps).
+  func update(
+    _ elements: UpdatedElements, by formula: ElementwiseFormula,
+    _ numbers: ElementwiseFormula.Numbers)
 
   /// Moves running averages towards the mean of a batch: `s ← (1 − momentum)·s + momentum·(scale·sum)`.
   func follow(
