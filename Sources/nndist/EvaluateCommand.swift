@@ -20,6 +20,14 @@ struct DatasetNameOptions: ParsableArguments {
       or 'raw', as the last step left them.
       """) var parameters = ParameterChoice.average
 
+  private var settings: TrainedModel.Reading {
+    var settings = TrainedModel.Reading()
+    (settings.samples, settings.targets) = (samples, targets)
+    settings.layout = reading.layout
+    (settings.scale, settings.bias) = (reading.scales, reading.biases)
+    return settings
+  }
+
   /// Opens a checkpoint and a data file that fits it, the same on all ranks, ready to be evaluated.
   ///
   /// Collective.
@@ -49,9 +57,7 @@ struct DatasetNameOptions: ParsableArguments {
     }
     let sharing = try RowSharing(communicator, limit: model.configuration.sharedMemoryLimit)
     let rows = try sharing.open { open in
-      try model.open(
-        data, samples: samples, targets: targets, layout: reading.layout, scale: reading.scales,
-        bias: reading.biases, needsTargets: needsTargets, by: open)
+      try model.open(data, reading: settings, needsTargets: needsTargets, by: open)
     }
     try communicator.requireSame(rows.dataset.fingerprint, named: "content of \(data)")
     if communicator.isRoot {

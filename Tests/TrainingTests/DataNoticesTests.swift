@@ -248,8 +248,10 @@ struct DataNoticesTests {
     let rows = try trained.open(folder.path("plain.h5"), needsTargets: true)
     let expected = try Dataset.open(folder.path("told.h5"))
     #expect(try samples(rows.dataset) == samples(expected))
+    var reading = TrainedModel.Reading()
+    (reading.scale, reading.bias) = ([1], [0])
     let scaled = try trained.open(
-      folder.path("plain.h5"), scale: [1], bias: [0], needsTargets: true)
+      folder.path("plain.h5"), reading: reading, needsTargets: true)
     #expect(try samples(scaled.dataset) != samples(expected))
   }
 

@@ -45,73 +45,30 @@ public struct Splits {
       return try ArrayRows.splits(configuration, train: train, test: configuration.parts.test)
     }
     let data = configuration.data
-    // A dataset named labels is not taken for responses unless it is asked for by name.
-    let kind: TargetKind? =
-      configuration.loss.takesLabels ? .labels : data.targetsName == nil ? nil : .responses
-    /// One file may hold several splits, each in a group of its name.
-    func options(_ split: String) -> Dataset.Options {
-      Dataset.Options(
-        samples: data.samplesName, targets: data.targetsName,
-        targetKind: kind, group: split, layout: data.layout, scale: data.scale, bias: data.bias,
-        inMemoryLimit: configuration.memoryLimit)
-    }
-    let train = try open(data.train, options("train"))
-    try train.requireTargets()
+    var files = SplitFiles(configuration)
+    let train = try files.dataset(data.train, "train", by: open)
     let targets = try Network.Targets(train)
-    var fingerprints = [("train", train.fingerprint)]
-    var descriptions = ["train: \(train.summary)"]
-    var memoryByteCount = train.memoryByteCount
-    func openLike(_ path: String, _ split: String) throws -> DatasetRows {
-      let dataset = try open(path, options(split))
-      try dataset.requireTargets()
-      guard dataset.sampleShape == train.sampleShape else {
-        throw TrainingError.splitsDiffer(
-          path, "samples of shape \(dataset.sampleShape)", data.train, "\(train.sampleShape)")
-      }
-      let found = try Network.Targets(dataset)
-      guard found == targets else {
-        throw TrainingError.splitsDiffer(path, found.description, data.train, targets.description)
-      }
-      if case .labels(let here?) = dataset.targets, case .labels(let there?) = train.targets,
-        here != there
-      {
-        throw TrainingError.splitsDiffer(
-          path, "classes \(here)", data.train, "\(there)")
-      }
-      for (what, here, there) in [
-        ("samples", dataset.sampleUnits, train.sampleUnits),
-        ("targets", dataset.targetUnits, train.targetUnits),
-      ] {
-        guard let here, let there, here != there else { continue }
-        throw TrainingError.splitsDiffer(
-          path, "\(what) in units '\(here)'", data.train, "'\(there)'")
-      }
-      fingerprints.append((split, dataset.fingerprint))
-      descriptions.append("\(split): \(dataset.summary)")
-      memoryByteCount += dataset.memoryByteCount
-      return DatasetRows(dataset)
-    }
     var trainRows = DatasetRows(train)
     var validation: DatasetRows?
     switch data.validation {
     case .none: break
-    case .file(let path): validation = try openLike(path, "validation")
+    case .file(let path): validation = try files.rows(path, "validation", like: train, by: open)
     case .fraction(let fraction):
       let parts = try RowSelection.split(
         train.rowCount, validation: fraction, seed: configuration.seed)
       trainRows = DatasetRows(train, selection: parts.train)
       validation = DatasetRows(train, selection: parts.validation)
-      descriptions.append("validation: \(parts.validation.count) rows of train")
+      files.descriptions.append("validation: \(parts.validation.count) rows of train")
     }
-    let test = try data.test.map { try openLike($0, "test") }
+    let test = try data.test.map { try files.rows($0, "test", like: train, by: open) }
     guard configuration.batchSize <= trainRows.rowCount else {
       throw TrainingError.batchTooLarge(
         batchSize: configuration.batchSize, rows: trainRows.rowCount, path: data.train)
     }
     return Splits(
       train: trainRows, validation: validation, test: test, sampleShape: train.sampleShape,
-      targets: targets, fingerprints: fingerprints, descriptions: descriptions,
-      memoryByteCount: memoryByteCount)
+      targets: targets, fingerprints: files.fingerprints, descriptions: files.descriptions,
+      memoryByteCount: files.memoryByteCount)
   }
 
   /// Checks that every label is a class of the network, and every number that names a row of a table is in range.
@@ -126,6 +83,73 @@ public struct Splits {
       if network.lossKind.outputActivation == .sigmoid {
         try dataset.validateResponses(in: 0...1, of: network.lossKind.configurationName)
       }
+    }
+  }
+}
+
+/// The files of a run, opened one after the other.
+private struct SplitFiles {
+  private let data: RunConfiguration.Data
+  private let targetKind: TargetKind?
+  private let memoryLimit: Int
+  private(set) var fingerprints: [(split: String, fingerprint: String)] = []
+  var descriptions: [String] = []
+  private(set) var memoryByteCount = 0
+
+  init(_ configuration: RunConfiguration) {
+    data = configuration.data
+    memoryLimit = configuration.memoryLimit
+    // A dataset named labels is not taken for responses unless it is asked for by name.
+    targetKind =
+      configuration.loss.takesLabels ? .labels : data.targetsName == nil ? nil : .responses
+  }
+
+  /// Opens the file of a split, with targets; one file may hold several splits, each in a group of its name.
+  mutating func dataset(
+    _ path: String, _ split: String, like train: Dataset? = nil, by open: OpenDataset
+  ) throws -> Dataset {
+    let dataset = try open(
+      path,
+      Dataset.Options(
+        samples: data.samplesName, targets: data.targetsName, targetKind: targetKind, group: split,
+        layout: data.layout, scale: data.scale, bias: data.bias, inMemoryLimit: memoryLimit))
+    try dataset.requireTargets()
+    if let train { try dataset.requireMatch(train) }
+    fingerprints.append((split, dataset.fingerprint))
+    descriptions.append("\(split): \(dataset.summary)")
+    memoryByteCount += dataset.memoryByteCount
+    return dataset
+  }
+
+  /// Opens a file whose rows have the form of those of `train`.
+  mutating func rows(
+    _ path: String, _ split: String, like train: Dataset, by open: OpenDataset
+  ) throws -> DatasetRows {
+    DatasetRows(try dataset(path, split, like: train, by: open))
+  }
+}
+
+extension Dataset {
+  /// Refuses rows of another form than those of `train`.
+  ///
+  /// - Throws: ``TrainingError/splitsDiffer(_:_:_:_:)``, `DatasetError`.
+  fileprivate func requireMatch(_ train: Dataset) throws {
+    func refuse(_ found: String, _ expected: String) -> TrainingError {
+      .splitsDiffer(path, found, train.path, expected)
+    }
+    guard sampleShape == train.sampleShape else {
+      throw refuse("samples of shape \(sampleShape)", "\(train.sampleShape)")
+    }
+    let (found, expected) = (try Network.Targets(self), try Network.Targets(train))
+    guard found == expected else { throw refuse(found.description, expected.description) }
+    if case .labels(let here?) = targets, case .labels(let there?) = train.targets, here != there {
+      throw refuse("classes \(here)", "\(there)")
+    }
+    for (what, here, there) in [
+      ("samples", sampleUnits, train.sampleUnits), ("targets", targetUnits, train.targetUnits),
+    ] {
+      guard let here, let there, here != there else { continue }
+      throw refuse("\(what) in units '\(here)'", "'\(there)'")
     }
   }
 }

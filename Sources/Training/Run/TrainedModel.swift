@@ -98,31 +98,44 @@ public struct TrainedModel {
     return hash.finalizeHex()
   }
 
+  /// Settings for reading a data file, in place of those of the configuration or the file.
+  public struct Reading: Sendable {
+    /// The name of the dataset of samples, if it has none of the usual names.
+    public var samples: String?
+    /// The name of the dataset of targets, likewise.
+    public var targets: String?
+    /// The layout of samples of three axes.
+    public var layout: SampleLayout?
+    /// The factors of samples, one or one per channel.
+    public var scale: [Double]?
+    /// The bias of scaled samples, one or one per channel.
+    public var bias: [Double]?
+
+    /// Reads a file as configuration and file say.
+    public init() {}
+  }
+
   /// Opens a data file whose rows fit the model.
   ///
   /// - Parameters:
   ///   - path: The file.
-  ///   - samples: The name of its dataset of samples, if it has none of the usual names.
-  ///   - targets: The name of its dataset of targets, likewise.
-  ///   - layout: The layout of samples, in place of that of the configuration or the file.
-  ///   - scale: The factors of samples, likewise.
-  ///   - bias: The bias of scaled samples, likewise.
+  ///   - reading: Settings in place of those of the configuration or the file.
   ///   - needsTargets: Requires targets that fit the model.
   ///   - open: Opens the file.
   /// - Returns: The rows of the file.
   /// - Throws: `DatasetError`; ``TrainingError`` if the file does not fit.
   public func open(
-    _ path: String, samples: String? = nil, targets: String? = nil, layout: SampleLayout? = nil,
-    scale: [Double]? = nil, bias: [Double]? = nil, needsTargets: Bool,
+    _ path: String, reading: Reading = Reading(), needsTargets: Bool,
     by open: OpenDataset = { try Dataset.open($0, options: $1) }
   ) throws -> DatasetRows {
     let dataset = try open(
       path,
       Dataset.Options(
-        samples: samples, targets: targets,
+        samples: reading.samples, targets: reading.targets,
         targetKind: network.lossKind.takesLabels ? .labels : .responses,
-        layout: layout ?? configuration.data.layout, scale: scale ?? configuration.data.scale,
-        bias: bias ?? configuration.data.bias,
+        layout: reading.layout ?? configuration.data.layout,
+        scale: reading.scale ?? configuration.data.scale,
+        bias: reading.bias ?? configuration.data.bias,
         inMemoryLimit: configuration.memoryLimit))
     guard dataset.sampleShape == network.sampleShape else {
       throw TrainingError.splitsDiffer(
