@@ -59,7 +59,7 @@ package func defaultMicrobatches(for network: Network, batchSize: Int, rowCount:
 
 /// The least rows of a microbatch of a whole batch, if statistics are taken of each.
 ///
-/// Means and variances of fewer rows are noise: see note 13.
+/// Means and variances of fewer rows are noise: see note 7 of this module.
 private let leastRowsForStatistics = 16
 
 /// Returns the most microbatches that leave enough rows for statistics of each; nil if no layer takes any.
