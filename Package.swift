@@ -193,7 +193,7 @@ let package = Package(
     tests("Runs", ["Configuration", "Files"]),
     tests("Drawing", ["NNDist", "Graphs", "Models", "Tensors"]),
     tests("Optimizers", ["CPUBackend", "Execution", "Tensors"]),
-    tests("DataParallel", ["Communication", "Tensors"]),
+    tests("DataParallel", ["Execution", "Communication", "Tensors"]),
     tests(
       "Training",
       [

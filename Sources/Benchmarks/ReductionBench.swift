@@ -92,13 +92,17 @@ private struct SummedVectors {
     memory = try group.allocate(byteCount: max(length, 1) * MemoryLayout<Float>.stride)
     let vectors = memory.segments.map { $0.pointer(at: 0, to: Float.self, count: length) }
     vectors[group.localRank].update(repeating: 0, count: length)
-    sum = try GradientSum(
+    let plan = FoldPlan(
       tree: SumTree(isPresent: Array(repeating: true, count: size)),
       division: WorkDivision(groups: group.groups, microbatches: size),
       workerCounts: Array(repeating: 1, count: size), elements: replica.elements,
-      staging: GradientSum.Staging(), arithmetic: backend.arithmetic,
-      communicator: communicator
-    ) { localRank, _, _ in vectors[localRank] }
+      rank: communicator.rank)
+    let staging = GradientStaging(for: [plan])
+    sum = GradientSum(
+      plan, staging: staging,
+      exchange: try GradientExchange(plan, staging: staging, communicator: communicator),
+      arithmetic: backend.arithmetic
+    ) { vectors[$0.localRank] }
   }
 
   /// Adds the vectors, until every rank can read the result.

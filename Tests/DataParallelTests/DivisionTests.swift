@@ -41,9 +41,9 @@ struct WorkDivisionTests {
     for microbatches in 1...40 {
       for size in 1...2 * microbatches + 3 {
         let division = WorkDivision(size: size, microbatches: microbatches)
-        let shares = (0..<size).map { division.leaves(of: $0) }
+        let shares = (0..<size).map { division.microbatches(of: $0) }
         #expect(shares.flatMap { $0 } == Array(0..<microbatches))
-        #expect(shares.map(\.count).max() == division.largestShare)
+        #expect(shares.map(\.count).max() == division.maximumPerRank)
         #expect((shares.map(\.count).min() ?? 0) >= microbatches / size)
       }
     }
@@ -56,15 +56,16 @@ struct WorkDivisionTests {
       for microbatches in 1...17 {
         let division = WorkDivision(groups: groups, microbatches: microbatches)
         #expect(division.size == size)
-        let inOrder = groups.joined().flatMap { division.leaves(of: $0) }
+        let inOrder = groups.joined().flatMap { division.microbatches(of: $0) }
         #expect(inOrder == Array(0..<microbatches))
         for (group, members) in groups.enumerated() {
           #expect(
-            members.flatMap { division.leaves(of: $0) } == Array(division.leaves(ofGroup: group)))
+            members.flatMap { division.microbatches(of: $0) }
+              == Array(division.microbatches(ofGroup: group)))
         }
         for rank in 0..<size {
-          let ofWorkers = (0..<3).flatMap { division.leaves(of: rank, worker: $0, of: 3) }
-          #expect(ofWorkers == Array(division.leaves(of: rank)))
+          let ofWorkers = (0..<3).flatMap { division.microbatches(of: rank, worker: $0, of: 3) }
+          #expect(ofWorkers == Array(division.microbatches(of: rank)))
         }
       }
     }

@@ -95,7 +95,7 @@ struct StepLayoutTests {
           let named = (0..<team.size).flatMap { rank in
             (0..<team.workers[rank]).map { (rank, $0) }
           }.filter {
-            layout.division.leaves(of: $0.0, worker: $0.1, of: team.workers[$0.0])
+            layout.division.microbatches(of: $0.0, worker: $0.1, of: team.workers[$0.0])
               .contains(microbatch) && !pattern.cut[microbatch].isEmpty
           }
           guard !found.elementsEqual(named, by: ==) else { continue }

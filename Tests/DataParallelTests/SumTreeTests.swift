@@ -1,4 +1,4 @@
-// The tree against its definition, and against everything that divides it among hands.
+// The tree against its definition, and against everything that divides it among ranks and workers.
 
 import DataParallel
 import Testing
@@ -78,38 +78,38 @@ struct SumTreeTests {
   ) -> Float? {
     let division = WorkDivision(size: size, microbatches: terms.count)
     var received: [Float] = []
-    var places: [SumTree.Node: Int] = [:]
+    var slots: [SumTree.Node: Int] = [:]
     for rank in 0..<size {
-      let own = division.leaves(of: rank)
+      let own = division.microbatches(of: rank)
       var pieces: [Float] = []
       var ofWorkers: [SumTree.Node: Int] = [:]
       for worker in 0..<workers {
         let nodes = tree.maximalNodes(
-          in: division.leaves(of: rank, worker: worker, of: workers))
+          in: division.microbatches(of: rank, worker: worker, of: workers))
         // Both ways of going about it.
         let sum =
           worker % 2 == 0 ? tree.sequentialSum(of: nodes) : tree.parallelSum(of: nodes)
-        var slots = [Float](repeating: .nan, count: sum.slotCount)
+        var values = [Float](repeating: .nan, count: sum.slotCount)
         for instruction in sum.instructions {
           switch instruction {
-          case .compute(let leaf, let slot): slots[slot] = terms[leaf]
-          case .add(let addition): slots[addition.target] += slots[addition.source]
+          case .compute(let leaf, let slot): values[slot] = terms[leaf]
+          case .add(let addition): values[addition.target] += values[addition.source]
           }
         }
         for (slot, node) in nodes.enumerated() {
           ofWorkers[node] = pieces.count
-          pieces.append(slots[slot])
+          pieces.append(values[slot])
         }
       }
       for node in tree.maximalNodes(in: own) {
         let fold = tree.fold(to: node, from: ofWorkers)
         for addition in fold.additions { pieces[addition.target] += pieces[addition.source] }
         guard let slot = fold.slot else { continue }
-        places[node] = received.count
+        slots[node] = received.count
         received.append(pieces[slot])
       }
     }
-    let fold = tree.fold(to: tree.root, from: places)
+    let fold = tree.fold(to: tree.root, from: slots)
     for addition in fold.additions { received[addition.target] += received[addition.source] }
     return fold.slot.map { received[$0] }
   }
@@ -143,7 +143,8 @@ struct SumTreeTests {
       let tree = SumTree(isPresent: Array(repeating: true, count: count))
       for size in 1...2 * count + 3 {
         let division = WorkDivision(size: size, microbatches: count)
-        let most = (0..<size).map { tree.maximalNodes(in: division.leaves(of: $0)).count }.max()
+        let most = (0..<size).map { tree.maximalNodes(in: division.microbatches(of: $0)).count }
+          .max()
         #expect(most ?? 0 <= (size & (size - 1) == 0 ? 1 : 5), "\(count) on \(size)")
       }
     }

@@ -1,11 +1,11 @@
 package import Communication
 import Tensors
 
-/// How long the buckets are in which sums are exchanged between groups of ranks.
+/// The choice of the length of buckets, in which sums are exchanged between groups of ranks.
 ///
 /// Short ones begin earlier and let both directions of a link work at once; long ones cost fewer
 /// messages. Which is better depends on the network, so it is measured once, at the start: it decides
-/// when what is sent, never what the answer is.
+/// when something is sent, never what the answer is.
 package enum BucketChoice {
   /// The lengths that are tried, in elements: 256 KiB to 16 MiB.
   private static let lengths = [1 << 16, 1 << 18, 1 << 20, 1 << 22]
@@ -45,7 +45,7 @@ package enum BucketChoice {
     return best?.length ?? largest
   }
 
-  /// What every rank sends to the owners of other groups, as in a step.
+  /// Prepares what every rank sends to the owners of other groups, as in a step.
   private static func prepare(
     _ elements: ElementDivision, _ communicator: any Communicator
   ) throws(CommunicationError) -> [FloatExchange] {
@@ -61,7 +61,8 @@ package enum BucketChoice {
         return start..<end
       }
       exchanges.append(
-        try communicator.prepareExchange(sending: sending, receiving: receiving, tag: 0))
+        try communicator.prepareExchange(
+          sending: sending, receiving: receiving, tag: MessageTag.trial.value(ofBucket: 0)))
     }
     return exchanges
   }

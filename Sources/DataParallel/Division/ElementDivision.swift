@@ -1,20 +1,20 @@
-public import Tensors
+import Tensors
 
-/// Which rank adds and updates which elements of the flat vectors.
+/// The division of the elements of flat vectors among ranks, which add and update them.
 ///
 /// The vectors are cut into buckets, which are summed one after another, from the end to the beginning:
 /// the order in which a backward pass ends with them. Every rank owns a range of each bucket, on borders
-/// of cache lines or of blocks; the ranges of a group's ranks are neighbours. It decides who works, never what the
-/// answer is.
-public struct ElementDivision: Sendable {
+/// of cache lines or of blocks; the ranges of a group's ranks are neighbours. It decides who works, never
+/// what the answer is.
+package struct ElementDivision: Sendable {
   /// The ranks, by the groups that share memory.
-  public let groups: [[Int]]
+  package let groups: [[Int]]
   /// The elements of a flat vector.
-  public let count: Int
+  package let count: Int
   /// The ranges that are summed one after another, the last elements first.
-  public let buckets: [Range<Int>]
-  /// What the index of the first element of each range that a rank owns is a multiple of.
-  public let alignment: Int
+  package let buckets: [Range<Int>]
+  /// The number that every border between ranks is a multiple of.
+  let alignment: Int
   /// The group of each rank, its local rank, and its position among all ranks in the order of groups.
   private let positions: [(group: Int, localRank: Int, inOrder: Int)]
 
@@ -24,9 +24,9 @@ public struct ElementDivision: Sendable {
   ///   - groups: The ranks, by the groups that share memory.
   ///   - count: The elements of a flat vector.
   ///   - bucketLength: The most elements of a bucket, rounded up; nil for one bucket.
-  ///   - alignment: What borders between buckets and ranks are multiples of: cache lines, or blocks of
-  ///     elements that are not to be cut.
-  public init(
+  ///   - alignment: The number that borders between buckets and ranks are multiples of: a cache line, or a
+  ///     block of elements that must not be cut.
+  package init(
     groups: [[Int]], count: Int, bucketLength: Int? = nil, alignment: Int = FlatLayout.alignment
   ) {
     self.groups = groups
@@ -50,29 +50,29 @@ public struct ElementDivision: Sendable {
   }
 
   /// The number of ranks.
-  public var size: Int { positions.count }
+  package var size: Int { positions.count }
 
   /// The number of a rank's group.
   package func group(of rank: Int) -> Int { positions[rank].group }
 
   /// The elements of a bucket that a rank adds and updates, empty for some ranks of short vectors.
-  public func elements(of rank: Int, in bucket: Range<Int>) -> Range<Int> {
-    share(of: bucket, owner: positions[rank].inOrder, owners: size)
+  package func elements(of rank: Int, in bucket: Range<Int>) -> Range<Int> {
+    part(of: bucket, owner: positions[rank].inOrder, owners: size)
   }
 
   /// The elements of a bucket that the ranks of a group add and update.
-  package func elements(ofGroup group: Int, in bucket: Range<Int>) -> Range<Int> {
+  func elements(ofGroup group: Int, in bucket: Range<Int>) -> Range<Int> {
     guard let first = groups[group].first, let last = groups[group].last else { return 0..<0 }
     return elements(of: first, in: bucket)
       .lowerBound..<elements(of: last, in: bucket).upperBound
   }
 
-  /// What a rank sends to a rank of another group, of its own group's sums: the part that it folds for
-  /// that group, as far as the receiver owns it.
+  /// The elements that a rank sends to a rank of another group, of its own group's sums: the part that it folds
+  /// for that group, as far as the receiver owns it.
   package func elements(from sender: Int, to receiver: Int, in bucket: Range<Int>) -> Range<Int> {
     let (from, to) = (positions[sender], positions[receiver])
     guard from.group != to.group else { return 0..<0 }
-    let folded = share(
+    let folded = part(
       of: elements(ofGroup: to.group, in: bucket), owner: from.localRank,
       owners: groups[from.group].count)
     let owned = elements(of: receiver, in: bucket)
@@ -80,16 +80,16 @@ public struct ElementDivision: Sendable {
   }
 
   /// The rank of a group to which another group's rank gives what it owns, for all of that group.
-  package func receiver(in group: Int, of sender: Int) -> Int {
+  func receiver(in group: Int, of sender: Int) -> Int {
     groups[group][positions[sender].localRank % groups[group].count]
   }
 
-  private func share(of range: Range<Int>, owner: Int, owners: Int) -> Range<Int> {
+  private func part(of range: Range<Int>, owner: Int, owners: Int) -> Range<Int> {
     let lines = (range.count + alignment - 1) / alignment
-    let share = evenShare(of: lines, owner: owner, owners: owners)
+    let part = evenPart(of: lines, owner: owner, owners: owners)
     func element(_ line: Int) -> Int {
       min(range.lowerBound + line * alignment, range.upperBound)
     }
-    return element(share.lowerBound)..<element(share.upperBound)
+    return element(part.lowerBound)..<element(part.upperBound)
   }
 }

@@ -1,27 +1,27 @@
-/// How the rows of one step are cut into microbatches.
+/// The cut of the rows of one step into microbatches.
 ///
 /// Microbatch j of a batch of n rows holds rows ⌊jn/M⌋ ..< ⌊(j+1)n/M⌋: a function of n, M and j alone,
 /// whatever computes it. With fewer rows than microbatches some are empty.
-public struct MicrobatchCut: Hashable, Sendable {
+package struct MicrobatchCut: Hashable, Sendable {
   /// The number of rows of the step.
-  public let rowCount: Int
+  package let rowCount: Int
   /// The number of microbatches, M.
-  public let count: Int
+  package let count: Int
 
   /// Creates the cut of `rowCount` rows into `count` microbatches.
-  public init(rowCount: Int, count: Int) {
+  package init(rowCount: Int, count: Int) {
     precondition(rowCount >= 0 && count > 0, "\(rowCount) rows in \(count) microbatches")
     self.rowCount = rowCount
     self.count = count
   }
 
   /// The rows of microbatch `index`, counted from the first row of the batch.
-  public subscript(index: Int) -> Range<Int> {
+  package subscript(index: Int) -> Range<Int> {
     start(of: index)..<start(of: index + 1)
   }
 
   /// The numbers of rows that occur, without 0, in rising order; at most two.
-  public var sizes: [Int] {
+  package var sizes: [Int] {
     let floor = rowCount / count
     let sizes = rowCount % count == 0 ? [floor] : [floor, floor + 1]
     return sizes.filter { $0 > 0 }

@@ -30,9 +30,10 @@ struct OwnerExchanges {
           receiving[other] = elements.elements(of: other, in: bucket)
         }
       }
-      let tag = 16384 + index % 8192
       sharing.append(
-        try communicator.prepareExchange(sending: sending, receiving: receiving, tag: tag))
+        try communicator.prepareExchange(
+          sending: sending, receiving: receiving,
+          tag: MessageTag.parameters.value(ofBucket: index)))
       (sending, receiving) = (nothing, nothing)
       if ownGroup != rootGroup {
         sending[communicator.root] = elements.elements(of: rank, in: bucket)
@@ -43,7 +44,7 @@ struct OwnerExchanges {
       }
       collecting.append(
         try communicator.prepareExchange(
-          sending: sending, receiving: receiving, tag: 24576 + index % 8192))
+          sending: sending, receiving: receiving, tag: MessageTag.state.value(ofBucket: index)))
     }
   }
 }

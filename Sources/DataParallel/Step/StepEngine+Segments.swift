@@ -16,7 +16,8 @@ extension StepEngine {
   ///   - row: Returns the index in the source of each row of the step.
   /// - Throws: `CommunicationError`.
   func compute(
-    _ program: StepProgram, by totals: TotalExchange, of source: any RowSource, row: (Int) -> Int
+    _ program: StepProgram, by totals: CrossMicrobatchExchange, of source: any RowSource,
+    row: (Int) -> Int
   ) throws(CommunicationError) {
     var sums: UnsafePointer<Float>?
     let last = totals.counts.count
@@ -42,7 +43,7 @@ extension StepEngine {
 
   /// Computes one segment of a worker's microbatches.
   private func run(
-    _ segment: Int, of program: StepProgram, worker index: Int, by totals: TotalExchange,
+    _ segment: Int, of program: StepProgram, worker index: Int, by totals: CrossMicrobatchExchange,
     _ sums: UnsafePointer<Float>?, of source: any RowSource, row: (Int) -> Int
   ) throws {
     let worker = workers[index]

@@ -42,7 +42,7 @@ package final class StepEngine {
   let sumVector: FloatBuffer
   private let records: StepRecords
   /// Exchanges cross-microbatch sums; nil if the network has none.
-  private let totals: TotalExchange?
+  private let totals: CrossMicrobatchExchange?
   /// One for each number of rows that steps have.
   private let programs: [StepProgram]
   /// The number of the step that is computed, from 1; rises from one to the next.
@@ -93,8 +93,10 @@ package final class StepEngine {
         arithmetic: replica.arithmetic)
     }
     totals = try StepEngine.totals(layout, runners, replica, communicator)
-    let staging = GradientSum.Staging(settings.gradientFormat)
-    programs = try StepEngine.programs(layout, runners, memory, staging, replica, communicator)
+    let (staging, sums) = try StepEngine.sums(
+      layout, memory, settings.gradientFormat, replica, communicator)
+    programs = StepEngine.programs(
+      layout, runners, sums, rank: communicator.rank, buckets: replica.elements.buckets)
     pool = WorkerPool(
       count: settings.workers, mayNotSpin: communicator.placement.isOversubscribed,
       prepare: backend.prepareThread)
@@ -117,36 +119,51 @@ package final class StepEngine {
   private static func totals(
     _ layout: StepLayout, _ runners: [[MicrobatchRunner]], _ replica: Replica,
     _ communicator: any Communicator
-  ) throws(CommunicationError) -> TotalExchange? {
+  ) throws(CommunicationError) -> CrossMicrobatchExchange? {
     guard layout.isSegmented else { return nil }
-    return try TotalExchange(
+    return try CrossMicrobatchExchange(
       counts: runners.joined().lazy.map(\.sumCounts).first { !$0.isEmpty } ?? [],
       division: layout.division, group: replica.group, arithmetic: replica.arithmetic,
       communicator: communicator)
   }
 
+  /// Prepares the sum of gradients in each pattern of present microbatches.
+  private static func sums(
+    _ layout: StepLayout, _ memory: StepMemory, _ format: GradientFormat, _ replica: Replica,
+    _ communicator: any Communicator
+  ) throws(CommunicationError) -> (staging: GradientStaging, sums: [GradientSum]) {
+    let plans = layout.patterns.map {
+      FoldPlan(
+        tree: $0.tree, division: layout.division, workerCounts: layout.workerCounts,
+        elements: replica.elements, rank: communicator.rank)
+    }
+    let staging = GradientStaging(for: plans, format)
+    let sums = try plans.map { (plan) throws(CommunicationError) in
+      GradientSum(
+        plan, staging: staging,
+        exchange: try GradientExchange(plan, staging: staging, communicator: communicator),
+        arithmetic: replica.arithmetic
+      ) { memory.vector($0.localRank, $0.worker, $0.subtree) }
+    }
+    return (staging, sums)
+  }
+
   /// Plans the part of this rank in each pattern of present microbatches.
   private static func programs(
-    _ layout: StepLayout, _ runners: [[MicrobatchRunner]], _ memory: StepMemory,
-    _ staging: GradientSum.Staging, _ replica: Replica, _ communicator: any Communicator
-  ) throws(CommunicationError) -> [StepProgram] {
-    var programs: [StepProgram] = []
-    for pattern in layout.patterns {
-      let sum = try GradientSum(
-        tree: pattern.tree, division: layout.division, workerCounts: layout.workerCounts,
-        elements: replica.elements, staging: staging, arithmetic: replica.arithmetic,
-        communicator: communicator, slot: memory.vector)
+    _ layout: StepLayout, _ runners: [[MicrobatchRunner]], _ sums: [GradientSum], rank: Int,
+    buckets: [Range<Int>]
+  ) -> [StepProgram] {
+    zip(layout.patterns, sums).map { pattern, sum in
       let parts = runners.enumerated().map { worker, runners in
-        let work = layout.work(of: communicator.rank, worker: worker, in: pattern)
+        let work = layout.work(of: rank, worker: worker, in: pattern)
         return layout.isSegmented
           ? StepProgram.Part(withoutBuckets: work)
           : StepProgram.Part(
-            work, cut: pattern.cut, runner: runners[0], buckets: replica.elements.buckets,
+            work, cut: pattern.cut, runner: runners[0], buckets: buckets,
             drivesExchanges: worker == 0)
       }
-      programs.append(StepProgram(pattern, sum: sum, parts: parts))
+      return StepProgram(pattern, sum: sum, parts: parts)
     }
-    return programs
   }
 
   /// Computes this rank's microbatches and exchanges the sums over their rows with all ranks.

@@ -59,11 +59,11 @@ package struct StepLayout: Sendable {
   }
 
   /// Returns the microbatches that a rank computes.
-  package func microbatches(of rank: Int) -> Range<Int> { division.leaves(of: rank) }
+  package func microbatches(of rank: Int) -> Range<Int> { division.microbatches(of: rank) }
 
   /// Returns the microbatches that one worker of a rank computes.
   package func microbatches(of rank: Int, worker: Int) -> Range<Int> {
-    division.leaves(of: rank, worker: worker, of: workerCounts[rank])
+    division.microbatches(of: rank, worker: worker, of: workerCounts[rank])
   }
 
   /// Returns the part of one worker of a rank in the steps of a pattern.

@@ -45,7 +45,7 @@ final class StepMemory {
   init(
     _ group: RankGroup, _ layout: StepLayout, vectorLength: Int
   ) throws(CommunicationError) {
-    let recordSize = StepRecord.byteCount(microbatches: layout.division.largestShare)
+    let recordSize = StepRecord.byteCount(microbatches: layout.division.maximumPerRank)
     let segments = group.members.map { rank in
       let slotCounts = layout.slotCounts(of: rank)
       return Segment(

@@ -73,7 +73,7 @@ final class StepRecords {
         StepRecord(
           UnsafeMutableRawBufferPointer(rebasing: received[rank * size..<(rank + 1) * size]))
       }
-    terms = .allocate(capacity: layout.division.microbatches)
+    terms = .allocate(capacity: layout.division.microbatchCount)
     terms.initialize(repeating: .zero)
   }
 

@@ -2,12 +2,12 @@ package import Communication
 
 /// Sums of several numbers over the blocks of an evaluation, in one tree over all blocks.
 ///
-/// Each hand sums the largest subtrees of its own blocks, and only these are passed on, so memory and
+/// Each worker sums the largest subtrees of its own blocks, and only these are passed on, so memory and
 /// messages grow with the logarithm of the number of blocks; who has which blocks changes no bit.
 package struct BlockSums {
   private let tree: SumTree
   private let blockCount: Int
-  /// The numbers that are summed side by side.
+  /// The count of numbers that are summed side by side.
   private let count: Int
 
   /// Sums `count` numbers over each of `blockCount` blocks.
@@ -37,7 +37,7 @@ package struct BlockSums {
     let own = try communicator.agreeingOnFailure {
       parts.withUnsafeMutableBufferPointer { parts in
         pool.run { worker in
-          let blocks = division.leaves(of: communicator.rank, worker: worker, of: pool.count)
+          let blocks = division.microbatches(of: communicator.rank, worker: worker, of: pool.count)
           parts[worker] = Result {
             try partialSums(of: blocks) { block, numbers in try term(worker, block, numbers) }
           }
@@ -54,7 +54,7 @@ package struct BlockSums {
   ///   - blocks: The range.
   ///   - term: Adds the numbers of a block to the memory it is given, which holds zeros.
   /// - Returns: For each subtree its level, its index and its sums.
-  package func partialSums(
+  private func partialSums(
     of blocks: Range<Int>, term: (Int, UnsafeMutableBufferPointer<Double>) throws -> Void
   ) rethrows -> [Double] {
     let nodes = tree.maximalNodes(in: blocks)
@@ -62,11 +62,11 @@ package struct BlockSums {
     var slots = [Double](repeating: 0, count: slotCount * count)
     for instruction in instructions {
       switch instruction {
-      case .compute(let leaf, let slot):
+      case .compute(let block, let slot):
         try slots.withUnsafeMutableBufferPointer { slots in
           let numbers = UnsafeMutableBufferPointer(rebasing: slots[range(of: slot)])
           numbers.update(repeating: 0)
-          try term(leaf, numbers)
+          try term(block, numbers)
         }
       case .add(let addition): add(addition, in: &slots)
       }
@@ -80,15 +80,15 @@ package struct BlockSums {
   ///
   /// - Parameter parts: What ``partialSums(of:term:)`` returned for ranges that cover all blocks.
   /// - Returns: One sum per number.
-  package func total(of parts: [Double]) -> [Double] {
-    var pieces: [SumTree.Node: Int] = [:]
+  private func total(of parts: [Double]) -> [Double] {
+    var slotIndices: [SumTree.Node: Int] = [:]
     var slots: [Double] = []
     for start in stride(from: 0, to: parts.count, by: 2 + count) {
       let node = SumTree.Node(level: Int(parts[start]), index: Int(parts[start + 1]))
-      pieces[node] = pieces.count
+      slotIndices[node] = slotIndices.count
       slots += parts[start + 2..<start + 2 + count]
     }
-    let (additions, slot) = tree.fold(to: tree.root, from: pieces)
+    let (additions, slot) = tree.fold(to: tree.root, from: slotIndices)
     for addition in additions { add(addition, in: &slots) }
     guard let slot else { preconditionFailure("an evaluation of no blocks") }
     return Array(slots[range(of: slot)])

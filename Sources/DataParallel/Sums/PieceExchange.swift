@@ -1,10 +1,10 @@
-package import Communication
-package import Optimizers
+import Communication
+import Optimizers
 
 /// Gives all ranks the sums of pieces that each has made of the elements it owns.
 ///
 /// Ranks that are all in one group write them into memory that all see; others send them.
-package final class PieceExchange {
+final class PieceExchange {
   /// The pieces of one rank, bucket by bucket, in the order in which it sends them.
   private struct Shard {
     let pieces: [Range<Int>]
@@ -12,7 +12,7 @@ package final class PieceExchange {
   }
 
   /// The sums.
-  package let sums: PieceSums
+  let sums: PieceSums
   private let group: RankGroup
   private let communicator: any Communicator
   /// The pieces of each rank; none with one group.
@@ -31,7 +31,7 @@ package final class PieceExchange {
   ///   - group: The ranks that share memory.
   ///   - communicator: The ranks.
   /// - Throws: `CommunicationError`.
-  package init(
+  init(
     _ pieces: Pieces, elements: ElementDivision, group: RankGroup,
     communicator: any Communicator
   ) throws(CommunicationError) {
@@ -64,12 +64,12 @@ package final class PieceExchange {
   deinit { messages.deallocate() }
 
   /// The memory on this rank, in bytes.
-  package var byteCount: Int { sums.byteCount + messages.count }
+  var byteCount: Int { sums.byteCount + messages.count }
 
   /// Exchanges the sums of a round.
   ///
   /// Collective.
-  package func exchange(round: Int) throws(CommunicationError) {
+  func exchange(round: Int) throws(CommunicationError) {
     guard !group.isWholeJob else { return group.barrier() }
     let own = UnsafeMutableRawBufferPointer(rebasing: messages[..<messageSize])
     let all = UnsafeMutableRawBufferPointer(rebasing: messages[messageSize...])

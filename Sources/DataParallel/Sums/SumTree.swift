@@ -3,59 +3,59 @@
 /// Node (k, i) covers the leaves i·2^k ..< (i+1)·2^k and is node (k−1, 2i) plus node (k−1, 2i+1). An
 /// absent child passes its sibling on; an absent leaf is not a zero. Ranks and workers only decide
 /// who computes which part of the tree.
-public struct SumTree: Hashable, Sendable {
+package struct SumTree: Hashable, Sendable {
   /// A node of the tree.
-  public struct Node: Hashable, Sendable {
+  package struct Node: Hashable, Sendable {
     /// The height: 0 for a leaf.
-    public let level: Int
-    /// The place among the nodes of that height.
-    public let index: Int
+    package let level: Int
+    /// The position among the nodes of that height.
+    package let index: Int
 
     /// The leaves below the node.
-    public var leaves: Range<Int> { index << level..<(index + 1) << level }
-    package var left: Node { Node(level: level - 1, index: 2 * index) }
-    package var right: Node { Node(level: level - 1, index: 2 * index + 1) }
+    package var leaves: Range<Int> { index << level..<(index + 1) << level }
+    var left: Node { Node(level: level - 1, index: 2 * index) }
+    var right: Node { Node(level: level - 1, index: 2 * index + 1) }
   }
 
   /// An instruction of a sum: the value in slot `target` becomes itself plus the value in `source`.
-  public struct Addition: Hashable, Sendable {
+  package struct Addition: Hashable, Sendable {
     /// The slot of the left operand and of the result.
-    public let target: Int
+    package let target: Int
     /// The slot of the right operand.
-    public let source: Int
+    package let source: Int
   }
 
   /// One instruction of a sequential computation.
-  public enum Instruction: Hashable, Sendable {
+  package enum Instruction: Hashable, Sendable {
     /// Compute the term of a leaf into a slot.
     case compute(leaf: Int, slot: Int)
     /// Add the value of one slot to another.
     case add(Addition)
   }
 
-  /// For each leaf, whether there is such a term.
-  public let isPresent: [Bool]
+  /// For each leaf, true if there is such a term.
+  package let isPresent: [Bool]
 
   /// Creates the tree over `isPresent.count` leaves.
-  public init(isPresent: [Bool]) {
+  package init(isPresent: [Bool]) {
     precondition(!isPresent.isEmpty, "a sum of no terms")
     self.isPresent = isPresent
   }
 
   /// Creates the tree over the microbatches of a cut; the empty ones are absent.
-  public init(_ cut: MicrobatchCut) {
+  package init(_ cut: MicrobatchCut) {
     self.init(isPresent: (0..<cut.count).map { !cut[$0].isEmpty })
   }
 
   /// The node that covers all leaves.
-  public var root: Node {
+  package var root: Node {
     var level = 0
     while 1 << level < isPresent.count { level += 1 }
     return Node(level: level, index: 0)
   }
 
-  /// Whether any leaf below `node` is present.
-  public func contains(_ node: Node) -> Bool {
+  /// Returns true if any leaf below `node` is present.
+  package func contains(_ node: Node) -> Bool {
     let leaves = node.leaves.clamped(to: 0..<isPresent.count)
     return isPresent[leaves].contains(true)
   }
@@ -66,7 +66,7 @@ public struct SumTree: Hashable, Sendable {
   /// range up to the last leaf also holds nodes that reach further.
   ///
   /// - Complexity: O(leaves); at most 2 · log₂ of the number of leaves are returned.
-  public func maximalNodes(in range: Range<Int>) -> [Node] {
+  package func maximalNodes(in range: Range<Int>) -> [Node] {
     var found: [Node] = []
     func visit(_ node: Node) {
       let leaves = node.leaves.clamped(to: 0..<isPresent.count)
@@ -82,13 +82,13 @@ public struct SumTree: Hashable, Sendable {
     return found
   }
 
-  /// The instructions with which one hand computes the sums of `nodes` one leaf after another.
+  /// The instructions with which one worker computes the sums of `nodes` one leaf after another.
   ///
   /// The sum of `nodes[t]` ends in slot t. Sums are added as soon as both are there, so the number
   /// of slots grows with the logarithm of the number of leaves.
   ///
   /// - Returns: The instructions, and the number of slots they use.
-  public func sequentialSum(of nodes: [Node]) -> (instructions: [Instruction], slotCount: Int) {
+  package func sequentialSum(of nodes: [Node]) -> (instructions: [Instruction], slotCount: Int) {
     var instructions: [Instruction] = []
     var slotCount = 0
     func visit(_ node: Node, _ slot: Int) {
@@ -111,20 +111,20 @@ public struct SumTree: Hashable, Sendable {
     return (instructions, slotCount)
   }
 
-  /// The instructions with which one hand computes all leaves below `nodes` first and adds them then.
+  /// The instructions with which one worker computes all leaves below `nodes` first and adds them then.
   ///
   /// The sum of `nodes[t]` ends in slot t, as in ``sequentialSum(of:)``; there is a slot for each leaf.
   ///
   /// - Returns: The instructions, and the number of slots they use.
-  public func parallelSum(of nodes: [Node]) -> (instructions: [Instruction], slotCount: Int) {
+  package func parallelSum(of nodes: [Node]) -> (instructions: [Instruction], slotCount: Int) {
     var slots: [Node: Int] = [:]
     var slotCount = nodes.count
     var computations: [Instruction] = []
-    for (place, node) in nodes.enumerated() {
+    for (position, node) in nodes.enumerated() {
       let leaves = node.leaves.clamped(to: 0..<isPresent.count).filter { isPresent[$0] }
       for (index, leaf) in leaves.enumerated() {
         // A sum ends where its first leaf is.
-        let slot = index == 0 ? place : slotCount
+        let slot = index == 0 ? position : slotCount
         if index > 0 { slotCount += 1 }
         slots[Node(level: 0, index: leaf)] = slot
         computations.append(.compute(leaf: leaf, slot: slot))
@@ -138,16 +138,16 @@ public struct SumTree: Hashable, Sendable {
   ///
   /// - Parameters:
   ///   - target: The node whose sum is wanted.
-  ///   - pieces: Nodes that together cover what is present below `target`, and their slots.
+  ///   - slots: Nodes that together cover what is present below `target`, and the slots of their sums.
   /// - Returns: The additions, and the slot where the sum ends; none if nothing is present.
-  public func fold(
-    to target: Node, from pieces: [Node: Int]
+  package func fold(
+    to target: Node, from slots: [Node: Int]
   ) -> (additions: [Addition], slot: Int?) {
     var additions: [Addition] = []
     func visit(_ node: Node) -> Int? {
       guard contains(node) else { return nil }
-      if let slot = pieces[node] { return slot }
-      precondition(node.level > 0, "no piece covers leaf \(node.index)")
+      if let slot = slots[node] { return slot }
+      precondition(node.level > 0, "no sum covers leaf \(node.index)")
       switch (visit(node.left), visit(node.right)) {
       case (let left?, let right?):
         additions.append(Addition(target: left, source: right))
@@ -164,7 +164,7 @@ public struct SumTree: Hashable, Sendable {
   /// - Parameter terms: One per leaf; those of absent leaves are not read.
   /// - Returns: The sum, zero if nothing is present.
   /// - Complexity: O(leaves); no allocation.
-  public func sum<Term: AdditiveArithmetic>(
+  package func sum<Term: AdditiveArithmetic>(
     _ terms: UnsafeBufferPointer<Term>
   ) -> Term {
     precondition(

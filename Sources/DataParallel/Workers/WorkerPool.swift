@@ -78,9 +78,8 @@ extension WorkerPool {
     }
     let lines = (count + alignment - 1) / alignment
     run { worker in
-      let share = evenShare(of: lines, owner: worker, owners: self.count)
-      body(
-        worker, share.lowerBound * alignment..<min(share.upperBound * alignment, count))
+      let part = evenPart(of: lines, owner: worker, owners: self.count)
+      body(worker, part.lowerBound * alignment..<min(part.upperBound * alignment, count))
     }
   }
 }

@@ -15,14 +15,10 @@ public struct SquareSums: Hashable, Sendable {
   }
 }
 
-/// The arithmetic on flat vectors of gradients, parameters and states: sums, steps of optimizers, averages.
+/// The arithmetic of sums of flat vectors, and the format in which they are sent.
 ///
-/// Every function works on a range of elements, given by the address of the first and their number; addresses are
-/// those of the backend's memory, and nothing else reads or writes there. An element's result depends on the
-/// elements of the same index alone, so that threads and ranks may share a vector out in any way; only
-/// ``sumOfSquares(ofBlock:count:)`` and ``lambMoments(ofBlock:_:_:)`` add over
-/// elements, those of one block. Nothing allocates. Several threads may call at once, for different elements.
-public protocol FlatArithmetic: Sendable {
+/// The rules of ``FlatArithmetic`` hold.
+public protocol SumArithmetic: Sendable {
   /// Adds `b` to `a`: the left child of a node of the sum plus the right.
   func add(_ a: UnsafeMutablePointer<Float>, _ b: UnsafePointer<Float>, count: Int)
 
@@ -43,7 +39,16 @@ public protocol FlatArithmetic: Sendable {
   /// Widens bfloat16 numbers, exactly; `count` is a multiple of 16.
   func decodeBFloat16(
     _ source: UnsafePointer<UInt16>, into target: UnsafeMutablePointer<Float>, count: Int)
+}
 
+/// The arithmetic on flat vectors of gradients, parameters and states: sums, steps of optimizers, averages.
+///
+/// Every function works on a range of elements, given by the address of the first and their number; addresses are
+/// those of the backend's memory, and nothing else reads or writes there. An element's result depends on the
+/// elements of the same index alone, so that threads and ranks may share a vector out in any way; only
+/// ``sumOfSquares(ofBlock:count:)`` and ``lambMoments(ofBlock:_:_:)`` add over
+/// elements, those of one block. Nothing allocates. Several threads may call at once, for different elements.
+public protocol FlatArithmetic: SumArithmetic {
   /// Bounds the mean gradient: `g ← min(max(scale·g, −limit), limit)`; what is not a number stays so.
   func clamp(
     gradient: UnsafeMutablePointer<Float>, count: Int, scale: Double, limit: Double)

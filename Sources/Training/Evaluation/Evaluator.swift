@@ -123,7 +123,7 @@ public final class Evaluator {
     let blockCount = blockCount(source.rowCount)
     for first in stride(from: 0, to: blockCount, by: blocksPerRound) {
       let round = first..<min(first + blocksPerRound, blockCount)
-      let part = evenShare(of: round.count, owner: communicator.rank, owners: communicator.size)
+      let part = evenPart(of: round.count, owner: communicator.rank, owners: communicator.size)
       let outputs = try communicator.agreeingOnFailure {
         let own = first + part.lowerBound..<first + part.upperBound
         return try onWorkers(own) { runner, blocks in
@@ -151,7 +151,7 @@ public final class Evaluator {
     var parts: [Swift.Result<Result, any Error>?] = runners.map { _ in nil }
     parts.withUnsafeMutableBufferPointer { parts in
       pool.run { index in
-        let part = evenShare(of: blocks.count, owner: index, owners: runners.count)
+        let part = evenPart(of: blocks.count, owner: index, owners: runners.count)
         let own = blocks.lowerBound + part.lowerBound..<blocks.lowerBound + part.upperBound
         parts[index] = Swift.Result { try body(runners[index], own) }
       }

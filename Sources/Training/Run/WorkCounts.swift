@@ -38,7 +38,7 @@ struct WorkCounts {
         cores: communicator.placement.ownCoreCount)
     // A worker without a microbatch only costs memory.
     let division = WorkDivision(groups: groups, microbatches: microbatches)
-    let busy = min(wanted, division.leaves(of: communicator.rank).count)
+    let busy = min(wanted, division.microbatches(of: communicator.rank).count)
     workers = max(1, busy)
     let usage = try WorkerUsage(wanted: wanted, busy: busy, communicator)
     // A configuration that sets microbatches and leaves workers to us asks for no more than there are.

@@ -1,5 +1,5 @@
-package import Communication
-package import Execution
+import Communication
+import Execution
 import Numerics
 import Tensors
 
@@ -8,37 +8,38 @@ import Tensors
 /// All microbatches of all ranks come to the end of a segment of their plans; each leaves its vector in
 /// memory that the ranks of a group share, and every rank adds all of them in the order of the tree.
 /// Between groups the vectors of all microbatches are sent to all.
-package final class TotalExchange {
-  /// How many numbers are summed after each segment but the last.
-  package let counts: [Int]
+final class CrossMicrobatchExchange {
+  /// The number of values that are summed after each segment but the last.
+  let counts: [Int]
   /// The memory of the vectors, in bytes.
-  package let byteCount: Int
-  private let arithmetic: any FlatArithmetic
+  let byteCount: Int
+  private let arithmetic: any SumArithmetic
   private let communicator: any Communicator
   private let group: RankGroup
   private let division: WorkDivision
+  /// Two buffers of each rank of the group, used in turn.
   private let memory: SharedMemory
-  /// Of all ranks, where they are not all in one group.
+  /// The vectors of all ranks, where they are not all in one group.
   private let received: FloatBuffer
   /// One vector for each microbatch.
   private let vectors: FloatBuffer
-  /// Which half of the memory is written; the other half may still be read by others.
-  private var half = 0
+  /// The buffer that is written, 0 or 1; the other may still be read by other ranks.
+  private var writtenBuffer = 0
 
   /// Prepares the sums.
   ///
   /// Collective.
   ///
   /// - Parameters:
-  ///   - ownCounts: How many numbers are summed after each segment; empty on a rank without microbatches.
-  ///   - division: Which rank computes which microbatches.
+  ///   - ownCounts: The number of values after each segment; empty on a rank without microbatches.
+  ///   - division: The microbatches of each rank.
   ///   - group: The ranks that share memory.
   ///   - arithmetic: The additions.
   ///   - communicator: The ranks.
   /// - Throws: `CommunicationError`.
-  package init(
+  init(
     counts ownCounts: [Int], division: WorkDivision, group: RankGroup,
-    arithmetic: any FlatArithmetic, communicator: any Communicator
+    arithmetic: any SumArithmetic, communicator: any Communicator
   ) throws(CommunicationError) {
     self.arithmetic = arithmetic
     counts = try communicator.allgather(values: ownCounts).first { !$0.isEmpty } ?? []
@@ -48,18 +49,18 @@ package final class TotalExchange {
     self.group = group
     self.division = division
     let longest = counts.max() ?? 0
-    let share = division.largestShare * longest
-    let halves = 2 * share * MemoryLayout<Float>.stride
-    memory = try group.allocate(byteCount: halves)
-    received = FloatBuffer(count: group.isWholeJob ? 0 : share * communicator.size)
-    vectors = FloatBuffer(count: division.microbatches * longest)
-    byteCount = halves + (received.count + vectors.count) * MemoryLayout<Float>.stride
+    let bufferLength = division.maximumPerRank * longest
+    let sharedByteCount = 2 * bufferLength * MemoryLayout<Float>.stride
+    memory = try group.allocate(byteCount: sharedByteCount)
+    received = FloatBuffer(count: group.isWholeJob ? 0 : bufferLength * communicator.size)
+    vectors = FloatBuffer(count: division.microbatchCount * longest)
+    byteCount = sharedByteCount + (received.count + vectors.count) * MemoryLayout<Float>.stride
   }
 
-  /// Where a microbatch of this rank leaves its vector after a segment.
-  package func vector(of leaf: Int, after segment: Int) -> UnsafeMutablePointer<Float> {
-    let index = leaf - division.leaves(of: communicator.rank).lowerBound
-    return share(of: group.localRank, after: segment) + index * counts[segment]
+  /// The memory where a microbatch of this rank leaves its vector after a segment.
+  func vector(of microbatch: Int, after segment: Int) -> UnsafeMutablePointer<Float> {
+    let index = microbatch - division.microbatches(of: communicator.rank).lowerBound
+    return buffer(of: group.localRank, after: segment) + index * counts[segment]
   }
 
   /// Adds the vectors of all microbatches.
@@ -68,31 +69,30 @@ package final class TotalExchange {
   ///
   /// - Parameters:
   ///   - segment: The segment that has been run.
-  ///   - sum: How the vectors are added, slot j that of microbatch j.
+  ///   - sum: The additions of the vectors, slot j that of microbatch j.
   /// - Returns: The sum, until the next call.
   /// - Throws: `CommunicationError`.
-  package func exchange(
+  func exchange(
     after segment: Int, _ sum: (additions: [SumTree.Addition], slot: Int?)
   ) throws(CommunicationError) -> UnsafePointer<Float> {
     let count = counts[segment]
     group.barrier()
-    let share = division.largestShare * count
+    let length = division.maximumPerRank * count
     if !group.isWholeJob {
       try communicator.allgather(
         from: UnsafeRawBufferPointer(
           UnsafeMutableBufferPointer(
-            start: self.share(of: group.localRank, after: segment), count: share)),
+            start: buffer(of: group.localRank, after: segment), count: length)),
         into: UnsafeMutableRawBufferPointer(
           UnsafeMutableBufferPointer(
-            start: received.pointer, count: share * communicator.size)))
+            start: received.pointer, count: length * communicator.size)))
     }
     for rank in 0..<communicator.size {
       let source =
-        group.isWholeJob
-        ? self.share(of: rank, after: segment) : received.pointer + rank * share
-      for (index, leaf) in division.leaves(of: rank).enumerated() {
+        group.isWholeJob ? buffer(of: rank, after: segment) : received.pointer + rank * length
+      for (index, microbatch) in division.microbatches(of: rank).enumerated() {
         arithmetic.copy(
-          source + index * count, into: vectors.pointer + leaf * count, count: count)
+          source + index * count, into: vectors.pointer + microbatch * count, count: count)
       }
     }
     flushingDenormals {
@@ -102,14 +102,15 @@ package final class TotalExchange {
           count: count)
       }
     }
-    half = 1 - half
+    writtenBuffer = 1 - writtenBuffer
     return UnsafePointer(vectors.pointer + (sum.slot ?? 0) * count)
   }
 
-  /// The vectors of a rank of this group after a segment.
-  private func share(of localRank: Int, after segment: Int) -> UnsafeMutablePointer<Float> {
-    let offset = half * division.largestShare * (counts.max() ?? 0) * MemoryLayout<Float>.stride
+  /// The vectors of a rank of this group after a segment, in the buffer that is written.
+  private func buffer(of localRank: Int, after segment: Int) -> UnsafeMutablePointer<Float> {
+    let length = division.maximumPerRank * (counts.max() ?? 0)
     return memory.segments[localRank].pointer(
-      at: offset, to: Float.self, count: division.largestShare * counts[segment])
+      at: writtenBuffer * length * MemoryLayout<Float>.stride, to: Float.self,
+      count: division.maximumPerRank * counts[segment])
   }
 }
