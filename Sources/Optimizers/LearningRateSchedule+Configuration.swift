@@ -56,7 +56,7 @@ extension LearningRateSchedule {
       ], default: "constant", meaning: "how the learning rate changes")
   }
 
-  /// A shape that may come after a warm-up.
+  /// A shape by its name, with the key of the warm-up before it.
   private static func alternative(
     _ name: String, primary: String? = nil, meaning: String,
     read: @escaping @Sendable (Section) throws(ConfigurationError) -> Shape

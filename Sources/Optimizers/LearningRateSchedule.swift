@@ -1,7 +1,7 @@
 import Numerics
 
-/// How the step size changes over a run: a pure function of the epochs done, so a run that goes on
-/// needs to remember nothing but, for ``Shape/plateau(_:)``, its evaluations.
+/// The factor of the step size over a run: a pure function of the epochs done, so that a resumed run
+/// needs nothing but, for ``Shape/plateau(_:)``, its evaluations.
 ///
 /// The end of a schedule is a number of its own and not the epochs of the run, which may be raised
 /// later. Formulas are PyTorch's (`torch.optim.lr_scheduler`), at the steps of an epoch too where these
@@ -36,13 +36,13 @@ public struct LearningRateSchedule: Hashable, Sendable {
   public struct OneCycle: Hashable, Sendable {
     /// The epochs of the whole cycle.
     public var epochs: Double
-    /// The share of the cycle that goes up.
+    /// The share of the cycle in which the factor rises.
     public var rise: Double
     /// The factor of the first step.
     public var first: Double
     /// The factor of the last step, and after it.
     public var last: Double
-    /// Whether up and down are lines instead of half cosines.
+    /// True if both ways are lines instead of half cosines.
     public var isLinear: Bool
 
     /// Creates a cycle.
@@ -84,13 +84,13 @@ public struct LearningRateSchedule: Hashable, Sendable {
     self.warmupEpochs = warmupEpochs
   }
 
-  /// What reduces the learning rate, if evaluations do.
+  /// The rule by which evaluations reduce the learning rate, if there is one.
   package var plateau: Plateau? {
     guard case .plateau(let plateau) = shape else { return nil }
     return plateau
   }
 
-  /// The factor of the learning rate for a step, apart from what evaluations make of it.
+  /// Returns the factor of the learning rate for a step, without the effect of evaluations.
   ///
   /// - Parameters:
   ///   - step: The number of the step, from 1.

@@ -4,8 +4,8 @@ public import Tensors
 
 /// A rule with its state: one flat vector per slot, of the layout of the parameters.
 ///
-/// A step is one pass over the elements, or, where norms are needed first, several: each is done for
-/// all elements by whoever owns them, then ``PieceSums`` go to all ranks, then comes the next.
+/// A step is one pass over the elements, or, where norms are needed first, several: after each, all ranks
+/// exchange the ``PieceSums`` of the elements that they own.
 public final class Optimizer {
   /// One pass over the elements in a step.
   package enum Pass: Hashable {
@@ -16,7 +16,7 @@ public final class Optimizer {
     /// Changes the parameters.
     case change
 
-    /// The number of the sums that it makes.
+    /// The round of its sums.
     package var round: Int { self == .measureDirection ? 1 : 0 }
   }
 
@@ -153,7 +153,7 @@ public final class Optimizer {
     return norm
   }
 
-  /// The step as the first pass takes it.
+  /// Returns the step with the gradient's factor of the first pass.
   package func begin(_ step: Step) -> Step {
     var step = step
     // Elements that are bounded are multiplied by the scale before.
@@ -187,6 +187,6 @@ public final class Optimizer {
     return norm
   }
 
-  /// The trust ratio of an array in this step; 1 for no array.
+  /// Returns the trust ratio of an array in this step; 1 for no array.
   func trustRatio(_ array: Int?) -> Double { array.map { trustRatios[$0] } ?? 1 }
 }

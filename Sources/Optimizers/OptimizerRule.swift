@@ -42,9 +42,9 @@ public protocol TrustRatioRule: UpdateRule {
   func trustRatio(update: Double, parameters: Double, weightDecay: Double) -> Double
 }
 
-/// A rule whose trust ratios are made of the norms of the direction that it is about to take.
+/// A rule with trust ratios of the norm of its direction instead of the gradient's.
 public protocol DirectionRule: TrustRatioRule {
-  /// Advances the state of the rule over a part of one block, which ``UpdateRule/change(_:step:_:by:)`` does not do then.
+  /// Advances the state of the rule over a part of one block; ``UpdateRule/change(_:step:_:by:)`` then leaves it alone.
   ///
   /// - Parameters:
   ///   - elements: The elements.

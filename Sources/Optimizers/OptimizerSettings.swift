@@ -31,7 +31,7 @@ public struct OptimizerSettings: Hashable, Sendable {
   public var rule: OptimizerRule
   /// The step size before its schedule, η.
   public var learningRate: Double
-  /// The factor of the parameters' signs that is added to the gradient: the slope of `l1·|p|`.
+  /// The factor of the L1 penalty, the slope of `l1·|p|`: times the signs of parameters, it is added to the gradient.
   public var l1 = 0.0
   /// The kinds of parameters without decay and L1 penalty.
   public var undecayedKinds: Set<ParameterKind> = []

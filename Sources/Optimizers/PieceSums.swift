@@ -5,9 +5,9 @@ import Tensors
 /// of the whole vector end: a function of the layout alone.
 package struct Pieces: Sendable {
   /// The elements of each piece, ascending.
-  package let elements: [Range<Int>]
+  let elements: [Range<Int>]
   /// The indices of the pieces of each array.
-  package let arrays: [Range<Int>]
+  let arrays: [Range<Int>]
 
   /// Cuts arrays into pieces.
   ///
@@ -35,11 +35,11 @@ package struct Pieces: Sendable {
     PieceSums.roundCount * PieceSums.quantityCount * elements.count
   }
 
-  /// The indices of the pieces that lie in a range of elements, which cuts none of them.
+  /// Returns the indices of the pieces in a range of elements, which cuts none of them.
   ///
   /// - Complexity: O(log pieces).
   package func indices(in elements: Range<Int>) -> Range<Int> {
-    /// The first piece that begins at an element or later.
+    /// Returns the first piece that begins at an element or later.
     func first(_ element: Int) -> Int {
       var (low, high) = (0, self.elements.count)
       while low < high {
@@ -52,18 +52,18 @@ package struct Pieces: Sendable {
   }
 }
 
-/// Sums over the elements of flat vectors, to the same bits whoever adds which part.
+/// Sums over the elements of flat vectors, the same bits however threads and ranks share the elements out.
 ///
 /// Each piece is added by one thread, which owns whole blocks; the sums of pieces are added in one tree, once all
 /// are there.
 package final class PieceSums {
-  /// The sums per piece and round.
+  /// The number of sums per piece and round.
   package static let quantityCount = 2
-  /// The times per step that sums are made.
-  package static let roundCount = 2
+  /// The rounds of sums in a step.
+  static let roundCount = 2
 
   /// The pieces.
-  package let pieces: Pieces
+  let pieces: Pieces
   /// For each round and quantity one sum per piece.
   package let values: UnsafeMutablePointer<Double>
   /// The owner of the values; nil if they are this object's own.
@@ -77,7 +77,7 @@ package final class PieceSums {
     owner = nil
   }
 
-  /// Creates sums of pieces in memory that others see too.
+  /// Creates sums of pieces in shared memory.
   ///
   /// - Parameters:
   ///   - pieces: The pieces.
@@ -96,32 +96,32 @@ package final class PieceSums {
   /// The memory of the sums, in bytes.
   package var byteCount: Int { pieces.sumCount * MemoryLayout<Double>.stride }
 
-  /// Calls `body` with the pieces that lie in a range of elements, which cuts none of them.
+  /// Calls `body` with each piece in a range of elements, which cuts none of them.
   ///
   /// - Complexity: O(log pieces + pieces in the range); no allocation.
   @inline(__always)
-  package func forEach(in elements: Range<Int>, _ body: (_ piece: Int, Range<Int>) -> Void) {
+  func forEach(in elements: Range<Int>, _ body: (_ piece: Int, Range<Int>) -> Void) {
     for piece in pieces.indices(in: elements) { body(piece, pieces.elements[piece]) }
   }
 
   /// Stores the sum of a piece.
-  package func set(_ sum: Double, of piece: Int, quantity: Int, round: Int) {
+  func set(_ sum: Double, of piece: Int, quantity: Int, round: Int) {
     values[offset(quantity, round) + piece] = sum
   }
 
   /// Returns the sum over one array, once those of its pieces are there.
-  package func sum(ofArray array: Int, quantity: Int, round: Int) -> Double {
+  func sum(ofArray array: Int, quantity: Int, round: Int) -> Double {
     let range = pieces.arrays[array]
     return neighborTreeSum(
       values + offset(quantity, round) + range.lowerBound, count: range.count)
   }
 
   /// Returns the sum over all arrays, once those of all pieces are there.
-  package func sum(quantity: Int, round: Int) -> Double {
+  func sum(quantity: Int, round: Int) -> Double {
     neighborTreeSum(values + offset(quantity, round), count: pieces.elements.count)
   }
 
-  /// The index of the first sum of a quantity in a round.
+  /// Returns the index of the first sum of a quantity in a round.
   package func offset(_ quantity: Int, _ round: Int) -> Int {
     (round * PieceSums.quantityCount + quantity) * pieces.elements.count
   }

@@ -1,8 +1,8 @@
-// Rules that go by evaluations: when the learning rate falls, and when a run ends.
+// Rules that go by evaluations: one lowers the learning rate, one ends the run.
 
 public import Configuration
 
-/// What of an evaluation is watched.
+/// A result of an evaluation that a rule watches.
 public enum WatchedQuantity: String, CaseIterable, Sendable {
   /// The mean loss, which is to fall.
   case loss
@@ -10,18 +10,18 @@ public enum WatchedQuantity: String, CaseIterable, Sendable {
   case accuracy
 }
 
-/// When evaluations that do not improve reduce the learning rate; formula and defaults are those of
-/// `torch.optim.lr_scheduler.ReduceLROnPlateau`.
+/// A rule that reduces the learning rate when evaluations no longer improve; formula and defaults are those
+/// of `torch.optim.lr_scheduler.ReduceLROnPlateau`.
 public struct Plateau: Hashable, Sendable {
-  /// What is watched, on the first split that is evaluated.
+  /// The result that is watched, on the first split that is evaluated.
   public var quantity = WatchedQuantity.loss
-  /// What the learning rate is multiplied by.
+  /// The factor of each change of the learning rate.
   public var factor = 0.1
   /// The evaluations in a row that may pass without improvement.
   public var patience = 10
   /// The share of the best value by which a better one must differ.
   public var threshold = 1e-4
-  /// The least factor that comes of it.
+  /// The least factor of all changes together.
   public var last = 0.0
 
   /// Creates the defaults.
@@ -35,9 +35,9 @@ public struct Plateau: Hashable, Sendable {
   }
 }
 
-/// When evaluations that do not improve end a run.
+/// A rule that ends a run when evaluations no longer improve.
 public struct EarlyStopping: Hashable, Sendable {
-  /// What is watched, on the first split that is evaluated.
+  /// The result that is watched, on the first split that is evaluated.
   public var quantity = WatchedQuantity.loss
   /// The evaluations in a row without improvement that end the run.
   public var patience: Int

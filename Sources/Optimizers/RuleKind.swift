@@ -3,7 +3,7 @@ import Configuration
 
 /// A rule as configurations name it.
 struct RuleKind: Sendable {
-  /// All that there are, in the order of listings: the one place that names every rule.
+  /// Every rule, in the order of listings: the only list of them.
   static let all: [RuleKind] = [SGD.kind, Adam.kind, Adam.decoupledKind, LARS.kind, LAMB.kind]
 
   /// The name in configurations.

@@ -1,40 +1,40 @@
 public import Tensors
 
-/// What one step does to which elements of the flat vectors.
+/// The action of a step on each range of elements of the flat vectors.
 ///
-/// Ranges lie one after another without gaps, padding included; neighbours to which the same happens
-/// are one range, so a plain model has a single one.
+/// Ranges lie one after another without gaps, padding included; neighbors with the same action are merged,
+/// so a plain model has a single one.
 public struct UpdateRanges: Equatable, Sendable {
-  /// What happens to the elements of a range.
+  /// An action on the elements of a range.
   public enum Action: Hashable, Sendable {
-    /// They follow the optimiser's rule, with its step size times `rateFactor`; penalties only where
-    /// `isDecayed`, and with the trust ratio of the array of that number if there is one.
+    /// Follows the optimizer's rule, with its step size times `rateFactor`, penalties only if `isDecayed`,
+    /// and the trust ratio of the array of that number if there is one.
     case learn(rateFactor: Double = 1, isDecayed: Bool = true, trustRatioIndex: Int? = nil)
-    /// They are running averages, in which a step has the weight `momentum`.
+    /// Moves running averages, in which a step has the weight `momentum`.
     case follow(momentum: Double)
-    /// They never change.
+    /// Changes nothing.
     case keep
   }
 
   /// The index of the first element of each range, ascending from 0.
   private let starts: [Int]
-  /// What happens to each range.
+  /// The action on each range.
   private let actions: [Action]
   /// The elements of a flat vector.
   public let count: Int
-  /// The elements of each array of the layout and what happens to them.
-  package let arrays: [(elements: Range<Int>, action: Action)]
+  /// The elements of each array of the layout, and the action on them.
+  let arrays: [(elements: Range<Int>, action: Action)]
 
-  /// Lets the same happen to all of `count` elements, as one array.
+  /// Applies one action to all of `count` elements, as one array.
   public init(count: Int, action: Action = .learn()) {
     self.init(count: count, [(0..<count, action)])
   }
 
-  /// Lets something happen to each array of a layout.
+  /// Chooses an action for each array of a layout.
   ///
   /// - Parameters:
-  ///   - layout: Where the arrays lie.
-  ///   - action: What happens to the array of some number.
+  ///   - layout: The places of the arrays.
+  ///   - action: Returns the action on an array, given its number and range.
   public init(_ layout: FlatLayout, action: (_ number: Int, FlatLayout.Range) -> Action) {
     self.init(
       count: layout.count,
@@ -57,7 +57,7 @@ public struct UpdateRanges: Equatable, Sendable {
   /// The number of ranges.
   public var rangeCount: Int { starts.count }
 
-  /// The elements of each array, none of those that keep what they are.
+  /// The elements of each array that follows the rule; an empty range for others.
   package var learnedArrays: [Range<Int>] {
     arrays.map { array in
       switch array.action {
@@ -67,11 +67,11 @@ public struct UpdateRanges: Equatable, Sendable {
     }
   }
 
-  /// Calls `body` with what happens to each part of `elements`, in order.
+  /// Calls `body` with each part of `elements` and the action on it, in order.
   ///
   /// - Parameters:
   ///   - elements: A range of the flat vectors.
-  ///   - body: Gets an action and the part of `elements` that it happens to, not empty.
+  ///   - body: Receives an action and the part of `elements`, not empty, that it concerns.
   /// - Complexity: O(log ranges + parts); no allocation.
   @inline(__always)
   package func forEach(in elements: Range<Int>, _ body: (Action, Range<Int>) -> Void) {
@@ -87,7 +87,7 @@ public struct UpdateRanges: Equatable, Sendable {
     }
   }
 
-  /// The range that holds an element.
+  /// Returns the index of the range with an element.
   private func index(of element: Int) -> Int {
     precondition(element < count, "element \(element) of \(count)")
     var (low, high) = (0, starts.count)
@@ -98,7 +98,7 @@ public struct UpdateRanges: Equatable, Sendable {
     return low
   }
 
-  /// Whether the same happens to the same elements.
+  /// Returns true if both apply the same actions to the same elements.
   public static func == (lhs: UpdateRanges, rhs: UpdateRanges) -> Bool {
     lhs.count == rhs.count && lhs.starts == rhs.starts && lhs.actions == rhs.actions
   }
