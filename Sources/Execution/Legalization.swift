@@ -14,7 +14,7 @@ extension Graph {
   ///   - kept: The nodes whose values are wanted.
   ///   - channelsLast: Whether images have their channels last where windows slide over them.
   /// - Returns: The graph, and where each node of `kept` went.
-  /// - Throws: Nothing for nodes of this graph.
+  /// - Throws: ``GraphError/tooLarge(operation:found:limit:)`` if a rewritten node has too many elements to count.
   func legalized(
     keeping kept: [Node], channelsLast: Bool
   ) throws(GraphError) -> (graph: Graph, kept: [Node]) {

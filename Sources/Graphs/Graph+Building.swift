@@ -3,29 +3,29 @@
 extension Graph {
   /// Adds `factor · x`.
   ///
-  /// - Throws: Nothing for a node of numbers of this graph.
+  /// - Throws: ``GraphError/operands(operation:name:fault:)`` for a node of labels.
   public mutating func scale(_ x: Node, by factor: Double) throws(GraphError) -> Node {
     try add(.scale(Factor(factor)), [x])
   }
 
   /// Adds `relu(x) = max(x, 0)`.
   ///
-  /// - Throws: Nothing for a node of numbers of this graph.
+  /// - Throws: ``GraphError/operands(operation:name:fault:)`` for a node of labels.
   public mutating func relu(_ x: Node) throws(GraphError) -> Node { try add(.relu, [x]) }
 
   /// Adds `1 / (1 + e^−x)`.
   ///
-  /// - Throws: Nothing for a node of numbers of this graph.
+  /// - Throws: ``GraphError/operands(operation:name:fault:)`` for a node of labels.
   public mutating func sigmoid(_ x: Node) throws(GraphError) -> Node { try add(.sigmoid, [x]) }
 
   /// Adds the hyperbolic tangent of `x`.
   ///
-  /// - Throws: Nothing for a node of numbers of this graph.
+  /// - Throws: ``GraphError/operands(operation:name:fault:)`` for a node of labels.
   public mutating func tanh(_ x: Node) throws(GraphError) -> Node { try add(.tanh, [x]) }
 
   /// Adds `x^exponent`, of a positive `x` unless the exponent is a whole number.
   ///
-  /// - Throws: Nothing for a node of numbers of this graph.
+  /// - Throws: ``GraphError/operands(operation:name:fault:)`` for a node of labels.
   public mutating func power(_ x: Node, _ exponent: Double) throws(GraphError) -> Node {
     try add(exponent == 2 ? .square : .power(exponent), [x])
   }
@@ -110,7 +110,7 @@ extension Graph {
   ///
   /// A single number counts as one row.
   ///
-  /// - Throws: Nothing for a node of numbers of this graph.
+  /// - Throws: ``GraphError/operands(operation:name:fault:)`` for a node of labels.
   public mutating func squaredNorm(_ x: Node) throws(GraphError) -> Node {
     try add(.squaredNorm(axes: Array(1..<max(shape(of: x).axisCount, 1))), [x])
   }
