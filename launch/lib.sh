@@ -24,14 +24,15 @@ step() {
 }
 
 # swift_alone COMMAND…: runs `swift COMMAND…` with a folder for temporary files that goes when it ends, because
-# SwiftPM leaves dozens of empty ones behind each time. Tests that leave others are wrong.
+# SwiftPM leaves dozens of empty ones behind each time, and its locks. Tests that leave anything else are wrong.
 swift_alone() (
   TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/nndist.XXXXXX")
   export TMPDIR
   trap 'rm -rf "$TMPDIR"' EXIT
   step swift "$@" </dev/null || exit
   [[ $1 == test ]] || exit 0
-  left=$(find "$TMPDIR" -mindepth 1 -maxdepth 1 ! -name 'TemporaryDirectory.*' -printf '%f ')
+  left=$(find "$TMPDIR" -mindepth 1 -maxdepth 1 ! -name 'TemporaryDirectory.*' \
+    ! -name '*.lock' -printf '%f ')
   [[ -z $left ]] || fail 70 "tests left temporary files behind: $left"
 )
 
