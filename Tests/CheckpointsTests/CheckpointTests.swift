@@ -94,7 +94,7 @@ struct CheckpointTests {
     #expect(try file.attribute("rate", of: "/run/state") == .double(1.0 / 3))
   }
 
-  @Test("is noticed when it is cut short or longer", .timeLimit(.minutes(2)))
+  @Test("is noticed when it is cut short or longer", .timeLimit(.minutes(5)))
   func truncation() throws {
     try Sample().content.write(to: path)
     let bytes = try readFile(path)
@@ -116,7 +116,7 @@ struct CheckpointTests {
         .hasSuffix("found \(bytes.count + 1) bytes, expected \(bytes.count)"))
   }
 
-  @Test("is noticed when any bit is flipped", .timeLimit(.minutes(2)))
+  @Test("is noticed when any bit is flipped", .timeLimit(.minutes(5)))
   func bitFlips() throws {
     try Sample().content.write(to: path)
     let bytes = try readFile(path)

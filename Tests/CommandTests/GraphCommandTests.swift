@@ -82,7 +82,7 @@ struct GraphCommandTests {
   }
 }
 
-@Suite("Pictures by nndist graph", .timeLimit(.minutes(2)))
+@Suite("Pictures by nndist graph", .timeLimit(.minutes(5)))
 struct GraphPictureTests {
   let digits = repository.appendingPathComponent("launch/configs/digits.yaml").path
   let bare = ["--samples", "64"]

@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Limits of memory", .timeLimit(.minutes(2)))
+@Suite("Limits of memory", .timeLimit(.minutes(5)))
 struct MemoryTests {
   /// Trains in the folder under a limit of the process's memory, in KiB.
   private func train(

@@ -7,7 +7,7 @@ import Tensors
 import TestSupport
 import Testing
 
-@Suite("Pictures", .timeLimit(.minutes(4)))
+@Suite("Pictures", .timeLimit(.minutes(5)))
 struct PictureTests {
   @Test("a square in the language of Graphviz")
   func dot() throws {

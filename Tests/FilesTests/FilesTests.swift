@@ -104,7 +104,7 @@ struct FilesTests {
     }
   }
 
-  @Test("of any other kind are refused at once", .timeLimit(.minutes(1)))
+  @Test("of any other kind are refused at once", .timeLimit(.minutes(5)))
   func kinds() throws {
     let folder = try Folder(temporary.path)
     mkfifo(folder.path + "/fifo", 0o600)
@@ -178,7 +178,7 @@ struct FolderTests {
         == "/proc/nndist: No such file or directory, expected a folder that can be made")
   }
 
-  @Test("are opened through links, and only folders are", .timeLimit(.minutes(1)))
+  @Test("are opened through links, and only folders are", .timeLimit(.minutes(5)))
   func opening() throws {
     let outer = try Folder(temporary.path)
     #expect(try outer.folder("inner") == nil)

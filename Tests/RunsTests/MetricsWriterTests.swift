@@ -82,7 +82,7 @@ struct MetricsWriterTests {
     #expect(try folder.text(of: "eager") == "{\"kind\":\"step\",\"step\":1}\n")
   }
 
-  @Test("name what is there in place of the file", .timeLimit(.minutes(1)))
+  @Test("name what is there in place of the file", .timeLimit(.minutes(5)))
   func otherKinds() throws {
     try folder.write("precious", to: "victim")
     try folder.link("link", to: "victim")

@@ -56,7 +56,7 @@ struct RunTests {
     #expect(try run.begunConfiguration() != nil)
   }
 
-  @Test("is free again when its holder was killed", .timeLimit(.minutes(1)))
+  @Test("is free again when its holder was killed", .timeLimit(.minutes(5)))
   func killedHolder() throws {
     do { try Run(folder.path + "/1").begin(kind: "digits", configuration: configuration()) }
     let holder = Process()
@@ -261,7 +261,7 @@ struct RunTests {
         + "no process is working on")
   }
 
-  @Test("writes through no link and into no other file", .timeLimit(.minutes(1)))
+  @Test("writes through no link and into no other file", .timeLimit(.minutes(5)))
   func links() throws {
     let path = folder.path + "/1"
     let names = [".lock", "metrics.jsonl", "status.json", "config.yaml"]

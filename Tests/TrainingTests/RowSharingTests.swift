@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Rows of a host", .serialized, .timeLimit(.minutes(3)))
+@Suite("Rows of a host", .serialized, .timeLimit(.minutes(5)))
 struct RowSharingTests {
   let folder: RunFolder
 
