@@ -1,6 +1,6 @@
+// The second half of a step: from the gradients of microbatches to new parameters.
 package import Communication
 import Execution
-// The second half of a step: from the gradients of microbatches to new parameters.
 import Numerics
 package import Optimizers
 package import Tensors

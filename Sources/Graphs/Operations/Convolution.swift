@@ -10,6 +10,17 @@ protocol ConvolutionRuleBase: OperationRule {
 }
 
 extension ConvolutionRuleBase {
+  /// Linear in each operand.
+  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
+    try graph.sum(
+      call.tangents[0].map { (t) throws(GraphError) in
+        try graph.add(call.operation, [t, call.inputs[1]])
+      },
+      call.tangents[1].map { (t) throws(GraphError) in
+        try graph.add(call.operation, [call.inputs[0], t])
+      }, shape: graph.shape(of: call.node))
+  }
+
   func images(_ shape: SymbolicShape) throws(ShapeFault) -> ImageShape {
     try ImageShape(
       shape, axisCount: convolution.window.axes.count, isChannelsLast: convolution.isChannelsLast)
@@ -105,17 +116,6 @@ struct ConvolutionRule: ConvolutionRuleBase {
     }
     return results
   }
-
-  /// Linear in each operand.
-  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
-    try graph.sum(
-      call.tangents[0].map { (t) throws(GraphError) in
-        try graph.add(call.operation, [t, call.inputs[1]])
-      },
-      call.tangents[1].map { (t) throws(GraphError) in
-        try graph.add(call.operation, [call.inputs[0], t])
-      }, shape: graph.shape(of: call.node))
-  }
   func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
     operands[1].isFixed
   }
@@ -171,17 +171,6 @@ struct ConvolutionInputGradientRule: ConvolutionRuleBase {
         ? try graph.add(.convolutionWeightGradient(convolution), [call.cotangent, y]) : nil,
     ]
   }
-
-  /// Linear in each operand.
-  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
-    try graph.sum(
-      call.tangents[0].map { (t) throws(GraphError) in
-        try graph.add(call.operation, [t, call.inputs[1]])
-      },
-      call.tangents[1].map { (t) throws(GraphError) in
-        try graph.add(call.operation, [call.inputs[0], t])
-      }, shape: graph.shape(of: call.node))
-  }
   func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {
     operands[1].isFixed
   }
@@ -232,17 +221,6 @@ struct ConvolutionWeightGradientRule: ConvolutionRuleBase {
       results[1] = try graph.add(.convolution(convolution), [x, call.cotangent])
     }
     return results
-  }
-
-  /// Linear in each operand.
-  func jvp(_ call: JVPCall, in graph: inout Graph) throws(GraphError) -> Graph.Node? {
-    try graph.sum(
-      call.tangents[0].map { (t) throws(GraphError) in
-        try graph.add(call.operation, [t, call.inputs[1]])
-      },
-      call.tangents[1].map { (t) throws(GraphError) in
-        try graph.add(call.operation, [call.inputs[0], t])
-      }, shape: graph.shape(of: call.node))
   }
   var sumsRows: Bool { true }
   func keepsRowsApart(_ operands: [SymbolicShape], _ result: SymbolicShape) -> Bool {

@@ -1,10 +1,10 @@
+// From a request to a run that is ready for its next step: each part is a collective call that returns a value.
 import Checkpoints
 import Communication
 import Configuration
 import DataParallel
 import Execution
 import Models
-// From a request to a run that is ready for its next step: each part is a collective call that returns a value.
 import Optimizers
 import Tensors
 

@@ -1,6 +1,6 @@
+// The keys of a configuration, with defaults and meanings.
 public import Configuration
 import DataParallel
-// The keys of a configuration, with defaults and meanings.
 import Datasets
 public import Models
 import Optimizers
