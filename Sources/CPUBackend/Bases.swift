@@ -13,7 +13,10 @@ struct BoundStep {
 struct Bases {
   let arena: UnsafeMutablePointer<Float>
   let parameters: UnsafeMutablePointer<Float>
-  let gradient: UnsafeMutablePointer<Float>
+  /// The flat gradient of one sum of the group.
+  var gradient: UnsafeMutablePointer<Float>
+  /// The flat gradients of all sums.
+  let gradients: GradientVectors
   let constants: UnsafeMutablePointer<Float>
   let statistics: UnsafeMutablePointer<Float>
   let labels: UnsafeMutablePointer<Int32>

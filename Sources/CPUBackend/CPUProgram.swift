@@ -7,6 +7,7 @@ import Tensors
 ///
 /// One thread at a time.
 final class CPUProgram: Program {
+  private let group: MicrobatchGroup
   private let steps: UnsafeMutableBufferPointer<BoundStep>
   private let arena: Arena
   private let constants: FloatBuffer
@@ -15,6 +16,7 @@ final class CPUProgram: Program {
   private let indices: UnsafeMutablePointer<UInt8>
 
   init(_ schedule: Schedule, steps: [BoundStep], arena: Arena) {
+    group = schedule.group
     self.steps = .allocate(capacity: steps.count)
     _ = self.steps.initialize(from: steps)
     self.arena = arena
@@ -49,12 +51,12 @@ final class CPUProgram: Program {
 
   func run(
     _ range: Range<Int>, parameters: UnsafeMutablePointer<Float>,
-    gradient: UnsafeMutablePointer<Float>, draws: Draws, milestones: [Int],
-    reached: (Int) -> Void
+    gradients: GradientVectors, draws: Draws, milestones: [Int], reached: (Int) -> Void
   ) {
     let bases = Bases(
-      arena: arena.base, parameters: parameters, gradient: gradient, constants: constants.pointer,
-      statistics: statistics.pointer, labels: labels, indices: indices, draws: draws)
+      arena: arena.base, parameters: parameters, gradient: gradients[0], gradients: gradients,
+      constants: constants.pointer, statistics: statistics.pointer, labels: labels,
+      indices: indices, draws: draws)
     var next = range.lowerBound
     // A milestone at the end of the steps before has been reached there.
     let first = range.lowerBound == 0 ? 0 : range.lowerBound + 1
@@ -75,11 +77,14 @@ final class CPUProgram: Program {
     UnsafePointer(floats(at: location))
   }
 
-  func copyOut(_ values: [Value], into vector: UnsafeMutablePointer<Float>) {
+  func copyOut(
+    _ values: [Value], ofMicrobatch microbatch: Int, into vector: UnsafeMutablePointer<Float>
+  ) {
     var position = vector
     for value in values {
       let count = value.shape.fixedCount
-      position.update(from: floats(at: value.location), count: count)
+      let part = group.part(of: value, microbatch)
+      position.update(from: floats(at: part.location), count: count)
       position += count
     }
   }
@@ -88,7 +93,10 @@ final class CPUProgram: Program {
     var position = vector
     for value in values {
       let count = value.shape.fixedCount
-      floats(at: value.location).update(from: position, count: count)
+      for microbatch in group.rows.indices {
+        let part = group.part(of: value, microbatch)
+        floats(at: part.location).update(from: position, count: count)
+      }
       position += count
     }
   }

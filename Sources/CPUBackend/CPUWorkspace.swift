@@ -15,12 +15,15 @@ final class CPUWorkspace: Workspace {
 
   func compile(_ schedule: Schedule) throws(PlanError) -> any Program {
     prepareThread()
-    arena.reserve(count: schedule.memory[.arena, default: 0])
+    let arenaCount = schedule.memory[.arena, default: 0]
+    arena.reserve(count: arenaCount + schedule.partialSumCount)
     rounding.reserve(
       parameterCount: schedule.memory[.roundedParameters, default: 0],
       operandCount: schedule.memory[.roundedOperands, default: 0] / 2)
     for range in schedule.roundedParameters { try rounding.need(range) }
-    let lowering = Lowering(rowCount: schedule.rowCount, rounding: rounding)
+    let lowering = GroupLowering(
+      group: schedule.group, rounding: rounding,
+      partialSums: Location(.arena, arenaCount))
     var steps: [BoundStep] = []
     for step in schedule.steps { steps.append(BoundStep(call: try lowering.call(for: step))) }
     return CPUProgram(schedule, steps: steps, arena: arena)

@@ -6,8 +6,8 @@ import Tensors
 import VectorKernels
 
 extension Lowering {
-  /// The pass that computes a chain.
-  func chain(_ chain: Chain) -> Call {
+  /// The pass that computes a chain of so many elements.
+  func chain(_ chain: Chain, count: Int) -> Call {
     let places = chain.places.map { position -> BlockedPass.Place in
       switch position {
       case .whole(let value): return .whole(value.location)
@@ -25,7 +25,7 @@ extension Lowering {
         b: link.operands[link.operands.count - 1], c: link.result)
     }
     let pass = BlockedPass(
-      steps, places: places, count: chain.count, block: chain.blockLength, scratch: chain.scratch)
+      steps, places: places, count: count, block: chain.blockLength, scratch: chain.scratch)
     return { pass.run($0) }
   }
 }

@@ -7,8 +7,10 @@ import VectorKernels
 
 /// Binds the steps of a schedule to kernels.
 struct Lowering {
-  /// The rows that are computed together.
+  /// The rows that are computed at once.
   let rowCount: Int
+  /// The place of the first of them in the group.
+  var firstRow = 0
   /// Room for operands in bfloat16.
   let rounding: BFloat16Operands
 
@@ -19,7 +21,7 @@ struct Lowering {
     switch step.action {
     case .operation(let operation): return call(for: operation, step)
     case .product(let product): return try self.product(step, product)
-    case .chain(let chain): return self.chain(chain)
+    case .chain(let chain): return self.chain(chain, count: shape(step.results[0]).count)
     case .maxPoolWithIndices(let pooling, let throughRelu):
       return maxPoolWithIndices(step, pooling, throughRelu: throughRelu)
     case .maxPoolGradientFromIndices(let pooling):

@@ -1,7 +1,8 @@
-// From steps that reduce axes, and losses, to the kernels that compute them.
 import Execution
 import Graphs
 import Kernels
+// From steps that reduce axes, and losses, to the kernels that compute them.
+import Numerics
 import Tensors
 
 extension Lowering {
@@ -101,10 +102,10 @@ extension Lowering {
     let (target, shape) = (step.results[0].location, shape(step.results[0]))
     let columns = shape.extents.dropFirst().reduce(1, *)
     let (threshold, scale, stream) = (mask.threshold, Float(mask.scale), mask.stream)
-    return {
+    return { [firstRow] in
       Dropout.mask(
         rows: shape[0], columns: columns, threshold: threshold, scale: scale, stream: stream,
-        draws: $0.draws, into: $0[target])
+        draws: $0.draws.advanced(by: firstRow), into: $0[target])
     }
   }
 

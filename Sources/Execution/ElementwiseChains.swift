@@ -70,6 +70,8 @@ func elementwiseChains(
     for input in graph[node].inputs {
       switch OperandExtent(shape(input), in: shape(node)) {
       case .whole, .single: continue
+      // Blocks are the same for every microbatch.
+      case .repeated where !graph.shape(of: input).isFixed: return nil
       case .repeated(let count) where count <= longestRow && period == 1:
         period = count
       case .repeated(let count) where count == period: continue

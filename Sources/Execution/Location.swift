@@ -61,10 +61,13 @@ public struct Value: Hashable, Sendable {
   public let location: Location
   /// The lengths of the axes, where the number of rows is still a symbol.
   public let shape: SymbolicShape
+  /// The division among the microbatches of the group.
+  public let spread: Spread
 
   /// Creates a value.
-  public init(_ location: Location, _ shape: SymbolicShape) {
+  public init(_ location: Location, _ shape: SymbolicShape, _ spread: Spread = .shared) {
     self.location = location
     self.shape = shape
+    self.spread = spread
   }
 }

@@ -9,13 +9,11 @@ public import Tensors
 public final class Plan {
   /// The order, the memory and the milestones.
   public let schedule: Schedule
-  /// The number of rows that the plan computes together.
-  public let batch: Int
   @usableFromInline let program: any Program
   private let stepCount: Int
   private let values: [Graph.Node: Value]
 
-  /// Schedules and compiles a graph.
+  /// Schedules and compiles a graph for rows of one microbatch.
   ///
   /// - Parameters:
   ///   - graph: The graph; what the asked-for nodes do not need is left out.
@@ -34,22 +32,23 @@ public final class Plan {
     workspace: any Workspace
   ) throws(PlanError) {
     try self.init(
-      graph, batch: batch, values: values, gradients: gradients, layout: layout,
-      workspace: workspace, preferences: workspace.preferences)
+      graph, group: MicrobatchGroup(rowCount: batch), values: values, gradients: gradients,
+      layout: layout, workspace: workspace)
   }
 
-  /// Schedules a graph by other preferences than the workspace's.
-  package init(
-    _ graph: Graph, batch: Int, values: [Graph.Node],
+  /// Schedules and compiles a graph for a group of microbatches, by other preferences than the workspace's if
+  /// some are given.
+  ///
+  /// The parameters are those of ``Schedule/init(_:group:values:gradients:layout:preferences:)``.
+  public init(
+    _ graph: Graph, group: MicrobatchGroup, values: [Graph.Node],
     gradients: [(parameter: String, node: Graph.Node)] = [], layout: FlatLayout,
-    workspace: any Workspace, preferences: BackendPreferences
+    workspace: any Workspace, preferences: BackendPreferences? = nil
   ) throws(PlanError) {
-    precondition(batch > 0, "a plan for \(batch) rows")
     schedule = try Schedule(
-      graph, microbatches: [0..<batch], values: values, gradients: gradients, layout: layout,
-      preferences: preferences)
+      graph, group: group, values: values, gradients: gradients, layout: layout,
+      preferences: preferences ?? workspace.preferences)
     program = try workspace.compile(schedule)
-    self.batch = batch
     stepCount = schedule.steps.count
     self.values = Dictionary(zip(values, schedule.values), uniquingKeysWith: { a, _ in a })
   }
@@ -106,23 +105,36 @@ public final class Plan {
 
   /// Computes everything once.
   ///
-  /// The whole plan in one run is right where there is one microbatch.
+  /// The whole plan in one run is right where nothing is summed over microbatches within the graph, or there is
+  /// one microbatch.
   ///
   /// - Parameters:
   ///   - parameters: A flat vector of the layout; read only.
-  ///   - gradient: A flat vector of the layout; the ranges of the gradients are written. Not used
-  ///     by a plan without gradients.
+  ///   - gradients: A flat vector of the layout for each sum of the group; the ranges of the gradients are written.
+  ///     Not used by a plan without gradients.
   ///   - draws: What random numbers depend on.
-  ///   - milestones: Numbers of steps, ascending; see ``Program/run(_:parameters:gradient:draws:milestones:reached:)``.
+  ///   - milestones: Numbers of steps, ascending; see ``Program/run(_:parameters:gradients:draws:milestones:reached:)``.
   ///   - reached: Gets each milestone when it is reached.
   /// - Complexity: No allocation after the first plan in the workspace has run.
+  public func run(
+    parameters: UnsafeMutablePointer<Float>, gradients: GradientVectors, draws: Draws = Draws(),
+    milestones: [Int] = [], reached: (Int) -> Void = { _ in }
+  ) {
+    program.run(
+      0..<stepCount, parameters: parameters, gradients: gradients, draws: draws,
+      milestones: milestones, reached: reached)
+  }
+
+  /// Computes everything once, for one microbatch alone.
   public func run(
     parameters: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Float>,
     draws: Draws = Draws(), milestones: [Int] = [], reached: (Int) -> Void = { _ in }
   ) {
-    program.run(
-      0..<stepCount, parameters: parameters, gradient: gradient, draws: draws,
-      milestones: milestones, reached: reached)
+    withUnsafePointer(to: gradient) {
+      run(
+        parameters: parameters, gradients: GradientVectors(start: $0, count: 1), draws: draws,
+        milestones: milestones, reached: reached)
+    }
   }
 
   // MARK: Segments.
@@ -132,19 +144,18 @@ public final class Plan {
   /// - Parameters:
   ///   - segment: The segment, within `0 ..< segmentCount` of the schedule.
   ///   - parameters: A flat vector of the layout; read only.
-  ///   - gradient: A flat vector of the layout, the same for all segments of a run.
+  ///   - gradients: A flat vector of the layout for each sum of the group, the same for all segments of a run.
   ///   - draws: What random numbers depend on.
   ///   - milestones: Numbers of steps of the whole run, ascending.
   ///   - reached: Gets each milestone when it is reached.
   /// - Complexity: No allocation after the first plan in the workspace has run.
   public func run(
-    segment: Int, parameters: UnsafeMutablePointer<Float>,
-    gradient: UnsafeMutablePointer<Float>, draws: Draws, milestones: [Int] = [],
-    reached: (Int) -> Void = { _ in }
+    segment: Int, parameters: UnsafeMutablePointer<Float>, gradients: GradientVectors,
+    draws: Draws = Draws(), milestones: [Int] = [], reached: (Int) -> Void = { _ in }
   ) {
     program.run(
-      schedule.steps(ofSegment: segment), parameters: parameters, gradient: gradient, draws: draws,
-      milestones: milestones, reached: reached)
+      schedule.steps(ofSegment: segment), parameters: parameters, gradients: gradients,
+      draws: draws, milestones: milestones, reached: reached)
   }
 
   /// Returns true if all values that can be read have been computed when a segment has been run.
@@ -157,14 +168,14 @@ public final class Plan {
   /// - Parameter segment: Not the last one.
   /// - Returns: At least 1.
   public func sumCount(after segment: Int) -> Int {
-    schedule.segmentEnds[segment].sums.reduce(0) {
-      $0 + $1.shape.resolved(batch: batch).count
-    }
+    schedule.segmentEnds[segment].sums.reduce(0) { $0 + $1.shape.fixedCount }
   }
 
-  /// Writes what this microbatch adds to the sums after a segment.
-  public func copySums(after segment: Int, into vector: UnsafeMutablePointer<Float>) {
-    program.copyOut(schedule.segmentEnds[segment].sums, into: vector)
+  /// Writes what a microbatch of the group adds to the sums after a segment.
+  public func copySums(
+    after segment: Int, ofMicrobatch microbatch: Int, into vector: UnsafeMutablePointer<Float>
+  ) {
+    program.copyOut(schedule.segmentEnds[segment].sums, ofMicrobatch: microbatch, into: vector)
   }
 
   /// Takes the sums over all microbatches after a segment.

@@ -5,7 +5,7 @@ import Tensors
 extension Schedule: CustomStringConvertible {
   /// A listing for people and tests; the same for equal schedules.
   public var description: String {
-    var lines = ["\(rowCount) rows, \(steps.count) steps", "", "memory"]
+    var lines = ["\(group), \(steps.count) steps", "", "memory"]
     let used = Region.allCases.filter { memory[$0, default: 0] > 0 }
     let counts = used.map { "\(memory[$0, default: 0])" }
     let width = counts.map(\.count).max() ?? 0
@@ -26,7 +26,8 @@ extension Schedule: CustomStringConvertible {
     for (index, step) in steps.enumerated() {
       lines += milestones(before: index)
       lines.append("  \(index + 1). \(step.label)")
-      lines.append("     \(step.rows.rawValue): \(step.text)")
+      let scope = step.scope == .microbatch ? "each microbatch, " : ""
+      lines.append("     \(scope)\(step.rows.rawValue): \(step.text)")
     }
     lines += milestones(before: steps.count)
     return lines.joined(separator: "\n") + "\n"
@@ -50,8 +51,19 @@ extension Schedule: CustomStringConvertible {
 }
 
 extension Value: CustomStringConvertible {
-  /// The place and the shape, such as `arena 128 [batch, 3]`.
-  public var description: String { "\(location) \(shape)" }
+  /// The place and the shape, such as `arena 128 [batch, 3]`, and the distance of copies.
+  public var description: String {
+    if case .copies(let stride) = spread { return "\(location) \(shape) every \(stride)" }
+    return "\(location) \(shape)"
+  }
+}
+
+extension MicrobatchGroup: CustomStringConvertible {
+  /// The rows, such as `12 rows`, or of several microbatches `12 = 4 + 4 + 4 rows`.
+  public var description: String {
+    let counts = rows.map { "\($0.count)" }.joined(separator: " + ")
+    return isSingle ? "\(rowCount) rows" : "\(rowCount) = \(counts) rows"
+  }
 }
 
 extension Schedule.Constant {

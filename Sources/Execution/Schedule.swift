@@ -1,4 +1,4 @@
-// A graph made ready to be compiled for one list of microbatches: order, memory and milestones, as a value.
+// A graph made ready to be compiled for one group of microbatches: order, memory and milestones, as a value.
 public import Graphs
 public import Tensors
 
@@ -32,8 +32,8 @@ public struct Schedule: Hashable, Sendable {
     public let sums: [Value]
   }
 
-  /// The rows of each microbatch that is computed.
-  public let microbatches: [Range<Int>]
+  /// The microbatches that are computed together.
+  public let group: MicrobatchGroup
   /// The steps, in order.
   public let steps: [Step]
   /// The number of steps after which all values that can be read are there.
@@ -53,28 +53,24 @@ public struct Schedule: Hashable, Sendable {
   /// The parameters that are rounded to bfloat16 before a run.
   public let roundedParameters: [Range<Int>]
 
-  /// The rows that are computed together.
-  public var rowCount: Int { microbatches.reduce(0) { $0 + $1.count } }
-
   /// Schedules a graph.
   ///
   /// - Parameters:
   ///   - graph: The graph; what the asked-for nodes do not need is left out.
-  ///   - microbatches: The rows of each microbatch: today one that is not empty.
+  ///   - group: The microbatches that are computed together.
   ///   - values: Nodes that can be read after a run.
-  ///   - gradients: Nodes that a run writes into the flat gradient, each for a named parameter of its shape.
-  ///     Ranges of the layout without such a node are not written.
+  ///   - gradients: Nodes that a run adds over the microbatches of each sum of the group, into the flat gradient
+  ///     of that sum, each for a named parameter of its shape. Ranges of the layout without such a node are
+  ///     not written.
   ///   - layout: Where parameters and gradients lie; holds every parameter of the graph.
   ///   - preferences: The wishes of the backend.
   /// - Throws: ``PlanError/parameter(_:found:expected:)``, ``PlanError/graph(_:)``.
   /// - Complexity: O(n²) in the nodes that are needed.
   public init(
-    _ graph: Graph, microbatches: [Range<Int>], values: [Graph.Node],
+    _ graph: Graph, group: MicrobatchGroup, values: [Graph.Node],
     gradients: [(parameter: String, node: Graph.Node)] = [], layout: FlatLayout,
     preferences: BackendPreferences
   ) throws(PlanError) {
-    precondition(
-      microbatches.count == 1 && !microbatches[0].isEmpty, "a schedule for \(microbatches)")
     precondition(
       Set(gradients.map(\.parameter)).count == gradients.count, "two gradients for one parameter")
     var scheduler: Scheduler
@@ -84,14 +80,14 @@ public struct Schedule: Hashable, Sendable {
         keeping: values + gradients.map(\.node), channelsLast: preferences.putsChannelsLast)
       read = Array(legal.kept[..<values.count])
       scheduler = Scheduler(
-        graph: legal.graph, rowCount: microbatches[0].count, values: read,
+        graph: legal.graph, group: group, values: read,
         gradients: zip(gradients, legal.kept[values.count...]).map { ($0.parameter, $1) },
         layout: layout, preferences: preferences)
     } catch {
       throw .graph(error)
     }
     try scheduler.run()
-    self.microbatches = microbatches
+    self.group = group
     steps = scheduler.steps
     forwardStepCount = scheduler.forwardStepCount
     memory = scheduler.memory

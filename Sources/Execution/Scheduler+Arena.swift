@@ -17,7 +17,7 @@ extension Scheduler {
     var blockOf: [Graph.Node: Int] = [:]
     for node in graph.nodes where needed[node.index] && graph[node].operation == .data {
       blockOf[node] = blocks.count
-      blocks.append(MemoryPlan.Value(count: shape(of: node).count, first: -1, last: nodes.count))
+      blocks.append(MemoryPlan.Value(count: memoryCount(of: node), first: -1, last: nodes.count))
     }
     let stepOf = Dictionary(uniqueKeysWithValues: nodes.enumerated().map { ($1, $0) })
     var scratchOf: [Graph.Node: Int] = [:]
@@ -27,7 +27,7 @@ extension Scheduler {
       blocks.append(MemoryPlan.Value(count: scratchCount(of: chain), first: step, last: step))
     }
     for (step, node) in nodes.enumerated() where locations[node] == nil {
-      let count = shape(of: node).count
+      let count = memoryCount(of: node)
       let last = lastUse[node] ?? step
       let written = fusion.computedWith[node].flatMap { stepOf[$0] } ?? step
       if let operand = operandToOverwrite(node, at: step, lastUse: lastUse),
@@ -63,10 +63,9 @@ extension Scheduler {
     else {
       return nil
     }
-    let count = shape(of: node).count
     return operands(of: node).lazy.map { root(of: $0) }.first { root in
       isComputed(root) && locations[root] == nil && lastUse[root] == step
-        && shape(of: root).count == count
+        && spread(of: root) == spread(of: node) && memoryCount(of: root) == memoryCount(of: node)
     }
   }
 }

@@ -41,8 +41,7 @@ extension Scheduler {
           operation: graph[node].operation, operands: graph[node].inputs.map(index),
           result: index(node))
       },
-      places: places, count: shape(of: chain.last).count, blockLength: blockLength(of: chain),
-      scratch: scratch, slotCount: slotCount)
+      places: places, blockLength: blockLength(of: chain), scratch: scratch, slotCount: slotCount)
   }
 
   private func blockLength(of chain: ElementwiseChain) -> Int {

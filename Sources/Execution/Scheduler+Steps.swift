@@ -99,7 +99,8 @@ extension Scheduler {
     func step(_ part: StatisticsPart, _ rows: RowDependence) -> Step {
       Step(
         label: "\(name)\(part.rawValue) → \(groupShape(of: x, normalization))",
-        action: .statistics(part, normalization), operands: [x], results: [result], rows: rows)
+        action: .statistics(part, normalization), operands: [x], results: [result], rows: rows,
+        scope: scope(rows, [x], [result]))
     }
     guard normalization.spansMicrobatches else {
       let isRowByRow = x.shape.hasRows && !normalization.axes.contains(0)
@@ -110,7 +111,7 @@ extension Scheduler {
     let layout = StatisticsLayout(groupCount: outer * inner)
     let sums = Value(
       Location(.statistics, result.location.offset + layout.sums),
-      [.fixed(layout.groupCount + 1)])
+      [.fixed(layout.groupCount + 1)], result.spread)
     add(step(.sums, .sumOverRows))
     addSum(sums)
     add(step(.squares, .sumOverRows))
@@ -132,10 +133,20 @@ extension Scheduler {
     if case .product(let product) = action, product.precision == .bfloat16 {
       for index in product.operation.roundedOperands { round(operands[index]) }
     }
+    let rows = rows ?? graph.rowDependence(of: node)
     add(
       Step(
-        label: label(of: node), action: action, operands: operands, results: results,
-        rows: rows ?? graph.rowDependence(of: node)))
+        label: label(of: node), action: action, operands: operands, results: results, rows: rows,
+        scope: hasIndependentRows(action) ? scope(rows, operands, results) : .microbatch))
+  }
+
+  /// Returns true unless how many rows are computed at once decides the bits of each.
+  private func hasIndependentRows(_ action: Step.Action) -> Bool {
+    guard !group.isSingle, case .product(let product) = action else { return true }
+    if case .matmul = product.operation {
+      return preferences.independentProducts.contains(product.precision)
+    }
+    return preferences.independentConvolutions.contains(product.precision)
   }
 
   /// The precision of a product's operands: rounded where that is worth it.

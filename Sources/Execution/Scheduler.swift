@@ -5,7 +5,7 @@ import Tensors
 /// Makes the order, the memory and the steps of a schedule.
 struct Scheduler {
   let graph: Graph
-  let rowCount: Int
+  let group: MicrobatchGroup
   let layout: FlatLayout
   let gradients: [(parameter: String, node: Graph.Node)]
   let values: [Graph.Node]
@@ -35,15 +35,17 @@ struct Scheduler {
   var scratches: [Graph.Node: Location] = [:]
   /// For each node, the node whose memory holds its value: itself, or what it is a view of.
   private var roots: [Graph.Node] = []
+  /// For each node, how its value is divided among the microbatches.
+  private var spreads: [Spread] = []
   var locations: [Graph.Node: Location] = [:]
 
   init(
-    graph: Graph, rowCount: Int, values: [Graph.Node],
+    graph: Graph, group: MicrobatchGroup, values: [Graph.Node],
     gradients: [(parameter: String, node: Graph.Node)], layout: FlatLayout,
     preferences: BackendPreferences
   ) {
     self.graph = graph
-    self.rowCount = rowCount
+    self.group = group
     self.values = values
     self.gradients = gradients
     self.layout = layout
@@ -51,13 +53,15 @@ struct Scheduler {
     let outputs = values + gradients.map(\.node)
     needed = graph.isNeeded(for: outputs)
     fusion = Fusion(
-      graph, rowCount: rowCount, needed: needed, outputs: Set(outputs), preferences: preferences)
+      graph, rowCount: group.rowCount, needed: needed, outputs: Set(outputs),
+      preferences: preferences)
   }
 
   /// Makes the schedule.
   mutating func run() throws(PlanError) {
     graph.verify()
     findRoots()
+    spreads = spreads(roots)
     let nodes = graph.nodes.filter { needed[$0.index] && isComputed($0) }
     try placeLeaves()
     try placeGradients()
@@ -131,9 +135,15 @@ struct Scheduler {
 
   /// Finds room for the statistics of a value over axes.
   mutating func placeStatistics(of x: Graph.Node, _ normalization: Normalization) -> Value {
-    let (outer, _, inner) = shape(of: x).split(at: normalization.axes)
-    let layout = StatisticsLayout(groupCount: outer * inner)
-    return Value(position(layout.count, in: .statistics), [.fixed(layout.count)])
+    let isShared = hasSharedStatistics(x, normalization)
+    let rowCount = isShared ? group.rowCount : largestRowCount
+    let (outer, _, inner) = graph.shape(of: x).resolved(batch: rowCount).split(
+      at: normalization.axes)
+    let count = StatisticsLayout(groupCount: outer * inner).count
+    let stride = MemoryPlan.rounded(count)
+    return Value(
+      position(isShared ? count : stride * group.rows.count, in: .statistics), [.fixed(count)],
+      isShared ? .shared : .copies(stride: stride))
   }
 
   /// The memory for the indices of a pooling.
@@ -145,7 +155,8 @@ struct Scheduler {
         channels.rounded(upToMultipleOf: preferences.indexAlignment))
     }
     let shape = SymbolicShape(extents)
-    let new = Value(position(shape.resolved(batch: rowCount).count, in: .argmaxIndices), shape)
+    let (spread, count) = memory(of: shape, dependsOnRows: true)
+    let new = Value(position(count, in: .argmaxIndices), shape, spread)
     indices[pooling.pooling] = new
     return new
   }
@@ -165,22 +176,34 @@ struct Scheduler {
 
   // MARK: What is known of nodes.
 
-  func shape(of node: Graph.Node) -> Shape { graph.shape(of: node).resolved(batch: rowCount) }
+  /// The shape for all rows of the group.
+  func shape(of node: Graph.Node) -> Shape {
+    graph.shape(of: node).resolved(batch: group.rowCount)
+  }
 
-  func count(of value: Value) -> Int { value.shape.resolved(batch: rowCount).count }
+  /// The number of elements for all rows of the group.
+  func count(of value: Value) -> Int { value.shape.resolved(batch: group.rowCount).count }
 
   func root(of node: Graph.Node) -> Graph.Node { roots[node.index] }
+
+  func spread(of node: Graph.Node) -> Spread { spreads[node.index] }
 
   func value(of node: Graph.Node) -> Value {
     guard let location = locations[root(of: node)] else {
       preconditionFailure("node \(node.index) was given no place")
     }
-    return Value(location, graph.shape(of: node))
+    return value(of: node, at: location)
   }
 
   /// The value of a node; nil for one that disappears.
   func valueIfAny(of node: Graph.Node) -> Value? {
-    locations[root(of: node)].map { Value($0, graph.shape(of: node)) }
+    locations[root(of: node)].map { value(of: node, at: $0) }
+  }
+
+  private func value(of node: Graph.Node, at location: Location) -> Value {
+    // In the flat gradient lies the sum over microbatches.
+    Value(
+      location, graph.shape(of: node), location.region == .gradient ? .shared : spread(of: node))
   }
 
   /// Returns true if a step computes the node.
@@ -215,7 +238,7 @@ struct Scheduler {
   /// Notes where an input lies.
   mutating func setInput(_ node: Graph.Node, at location: Location) {
     locations[node] = location
-    inputs[graph[node].name ?? ""] = Value(location, graph.shape(of: node))
+    inputs[graph[node].name ?? ""] = Value(location, graph.shape(of: node), spread(of: node))
   }
 
   private mutating func placeLeaves() throws(PlanError) {
@@ -226,7 +249,7 @@ struct Scheduler {
       case .parameter:
         let range = try range(of: record.name ?? "", shape: shape)
         locations[node] = Location(.parameters, range.offset)
-      case .labels: setInput(node, at: position(shape.count, in: .labels))
+      case .labels: setInput(node, at: position(memoryCount(of: node), in: .labels))
       case .constant(let numbers): placeConstant(node, numbers, count: shape.count)
       case .fill(let number): placeConstant(node, [number], count: shape.count)
       default: break
@@ -254,17 +277,22 @@ struct Scheduler {
   /// Places nodes that are gradients, and nothing that is read after a run, in the flat gradient.
   private mutating func placeGradients() throws(PlanError) {
     let read = Set(values.map { root(of: $0) })
+    // There is no memory for the gradients of single microbatches that something else needs.
+    let used = Set(
+      graph.nodes.filter { needed[$0.index] && isComputed($0) }.flatMap { operands(of: $0) }
+        .map { root(of: $0) })
     for (parameter, node) in gradients {
       let range = try range(of: parameter, shape: shape(of: node))
       let root = root(of: node)
       guard isComputed(root), !read.contains(root), locations[root] == nil,
-        graph[root].operation != .crossMicrobatchSum
+        graph[root].operation != .crossMicrobatchSum,
+        group.isSingle || isComputedAlone(root) && !used.contains(root)
       else { continue }
       locations[root] = Location(.gradient, range.offset)
     }
   }
 
-  /// Copies the gradients that are leaves, values to be read, or of more than one parameter.
+  /// Copies the gradients that are leaves, values to be read or used, or of more than one parameter.
   private mutating func copyGradients() {
     for (parameter, node) in gradients {
       guard let range = layout[parameter] else { continue }
@@ -274,7 +302,8 @@ struct Scheduler {
       add(
         Step(
           label: "\(parameter): copy gradient", action: .copy, operands: [source],
-          results: [Value(target, source.shape)], rows: .byMicrobatch))
+          results: [Value(target, source.shape)], rows: .byMicrobatch,
+          scope: group.isSingle ? .group : .microbatch))
     }
   }
 }

@@ -47,6 +47,24 @@ public struct Step: Hashable, Sendable {
   public let results: [Value]
   /// The dependence of its results on rows.
   public let rows: RowDependence
+  /// The rows that it is computed for at once.
+  public let scope: Scope
+
+  /// Returns the same step with its one result elsewhere.
+  package func replacingResult(_ result: Value) -> Step {
+    Step(
+      label: label, action: action, operands: operands, results: [result], rows: rows,
+      scope: scope)
+  }
+
+  /// The rows that a step is computed for at once.
+  public enum Scope: Hashable, Sendable {
+    /// All rows of the group.
+    case group
+    /// The rows of each microbatch by themselves. What the step puts into the flat gradient is added over
+    /// microbatches, in the order of the group's sums.
+    case microbatch
+  }
 }
 
 /// The dependence of a step's results on the rows of its operands.
@@ -85,14 +103,26 @@ public struct Chain: Hashable, Sendable {
   public let links: [Link]
   /// The places of operands and results.
   public let places: [Place]
-  /// The elements of the results.
-  public let count: Int
   /// The elements of a block, and of a slot.
   public let blockLength: Int
   /// The slots, one after another.
   public let scratch: Location
   /// The number of slots.
   public let slotCount: Int
+
+  /// The same with other values in its places.
+  func replacingPlaces(_ replace: (Value) -> Value) -> Chain {
+    let places = places.map { place -> Place in
+      switch place {
+      case .whole(let value): .whole(replace(value))
+      case .repeated(let value, let slot): .repeated(replace(value), slot: slot)
+      case .slot: place
+      }
+    }
+    return Chain(
+      links: links, places: places, blockLength: blockLength, scratch: scratch,
+      slotCount: slotCount)
+  }
 }
 
 /// The parts that the statistics of a value are taken in.

@@ -16,6 +16,11 @@ public struct Draws: Sendable, Hashable {
     self.firstRow = UInt32(truncatingIfNeeded: firstRow)
   }
 
+  /// Returns the same of rows that begin so many rows later.
+  public func advanced(by rowCount: Int) -> Draws {
+    Draws(seed: seed, step: Int(step), firstRow: Int(firstRow) + rowCount)
+  }
+
   /// The random word of an element of a row.
   ///
   /// A call of Philox gives four words, and all four are used: element e of a row has word ⌊e / 16⌋ mod 4

@@ -91,9 +91,9 @@ struct SegmentTests {
       let gradients = sizes.map { _ in FloatBuffer(count: example.layout.count) }
       for segment in 0..<segmentCount {
         for (plan, gradient) in zip(plans, gradients) {
-          plan.run(
-            segment: segment, parameters: parameters.pointer, gradient: gradient.pointer,
-            draws: Draws())
+          [gradient.pointer].withUnsafeBufferPointer {
+            plan.run(segment: segment, parameters: parameters.pointer, gradients: $0)
+          }
         }
         guard segment < segmentCount - 1 else { continue }
         let count = plans[0].sumCount(after: segment)
@@ -101,7 +101,7 @@ struct SegmentTests {
         for plan in plans {
           #expect(plan.sumCount(after: segment) == count)
           var own = sum
-          plan.copySums(after: segment, into: &own)
+          plan.copySums(after: segment, ofMicrobatch: 0, into: &own)
           for index in 0..<count { sum[index] += own[index] }
         }
         for plan in plans { plan.setSums(after: segment, from: sum) }

@@ -38,8 +38,8 @@ final class PreparedPlan {
         (graph[$0].name ?? "", graph.shape(of: $0).resolved(batch: batch))
       })
     plan = try Plan(
-      graph, batch: batch, values: values, gradients: gradients, layout: layout,
-      workspace: workspace,
+      graph, group: MicrobatchGroup(rowCount: batch), values: values, gradients: gradients,
+      layout: layout, workspace: workspace,
       preferences: fuses ? workspace.preferences : workspace.preferences.withoutFusion)
     parameters = FloatBuffer(count: layout.count)
     gradient = FloatBuffer(count: layout.count)

@@ -37,7 +37,8 @@ struct RowDependenceTests {
           (sample.graph[$0].name ?? "", sample.graph.shape(of: $0).resolved(batch: 1))
         })
       let schedule = try Schedule(
-        sample.graph, microbatches: [0..<RowDependenceTests.rows], values: [sample.output],
+        sample.graph, group: MicrobatchGroup(rowCount: RowDependenceTests.rows),
+        values: [sample.output],
         layout: layout, preferences: BackendPreferences())
       // Others are several steps, of which each has its own dependence.
       guard schedule.steps.count == 1 else { continue }
@@ -78,7 +79,7 @@ struct RowDependenceTests {
     ]
     for node in mixed {
       let schedule = try Schedule(
-        graph, microbatches: [0..<4], values: [node], layout: FlatLayout([]),
+        graph, group: MicrobatchGroup(rowCount: 4), values: [node], layout: FlatLayout([]),
         preferences: BackendPreferences())
       #expect(schedule.steps.last?.rows == .byMicrobatch, "\(schedule)")
     }

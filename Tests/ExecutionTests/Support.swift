@@ -27,6 +27,6 @@ func schedule(
     zip(names, parameters).map { ($0, graph.shape(of: $1).resolved(batch: 1)) })
   let (simple, kept) = graph.simplified(keeping: [loss] + gradients)
   return try Schedule(
-    simple, microbatches: [0..<rows], values: [kept[0]],
+    simple, group: MicrobatchGroup(rowCount: rows), values: [kept[0]],
     gradients: Array(zip(names, kept.dropFirst())), layout: layout, preferences: preferences)
 }

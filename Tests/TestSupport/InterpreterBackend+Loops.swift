@@ -100,10 +100,10 @@ extension InterpreterProgram {
       set(layout.share, [share], value)
       setDeviations(squares(means), share)
     case .sums:
-      set(layout.sums, sums(value.x.values, value) + [Double(schedule.rowCount)], value)
+      set(layout.sums, sums(value.x.values, value) + [Double(rowCount)], value)
     case .squares:
       let totals = statistic(layout.sums, groupCount + 1, value)
-      let perRow = Double(value.x.values.count / groupCount / schedule.rowCount)
+      let perRow = Double(value.x.values.count / groupCount / rowCount)
       let share = 1 / (totals[groupCount] * perRow)
       let means = totals.dropLast().map { $0 * share }
       set(layout.means, means, value)

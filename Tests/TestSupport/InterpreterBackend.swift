@@ -64,6 +64,8 @@ final class InterpreterProgram: Program {
   private var parameters: UnsafeMutablePointer<Float>?
   private var gradient: UnsafeMutablePointer<Float>?
   private var draws = Draws()
+  /// The rows of the step that is computed.
+  private(set) var rowCount = 0
 
   fileprivate init(_ schedule: Schedule, _ workspace: InterpreterWorkspace) {
     self.schedule = schedule
@@ -94,9 +96,11 @@ final class InterpreterProgram: Program {
     UnsafePointer(floats(at: location))
   }
 
-  func copyOut(_ values: [Value], into vector: UnsafeMutablePointer<Float>) {
+  func copyOut(
+    _ values: [Value], ofMicrobatch microbatch: Int, into vector: UnsafeMutablePointer<Float>
+  ) {
     var place = vector
-    for element in values.flatMap({ read($0).values }) {
+    for element in values.flatMap({ read(schedule.group.part(of: $0, microbatch)).values }) {
       place.pointee = Float(element)
       place += 1
     }
@@ -106,23 +110,23 @@ final class InterpreterProgram: Program {
     var place = vector
     for value in values {
       let count = shape(value).count
-      write((0..<count).map { Double(place[$0]) }, to: value.location)
+      for microbatch in schedule.group.rows.indices {
+        let part = schedule.group.part(of: value, microbatch)
+        write((0..<count).map { Double(place[$0]) }, to: part.location)
+      }
       place += count
     }
   }
 
   func run(
     _ steps: Range<Int>, parameters: UnsafeMutablePointer<Float>,
-    gradient: UnsafeMutablePointer<Float>, draws: Draws, milestones: [Int],
-    reached: (Int) -> Void
+    gradients: GradientVectors, draws: Draws, milestones: [Int], reached: (Int) -> Void
   ) {
     self.parameters = parameters
-    self.gradient = gradient
-    self.draws = draws
     if steps.lowerBound == 0, milestones.first == 0 { reached(0) }
     for step in steps {
       do {
-        try perform(schedule.steps[step])
+        try compute(schedule.steps[step], gradients, draws)
       } catch {
         preconditionFailure("\(schedule.steps[step].label): \(error)")
       }
@@ -132,7 +136,7 @@ final class InterpreterProgram: Program {
 
   // MARK: Memory.
 
-  func shape(_ value: Value) -> Shape { value.shape.resolved(batch: schedule.rowCount) }
+  func shape(_ value: Value) -> Shape { value.shape.resolved(batch: rowCount) }
 
   func floats(at location: Location) -> UnsafeMutablePointer<Float> {
     let base: UnsafeMutablePointer<Float>? =
@@ -160,10 +164,42 @@ final class InterpreterProgram: Program {
 
   func write(_ numbers: [Double], to location: Location) {
     let target = floats(at: location)
+    precondition(
+      location.offset + numbers.count <= schedule.memory[location.region, default: 0],
+      "\(numbers.count) elements at \(location) of \(schedule)")
     for (index, number) in numbers.enumerated() { target[index] = Float(number) }
   }
 
   // MARK: Steps.
+
+  /// Computes a step for all rows, or for each microbatch and what it adds to the gradients.
+  private func compute(_ step: Step, _ gradients: GradientVectors, _ draws: Draws) throws {
+    let group = schedule.group
+    gradient = gradients[0]
+    self.draws = draws
+    rowCount = group.rowCount
+    guard step.scope == .microbatch else {
+      try perform(step)
+      return
+    }
+    for (index, sum) in group.sums.enumerated() {
+      gradient = gradients[index]
+      var terms: [[Double]] = []
+      for (microbatch, additions) in zip(sum.microbatches, sum.additions) {
+        rowCount = group.rows[microbatch].count
+        self.draws = draws.advanced(by: group.rows[microbatch].lowerBound)
+        let part = group.part(of: step, microbatch)
+        try perform(part)
+        guard part.results[0].location.region == .gradient else { continue }
+        terms.append(read(part.results[0]).values)
+        for _ in 0..<additions {
+          let right = terms.removeLast()
+          terms.append(zip(terms.removeLast(), right).map { Double(Float($0) + Float($1)) })
+        }
+      }
+      if let sum = terms.first { write(sum, to: step.results[0].location) }
+    }
+  }
 
   private func perform(_ step: Step) throws {
     switch step.action {
@@ -224,7 +260,7 @@ final class InterpreterProgram: Program {
     }
     let nodes = try body(&graph, inputs)
     let found = try graph.evaluate(
-      nodes, with: values, batch: schedule.rowCount, draws: draws)
+      nodes, with: values, batch: rowCount, draws: draws)
     for (value, result) in zip(found, results) { write(value.values, to: result.location) }
   }
 

@@ -132,9 +132,12 @@ package final class MicrobatchRunner {
       timeline == nil ? milestones ?? microbatch.forwardMilestone : microbatch.everyStep
     timeline?.beginCall()
     if let segment {
-      microbatch.plan.run(
-        segment: segment, parameters: parameters.pointer, gradient: gradient.pointer, draws: draws,
-        milestones: milestones, reached: finish)
+      withUnsafePointer(to: gradient.pointer) {
+        microbatch.plan.run(
+          segment: segment, parameters: parameters.pointer,
+          gradients: GradientVectors(start: $0, count: 1), draws: draws, milestones: milestones,
+          reached: finish)
+      }
     } else {
       microbatch.plan.run(
         parameters: parameters.pointer, gradient: gradient.pointer, draws: draws,

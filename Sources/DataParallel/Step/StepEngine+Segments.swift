@@ -58,7 +58,8 @@ extension StepEngine {
       runner.run(
         microbatch, segment: segment, draws: draws(for: rows), gradient: worker.slots[slot])
       if segment < totals.counts.count {
-        microbatch.plan.copySums(after: segment, into: totals.vector(of: number, after: segment))
+        microbatch.plan.copySums(
+          after: segment, ofMicrobatch: 0, into: totals.vector(of: number, after: segment))
       } else {
         ownSums[number - microbatches.lowerBound] = microbatch.sums
       }

@@ -57,6 +57,9 @@ public protocol Workspace: AnyObject {
   func prepare(parameters: UnsafePointer<Float>)
 }
 
+/// The flat gradients of a run, one for each sum of its group.
+public typealias GradientVectors = UnsafeBufferPointer<UnsafeMutablePointer<Float>>
+
 /// A schedule that a backend can run.
 ///
 /// A run allocates nothing, looks nothing up and creates nothing. One thread at a time.
@@ -73,22 +76,22 @@ public protocol Program: AnyObject {
   /// - Parameters:
   ///   - steps: The steps; those before have been run.
   ///   - parameters: A flat vector; read only.
-  ///   - gradient: A flat vector; the ranges of the gradients are written.
+  ///   - gradients: A flat vector for each sum of the group; the ranges of the gradients are written.
   ///   - draws: What random numbers depend on.
   ///   - milestones: Numbers of steps, ascending; those outside of `steps` are passed over.
   ///   - reached: Gets each milestone when it is reached, on the calling thread.
   /// - Complexity: Nothing per step but its work.
   func run(
     _ steps: Range<Int>, parameters: UnsafeMutablePointer<Float>,
-    gradient: UnsafeMutablePointer<Float>, draws: Draws, milestones: [Int],
-    reached: (Int) -> Void)
+    gradients: GradientVectors, draws: Draws, milestones: [Int], reached: (Int) -> Void)
 
   /// Returns where a value can be read once the values are there, until the next run in the workspace.
   func value(at location: Location) -> UnsafePointer<Float>
 
-  /// Writes values that are summed over microbatches, one after another.
-  func copyOut(_ values: [Value], into vector: UnsafeMutablePointer<Float>)
+  /// Writes one microbatch's values, which are summed over microbatches, one after another.
+  func copyOut(
+    _ values: [Value], ofMicrobatch microbatch: Int, into vector: UnsafeMutablePointer<Float>)
 
-  /// Replaces values that are summed over microbatches.
+  /// Replaces values that are summed over microbatches by the sums, for all microbatches.
   func copyIn(_ values: [Value], from vector: UnsafePointer<Float>)
 }

@@ -60,6 +60,12 @@ public struct BackendPreferences: Hashable, Sendable {
   /// The products of operands in bfloat16; nil where operands stay as they are.
   public var roundedProducts: RoundedProducts?
 
+  /// The precisions of operands for which a row of a matrix product has the same bits however many rows are
+  /// computed at once.
+  public var independentProducts: Set<OperandPrecision>
+  /// The same of convolutions and their input gradients.
+  public var independentConvolutions: Set<OperandPrecision>
+
   /// Creates the preferences of a backend that computes node by node, images as they are.
   public init() {
     putsChannelsLast = false
@@ -69,6 +75,8 @@ public struct BackendPreferences: Hashable, Sendable {
     chains = nil
     computesLossesWithGradients = false
     roundedProducts = nil
+    independentProducts = [.float]
+    independentConvolutions = [.float]
   }
 
   /// The same, but node by node.
@@ -76,6 +84,8 @@ public struct BackendPreferences: Hashable, Sendable {
     var plain = BackendPreferences()
     plain.putsChannelsLast = putsChannelsLast
     plain.roundedProducts = roundedProducts
+    plain.independentProducts = independentProducts
+    plain.independentConvolutions = independentConvolutions
     return plain
   }
 }
