@@ -69,13 +69,14 @@ func elementwiseChains(
     var period = 1
     for input in graph[node].inputs {
       switch OperandExtent(shape(input), in: shape(node)) {
-      case .whole, .single: continue
-      // Blocks are the same for every microbatch.
-      case .repeated where !graph.shape(of: input).isFixed: return nil
-      case .repeated(let count) where count <= longestRow && period == 1:
+      case .whole: continue
+      // What is computed together is the same for any number of rows.
+      case .single where graph.shape(of: input).isFixed: continue
+      case .repeated(let count)
+      where count <= longestRow && period == 1 && graph.shape(of: input).isFixed:
         period = count
       case .repeated(let count) where count == period: continue
-      case .repeated, nil: return nil
+      case .single, .repeated, nil: return nil
       }
     }
     return period
@@ -92,6 +93,7 @@ func elementwiseChains(
       candidates.remove(node)
       let others = uses.of(node).filter { !members.contains($0) }
       guard !outputs.contains(node), !found.contains(node), shape(node).count == count,
+        graph.shape(of: node).isFixed == graph.shape(of: last).isFixed,
         others.allSatisfy({ (early[$0] ?? $0).index > last.index }),
         let own = period(node), own == 1 || chainPeriod == 1 || own == chainPeriod
       else { continue }

@@ -12,7 +12,7 @@ extension Scheduler {
     for node in graph.nodes {
       let record = graph[node]
       let depends =
-        record.operation.differsBetweenMicrobatches
+        graph.differsBetweenMicrobatches(node)
         || record.inputs.contains { dependsOnRows[$0.index] }
       dependsOnRows.append(depends)
       spreads.append(
@@ -85,17 +85,20 @@ extension Spread {
   }
 }
 
-extension Graph.Operation {
-  /// True if a value differs between microbatches even where no operand does: rows, what is drawn, and what
-  /// their number is a factor of.
-  fileprivate var differsBetweenMicrobatches: Bool {
-    switch self {
-    case .data, .labels, .dropoutMask: true
+extension Graph {
+  /// Returns true if a value differs between microbatches even where no operand does: rows, what is drawn, and
+  /// what their number is a factor of.
+  fileprivate func differsBetweenMicrobatches(_ node: Node) -> Bool {
+    switch self[node].operation {
+    case .data, .labels: !shape(of: node).isFixed
+    case .dropoutMask: true
     case .scale(let factor): factor.batchPower != 0
     default: false
     }
   }
+}
 
+extension Graph.Operation {
   /// True if the operation takes the statistics of a normalization.
   fileprivate func usesStatistics(_ normalization: Normalization) -> Bool {
     switch self {

@@ -74,10 +74,11 @@ struct Scheduler {
         endSegment()
       }
       schedule(node)
+      copyGradients(computedBy: node)
       if read.contains(node) { forwardStepCount = steps.count }
     }
     if !pendingSums.isEmpty { endSegment() }
-    copyGradients()
+    copyOtherGradients()
   }
 
   // MARK: What steps are made of.
@@ -292,19 +293,41 @@ struct Scheduler {
     }
   }
 
-  /// Copies the gradients that are leaves, values to be read or used, or of more than one parameter.
-  private mutating func copyGradients() {
-    for (parameter, node) in gradients {
-      guard let range = layout[parameter] else { continue }
-      let source = value(of: node)
-      let target = Location(.gradient, range.offset)
-      guard source.location != target else { continue }
-      add(
-        Step(
-          label: "\(parameter): copy gradient", action: .copy, operands: [source],
-          results: [Value(target, source.shape)], rows: .byMicrobatch,
-          scope: group.isSingle ? .group : .microbatch))
+  /// Copies gradients that other nodes read too, before these may overwrite them.
+  ///
+  /// - Parameter node: The node whose step has just been added.
+  private mutating func copyGradients(computedBy node: Graph.Node) {
+    guard !group.isSingle else { return }
+    for (parameter, gradient) in gradients {
+      let root = root(of: gradient)
+      guard root == node || fusion.computedWith[root] == node,
+        graph[root].operation != .crossMicrobatchSum
+      else { continue }
+      copyGradient(gradient, of: parameter)
     }
+  }
+
+  /// Copies the gradients that are leaves, values to be read, or of more than one parameter.
+  private mutating func copyOtherGradients() {
+    for (parameter, node) in gradients {
+      let root = root(of: node)
+      guard
+        group.isSingle || !isComputed(root) || graph[root].operation == .crossMicrobatchSum
+      else { continue }
+      copyGradient(node, of: parameter)
+    }
+  }
+
+  private mutating func copyGradient(_ node: Graph.Node, of parameter: String) {
+    guard let range = layout[parameter] else { return }
+    let source = value(of: node)
+    let target = Location(.gradient, range.offset)
+    guard source.location != target else { return }
+    add(
+      Step(
+        label: "\(parameter): copy gradient", action: .copy, operands: [source],
+        results: [Value(target, source.shape)], rows: .byMicrobatch,
+        scope: group.isSingle ? .group : .microbatch))
   }
 }
 

@@ -53,15 +53,28 @@ struct SegmentTests {
   @Test(
     "microbatches that exchange sums have the losses and gradients of all rows at once",
     arguments: [[7], [3, 4], [1, 5, 1], [1, 1, 2, 3]])
-  func microbatches(sizes: [Int]) throws { try compare(sizes, on: CPU()) }
+  func microbatches(sizes: [Int]) throws {
+    try compare(sizes.map { [$0] }, on: CPU())
+    try compare([sizes], on: CPU())
+  }
 
-  @Test("so they have on another backend", arguments: [[7], [1, 5, 1]])
-  func interpreted(sizes: [Int]) throws {
+  @Test("so they have in groups", arguments: [[[3, 1], [1, 2]], [[1, 1, 1], [1, 1, 1, 1]]])
+  func groups(sizes: [[Int]]) throws { try compare(sizes, on: CPU()) }
+
+  @Test("so they have on another backend", arguments: [[[7]], [[1], [5], [1]], [[1, 2], [4]]])
+  func interpreted(sizes: [[Int]]) throws {
     try compare(sizes, on: InterpreterBackend())
     try compare(sizes, on: InterpreterBackend(CPU().preferences(for: .float)))
   }
 
-  private func compare(_ sizes: [Int], on backend: any Backend) throws {
+  /// Compares groups of microbatches with all rows at once.
+  private func compare(_ groups: [[Int]], on backend: any Backend) throws {
+    let groups = groups.map { sizes in
+      // From right to left.
+      let additions = Array(repeating: 0, count: sizes.count - 1) + [sizes.count - 1]
+      return MicrobatchGroup(
+        rowCounts: sizes, sums: [.init(of: sizes.indices, additions: additions)])
+    }
     for shape in [[.batch, 5], [.batch, 3, 4], [.batch, 2, 3, 3]] as [SymbolicShape] {
       let example = try Example(shape, batch: 7)
       let expected = try example.graph.evaluate(
@@ -76,19 +89,21 @@ struct SegmentTests {
       let width = shape.fixedCount
       var row = 0
       var plans: [Plan] = []
-      for size in sizes {
+      for group in groups {
         let plan = try Plan(
-          example.graph, batch: size, values: [example.loss], gradients: example.gradients,
+          example.graph, group: group, values: [example.loss], gradients: example.gradients,
           layout: example.layout, workspace: backend.makeWorkspace())
-        for index in 0..<size * width { plan.data("x")?[index] = samples[row * width + index] }
-        row += size
+        for index in 0..<group.rowCount * width {
+          plan.data("x")?[index] = samples[row * width + index]
+        }
+        row += group.rowCount
         plans.append(plan)
       }
       let segmentCount = plans[0].schedule.segmentCount
       #expect(plans.allSatisfy { $0.schedule.segmentCount == segmentCount })
       // Two sums forward, one backward; with channels in the middle, each use of x turns it and measures it anew.
       if backend.preferences(for: .float).putsChannelsLast { #expect(segmentCount == 4) }
-      let gradients = sizes.map { _ in FloatBuffer(count: example.layout.count) }
+      let gradients = groups.map { _ in FloatBuffer(count: example.layout.count) }
       for segment in 0..<segmentCount {
         for (plan, gradient) in zip(plans, gradients) {
           [gradient.pointer].withUnsafeBufferPointer {
@@ -100,23 +115,25 @@ struct SegmentTests {
         var sum = Array(repeating: Float(0), count: count)
         for plan in plans {
           #expect(plan.sumCount(after: segment) == count)
-          var own = sum
-          plan.copySums(after: segment, ofMicrobatch: 0, into: &own)
-          for index in 0..<count { sum[index] += own[index] }
+          for microbatch in plan.schedule.group.rows.indices {
+            var own = sum
+            plan.copySums(after: segment, ofMicrobatch: microbatch, into: &own)
+            for index in 0..<count { sum[index] += own[index] }
+          }
         }
         for plan in plans { plan.setSums(after: segment, from: sum) }
       }
-      let losses = zip(plans, sizes).flatMap { plan, size in
-        (0..<size).map { Double(plan.value(of: example.loss)[$0]) }
+      let losses = zip(plans, groups).flatMap { plan, group in
+        (0..<group.rowCount).map { Double(plan.value(of: example.loss)[$0]) }
       }
       let found = Tensor(shape: [7], values: losses)
-      #expect(relativeDistance(found, expected[0]) < 1e-5, "\(shape) \(sizes)")
+      #expect(relativeDistance(found, expected[0]) < 1e-5, "\(shape) \(groups)")
       for (range, tensor) in zip(example.layout.ranges, expected.dropFirst()) {
         let total = range.indices.map { index in
           gradients.reduce(0.0) { $0 + Double($1.pointer[index]) }
         }
         let found = Tensor(shape: range.shape, values: total)
-        #expect(relativeDistance(found, tensor) < 2e-5, "\(range.name) \(shape) \(sizes)")
+        #expect(relativeDistance(found, tensor) < 2e-5, "\(range.name) \(shape) \(groups)")
       }
     }
   }
