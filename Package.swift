@@ -76,6 +76,7 @@ let package = Package(
 
     // Level 2: what runs when and where in memory, and how.
     module("Execution", ["Graphs", "Tensors", "Numerics"]),
+    .target(name: "CProducts"),
     module("VectorKernels"),
     vectorModule("KernelsBaseline", level: nil),
     vectorModule("KernelsAVX2", level: "x86-64-v3"),
@@ -83,8 +84,8 @@ let package = Package(
     module(
       "Kernels",
       [
-        "Tensors", "Numerics", "OneDNN", "CVectors", "VectorKernels", "KernelsBaseline",
-        "KernelsAVX2", "KernelsAVX512",
+        "Tensors", "Numerics", "OneDNN", "CVectors", "CProducts", "VectorKernels",
+        "KernelsBaseline", "KernelsAVX2", "KernelsAVX512",
       ]),
 
     // Level 3: backends, models, files.

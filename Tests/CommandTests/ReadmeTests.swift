@@ -88,7 +88,8 @@ struct ReadmeTests {
       let position = try #require(positions[name], "\(name) is not in the picture")
       let target = try #require(
         manifest.firstRange(
-          of: try Regex("(odule|systemLibrary|xecutableTarget)\\(\\s*(name: )?\"\(name)\"")),
+          of: try Regex(
+            "(odule|systemLibrary|xecutableTarget|\\.target)\\(\\s*(name: )?\"\(name)\"")),
         "\(name) is not in the manifest")
       // The level that the last comment before it says.
       let level = try #require(
