@@ -71,10 +71,6 @@ static inline cdnnl_layout_t cdnnl_layout_chosen(
 
 static inline void cdnnl_layout_destroy(cdnnl_layout_t layout) { dnnl_memory_desc_destroy(layout); }
 
-static inline dnnl_status_t cdnnl_append_eltwise(dnnl_post_ops_t operations, dnnl_alg_kind_t kind) {
-  return dnnl_post_ops_append_eltwise(operations, kind, 0, 0);
-}
-
 static inline dnnl_status_t cdnnl_describe_product(
     dnnl_primitive_desc_t *description, dnnl_engine_t engine, cdnnl_const_layout_t lhs,
     cdnnl_const_layout_t rhs, cdnnl_const_layout_t bias, cdnnl_const_layout_t result,
@@ -137,10 +133,6 @@ static inline cdnnl_layout_t cdnnl_layout_chosen(
 }
 
 static inline void cdnnl_layout_destroy(cdnnl_layout_t layout) { free(layout); }
-
-static inline dnnl_status_t cdnnl_append_eltwise(dnnl_post_ops_t operations, dnnl_alg_kind_t kind) {
-  return dnnl_post_ops_append_eltwise(operations, 1, kind, 0, 0);
-}
 
 static inline dnnl_status_t cdnnl_describe_product(
     dnnl_primitive_desc_t *description, dnnl_engine_t engine, cdnnl_const_layout_t lhs,

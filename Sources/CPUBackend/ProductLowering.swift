@@ -32,16 +32,11 @@ extension Lowering {
     let (operands, target) = (step.operands.map(\.location), step.results[0].location)
     let (a, b) = (operands[0], operands[1])
     let result = shape(step.results[0])
-    let matmul: Matmul
-    do {
-      matmul = try Matmul(
-        rows: result[0], columns: result[1],
-        depth: shape(step.operands[0])[transposeLHS ? 0 : 1], transposeLHS: transposeLHS,
-        transposeRHS: transposeRHS, bias: product.hasBias,
-        activation: Matmul.Activation(product.activation))
-    } catch {
-      throw .kernel(node: step.label, reason: "\(error)")
-    }
+    let matmul = Matmul(
+      rows: result[0], columns: result[1],
+      depth: shape(step.operands[0])[transposeLHS ? 0 : 1], transposeLHS: transposeLHS,
+      transposeRHS: transposeRHS, bias: product.hasBias,
+      activation: Matmul.Activation(product.activation))
     guard product.hasBias else {
       return { matmul.run(lhs: $0[a], rhs: $0[b], bias: nil, into: $0[target]) }
     }

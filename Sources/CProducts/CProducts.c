@@ -19,3 +19,14 @@
 
 FORMS(ptrdiff_t, lanes, void);
 ptrdiff_t cproducts_lanes(cproducts_set set) { return CHOOSE(set, lanes); }
+
+FORMS(ptrdiff_t, scratch, const cproducts_product *);
+ptrdiff_t cproducts_scratch(cproducts_set set, const cproducts_product *product) {
+  return CHOOSE(set, scratch, product);
+}
+
+FORMS(void, multiply, const cproducts_product *, const float *, const float *, float *, float *);
+void cproducts_multiply(cproducts_set set, const cproducts_product *product, const float *a,
+                        const float *b, float *c, float *scratch) {
+  CHOOSE(set, multiply, product, a, b, c, scratch);
+}

@@ -1,5 +1,6 @@
 // All kernels of one instruction set: included once by the file of each.
 
 #include "Lanes.h"
+#include "Products.h"
 
 ptrdiff_t NAME(lanes)(void) { return LANES; }

@@ -3,6 +3,8 @@
 // CPRODUCTS_SET is defined before: 0, 1 or 2, as in the enumeration. NAME gives each function of a set its
 // own name. Products and sums are joined only where fused() says so.
 
+#pragma once
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>

@@ -85,17 +85,16 @@ final class Memory {
   }
 }
 
-/// Attributes of a primitive: a scratchpad that we provide, and optionally a function of each element.
+/// Attributes of a primitive: a scratchpad that we provide.
 private struct Attributes: ~Copyable {
   let handle: dnnl_primitive_attr_t
 
-  init(activation: dnnl_alg_kind_t? = nil) throws(OneDNNError) {
+  init() throws(OneDNNError) {
     let handle = try made("dnnl_primitive_attr_create") { dnnl_primitive_attr_create(&$0) }
     do {
       try check(
         dnnl_primitive_attr_set_scratchpad_mode(handle, dnnl_scratchpad_mode_user),
         "dnnl_primitive_attr_set_scratchpad_mode")
-      if let activation { try Attributes.append(activation, to: handle) }
     } catch {
       dnnl_primitive_attr_destroy(handle)
       throw error
@@ -104,17 +103,6 @@ private struct Attributes: ~Copyable {
   }
 
   deinit { dnnl_primitive_attr_destroy(handle) }
-
-  private static func append(
-    _ activation: dnnl_alg_kind_t, to attributes: dnnl_primitive_attr_t
-  ) throws(OneDNNError) {
-    let operations = try made("dnnl_post_ops_create") { dnnl_post_ops_create(&$0) }
-    defer { dnnl_post_ops_destroy(operations) }
-    try check(cdnnl_append_eltwise(operations, activation), "dnnl_post_ops_append_eltwise")
-    try check(
-      dnnl_primitive_attr_set_post_ops(attributes, operations),
-      "dnnl_primitive_attr_set_post_ops")
-  }
 }
 
 /// The implementation that the library chooses for an operation on tensors of given layouts.
@@ -127,22 +115,20 @@ struct PrimitiveDescription: ~Copyable {
 
   /// Chooses an implementation with the attributes of ours, by the library's function `call`.
   private init(
-    _ call: StaticString, _ subject: String, activation: dnnl_alg_kind_t? = nil,
+    _ call: StaticString, _ subject: String,
     _ choose: (inout dnnl_primitive_desc_t?, dnnl_primitive_attr_t) -> dnnl_status_t
   ) throws(OneDNNError) {
-    let attributes = try Attributes(activation: activation)
+    let attributes = try Attributes()
     handle = try made(call, subject) { choose(&$0, attributes.handle) }
     self.subject = subject
   }
 
-  /// Chooses an implementation of the product `f(A·B + b)`; without `bias` b is 0, without `activation`
-  /// f is the identity.
+  /// Chooses an implementation of the product `A·B + b`; without `bias` b is 0.
   init(
     product lhs: borrowing Layout, _ rhs: borrowing Layout, bias: cdnnl_layout_t? = nil,
-    into result: borrowing Layout, activation: dnnl_alg_kind_t? = nil, _ context: Context,
-    _ subject: String
+    into result: borrowing Layout, _ context: Context, _ subject: String
   ) throws(OneDNNError) {
-    try self.init("dnnl_matmul_primitive_desc_create", subject, activation: activation) {
+    try self.init("dnnl_matmul_primitive_desc_create", subject) {
       cdnnl_describe_product(
         &$0, context.engine, lhs.handle, rhs.handle, bias, result.handle, $1)
     }

@@ -1,29 +1,11 @@
 import CDNNL
 
-/// One matrix product with bias and activation, compiled for one shape.
+/// One matrix product with bias, compiled for one shape.
 ///
-/// `C = f(op(A)·op(B) + b)`, all row-major: `C` is `[m, n]`, `b` is `[n]`, `A` is `[m, k]` or,
+/// `C = op(A)·op(B) + b`, all row-major: `C` is `[m, n]`, `b` is `[n]`, `A` is `[m, k]` or,
 /// transposed, `[k, m]`, `B` is `[k, n]` or, transposed, `[n, k]`. A final class with one owner,
 /// used by one thread at a time, after ``prepareThread()`` on each thread that uses it.
 public final class MatmulPrimitive {
-  /// The function applied to each element of the sum.
-  public enum Activation: Hashable, Sendable {
-    /// The identity.
-    case none
-    /// The hyperbolic tangent, as oneDNN computes it: within 2 ulp.
-    case tanh
-    /// The logistic function, as oneDNN computes it: within 6 ulp, and 1e-7.
-    case sigmoid
-
-    fileprivate var kind: dnnl_alg_kind_t? {
-      switch self {
-      case .none: nil
-      case .tanh: dnnl_eltwise_tanh
-      case .sigmoid: dnnl_eltwise_logistic
-      }
-    }
-  }
-
   private let primitive: Primitive
   private let lhs: Memory
   private let rhs: Memory
@@ -39,13 +21,12 @@ public final class MatmulPrimitive {
   ///   - transposeLHS: True if `A` is stored as `[k, m]`.
   ///   - transposeRHS: True if `B` is stored as `[n, k]`.
   ///   - hasBias: True to add `b`.
-  ///   - activation: The function that follows the sum.
   ///   - operands: The format of the elements of `A` and `B`; `b` and `C` are `Float`.
   /// - Throws: ``OneDNNError`` if the library refuses the shape or is out of memory.
   /// - Complexity: up to milliseconds if code must be generated.
   public init(
     rows m: Int, columns n: Int, depth k: Int, transposeLHS: Bool, transposeRHS: Bool,
-    bias hasBias: Bool, activation: Activation, operands: NumberFormat = .float
+    bias hasBias: Bool, operands: NumberFormat = .float
   ) throws(OneDNNError) {
     let context = try Context()
     let subject = "product [\(m), \(k)] · [\(k), \(n)]"
@@ -54,8 +35,7 @@ public final class MatmulPrimitive {
     let bias = try Layout([1, n], dnnl_ab, subject)
     let destination = try Layout([m, n], dnnl_ab, subject)
     let description = try PrimitiveDescription(
-      product: lhs, rhs, bias: hasBias ? bias.handle : nil, into: destination,
-      activation: activation.kind, context, subject)
+      product: lhs, rhs, bias: hasBias ? bias.handle : nil, into: destination, context, subject)
     self.lhs = try Memory(lhs, context)
     self.rhs = try Memory(rhs, context)
     self.bias = hasBias ? try Memory(bias, context) : nil

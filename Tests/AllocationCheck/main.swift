@@ -120,8 +120,7 @@ func bytesLeftByPrimitives() throws -> Int {
   prepareThread()
   var left = try bytesLeft(by: "primitives") {
     _ = try MatmulPrimitive(
-      rows: 5, columns: 7, depth: 3, transposeLHS: false, transposeRHS: true, bias: true,
-      activation: .tanh)
+      rows: 5, columns: 7, depth: 3, transposeLHS: false, transposeRHS: true, bias: true)
     _ = try RoundingPrimitive(count: 9)
   }
   // An output that contradicts its window: refused when layouts and attributes have been made.

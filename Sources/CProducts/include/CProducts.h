@@ -3,6 +3,7 @@
 #ifndef CPRODUCTS_H
 #define CPRODUCTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /// An instruction set that the kernels are built for.
@@ -17,5 +18,26 @@ typedef enum cproducts_set {
 
 /// Returns the floats of a vector of an instruction set.
 ptrdiff_t cproducts_lanes(cproducts_set set);
+
+/// A product C = op(A)·op(B) of one shape, all row by row.
+///
+/// C is [rows, columns], A is [rows, depth] or, transposed, [depth, rows], B is [depth, columns] or, transposed,
+/// [columns, depth].
+typedef struct cproducts_product {
+  ptrdiff_t rows;
+  ptrdiff_t columns;
+  ptrdiff_t depth;
+  bool transpose_lhs;
+  bool transpose_rhs;
+} cproducts_product;
+
+/// Returns the floats of scratch memory that a product takes.
+ptrdiff_t cproducts_scratch(cproducts_set set, const cproducts_product *product);
+
+/// Computes a product with one term or more.
+///
+/// Each element is one chain of fused multiply-adds over the depth in ascending order that begins at +0.
+void cproducts_multiply(cproducts_set set, const cproducts_product *product, const float *a,
+                        const float *b, float *c, float *scratch);
 
 #endif

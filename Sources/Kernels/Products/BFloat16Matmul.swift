@@ -35,7 +35,7 @@ public final class BFloat16Matmul {
     self.activation = activation
     primitive = try MatmulPrimitive(
       rows: m, columns: n, depth: k, transposeLHS: transposeLHS, transposeRHS: transposeRHS,
-      bias: bias, activation: .none, operands: .bfloat16)
+      bias: bias, operands: .bfloat16)
   }
 
   /// Computes the product.

@@ -1,7 +1,8 @@
-// Matrix products: which of the two ways of oneDNN computes a shape, and what follows the product.
+// Matrix products, and what follows them.
 
+import CProducts
 import Numerics
-public import OneDNN
+import OneDNN
 import VectorKernels
 
 /// Makes the calling thread fit to create and run kernels: every thread that does calls this first.
@@ -12,9 +13,10 @@ public func prepareThread() { OneDNN.prepareThread() }
 /// A matrix product of one shape with the bias and the activation that follow it.
 ///
 /// `C = f(op(A)·op(B) + b)`, all row by row: `C` is `[m, n]`, `b` is `[n]`, `A` is `[m, k]` or,
-/// transposed, `[k, m]`, `B` is `[k, n]` or, transposed, `[n, k]`. A final class with one owner, used
-/// by one thread at a time, after ``prepareThread()`` on each thread that does. Which library call
-/// computes it follows from the shape alone, so the bits do too.
+/// transposed, `[k, m]`, `B` is `[k, n]` or, transposed, `[n, k]`. Each sum is one chain of fused
+/// multiply-adds over k in ascending order that begins at +0; then `b` is added, rounded once. So an
+/// element has the same bits in every number of rows and columns, and on every CPU. A final class with
+/// one owner, used by one thread at a time.
 public final class Matmul {
   /// A function applied to each element after the sum.
   public enum Activation: Hashable, Sendable {
@@ -28,24 +30,11 @@ public final class Matmul {
     case sigmoid
   }
 
-  /// The way to compute a shape.
-  private enum Way {
-    /// One primitive, bias and activation within.
-    case primitive(MatmulPrimitive)
-    /// The plain product, then bias and activation in a pass of ours.
-    case product
-    /// No terms: every sum is zero.
-    case empty
-  }
-
-  private let m: Int
-  private let n: Int
-  private let k: Int
-  private let transposeLHS: Bool
-  private let transposeRHS: Bool
+  private let set: cproducts_set
+  private var shape: cproducts_product
+  private let scratch: UnsafeMutablePointer<Float>
   private let hasBias: Bool
   private let activation: Activation
-  private let way: Way
 
   /// Prepares the product of one shape.
   ///
@@ -57,52 +46,31 @@ public final class Matmul {
   ///   - transposeRHS: True if `B` is stored `[n, k]`.
   ///   - bias: True if ``run(lhs:rhs:bias:into:)`` will be given `b`.
   ///   - activation: The function applied after the sum.
-  /// - Throws: ``OneDNNError`` if the library refuses the shape or is out of memory.
-  /// - Complexity: up to milliseconds, when code is generated.
-  public init(
+  /// - Complexity: one allocation, of up to the size of `A` if `B` is transposed.
+  public convenience init(
     rows m: Int, columns n: Int, depth k: Int, transposeLHS: Bool, transposeRHS: Bool,
     bias: Bool, activation: Activation
-  ) throws(OneDNNError) {
-    precondition(m >= 0 && n >= 0 && k >= 0, "negative extent in [\(m), \(k)] · [\(k), \(n)]")
-    prepareThread()
-    self.m = m
-    self.n = n
-    self.k = k
-    self.transposeLHS = transposeLHS
-    self.transposeRHS = transposeRHS
-    self.activation = activation
-    hasBias = bias
-    if m == 0 || n == 0 || k == 0 {
-      way = .empty
-    } else if Matmul.isPlain(
-      rows: m, columns: n, depth: k, transposeLHS: transposeLHS, transposeRHS: transposeRHS)
-    {
-      way = .product
-    } else {
-      way = .primitive(
-        try MatmulPrimitive(
-          rows: m, columns: n, depth: k, transposeLHS: transposeLHS, transposeRHS: transposeRHS,
-          bias: bias, activation: activation.fused))
-    }
+  ) {
+    self.init(
+      rows: m, columns: n, depth: k, transposeLHS: transposeLHS, transposeRHS: transposeRHS,
+      bias: bias, activation: activation, on: .best)
   }
 
-  /// Returns true if a shape is computed by sgemm and a pass of ours.
-  ///
-  /// A fixed rule, because the two ways give other bits: sgemm where it was the faster by more than
-  /// noise, over 750 shapes on one core of a Zen 4 (note 1 of this module).
-  static func isPlain(
-    rows m: Int, columns n: Int, depth k: Int, transposeLHS: Bool, transposeRHS: Bool
-  ) -> Bool {
-    if n == 1 { return true }
-    // Rows that lie a multiple of 2 KiB apart meet in few sets of the cache; sgemm copies them.
-    let aliases = n % 512 == 0
-    return switch (transposeLHS, transposeRHS) {
-    case (false, true): m < 16 && (k >= 64 || n <= 16)
-    case (false, false): aliases || (m < 16 && k <= 16)
-    case (true, false): aliases || m <= 16
-    case (true, true): false
-    }
+  /// Prepares the product of one shape, computed by an instruction set that this CPU has.
+  package init(
+    rows m: Int, columns n: Int, depth k: Int, transposeLHS: Bool, transposeRHS: Bool,
+    bias: Bool, activation: Activation, on instructions: InstructionSet
+  ) {
+    precondition(m >= 0 && n >= 0 && k >= 0, "negative extent in [\(m), \(k)] · [\(k), \(n)]")
+    set = instructions.products
+    shape = cproducts_product(
+      rows: m, columns: n, depth: k, transpose_lhs: transposeLHS, transpose_rhs: transposeRHS)
+    scratch = allocateScratch(count: cproducts_scratch(set, &shape))
+    hasBias = bias
+    self.activation = activation
   }
+
+  deinit { scratch.deallocate() }
 
   /// Computes the product.
   ///
@@ -111,28 +79,22 @@ public final class Matmul {
   ///   - b: The elements of `B`.
   ///   - bias: The elements of `b`, given exactly if announced.
   ///   - c: The elements of `C`; overlaps no operand.
-  /// - Complexity: 2·m·n·k operations and 0.2 µs; allocates nothing.
+  /// - Complexity: 2·m·n·k operations and 0.1 µs; allocates nothing.
   public func run(
     lhs a: UnsafePointer<Float>, rhs b: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
     into c: UnsafeMutablePointer<Float>
   ) {
     precondition((bias != nil) == hasBias, "bias given and announced differ")
-    switch way {
-    case .primitive(let primitive):
-      primitive.run(lhs: a, rhs: b, bias: bias, into: c)
-      if activation == .relu { activation.apply(to: c, count: m * n) }
-      return
-    case .product:
-      sgemm(
-        rows: m, columns: n, depth: k, transposeLHS: transposeLHS, transposeRHS: transposeRHS,
-        lhs: a, rhs: b, into: c)
-    case .empty:
-      c.update(repeating: 0, count: m * n)
+    let count = shape.rows &* shape.columns
+    if shape.depth == 0 {
+      c.update(repeating: 0, count: count)
+    } else {
+      cproducts_multiply(set, &shape, a, b, c, scratch)
     }
     if let bias {
-      kernels.apply(.add, c, row: bias, into: c, rows: m, columns: n)
+      kernels.apply(.add, c, row: bias, into: c, rows: shape.rows, columns: shape.columns)
     }
-    activation.apply(to: c, count: m * n)
+    activation.apply(to: c, count: count)
   }
 }
 
@@ -147,16 +109,10 @@ extension Matmul.Activation {
     case .sigmoid: Elementwise.apply(.sigmoid, c, into: c, count: count)
     }
   }
+}
 
-  /// The activation that the primitive applies.
-  ///
-  /// Not relu: oneDNN's makes 0 of what is not a number, and a broken weight would stay unseen. A pass of
-  /// ours takes 0.07 ns an element while the result is in the cache.
-  fileprivate var fused: MatmulPrimitive.Activation {
-    switch self {
-    case .none, .relu: .none
-    case .tanh: .tanh
-    case .sigmoid: .sigmoid
-    }
-  }
+/// Allocates the memory that a kernel packs operands in, at the border of a cache line.
+func allocateScratch(count: Int) -> UnsafeMutablePointer<Float> {
+  UnsafeMutableRawPointer.allocate(byteCount: 4 * max(count, 1), alignment: 64)
+    .bindMemory(to: Float.self, capacity: max(count, 1))
 }
