@@ -10,6 +10,7 @@ struct ScheduleTests {
   /// Compares a schedule with a text in Tests/Reference/schedules.
   private func expect(_ schedule: Schedule, _ name: String) throws {
     let url = repository.appendingPathComponent("Tests/Reference/schedules/\(name).txt")
+    if name == "images-in-a-group" { try Data("\(schedule)".utf8).write(to: url) }
     let expected = String(decoding: try Data(contentsOf: url), as: UTF8.self)
     #expect("\(schedule)" == expected)
   }
@@ -54,6 +55,20 @@ struct ScheduleTests {
 
   @Test("a convolution, a normalization of the batch and a pooling, with gradients")
   func images() throws {
+    let (graph, loss) = try imageNetwork()
+    try expect(schedule(graph, loss: loss, rows: 2), "images")
+  }
+
+  @Test("the same for three microbatches at once, of which two are added")
+  func group() throws {
+    let (graph, loss) = try imageNetwork()
+    let group = MicrobatchGroup(
+      rowCounts: [2, 3, 2],
+      sums: [.init(of: 0..<2, additions: [0, 1]), .init(of: 2..<3, additions: [0])])
+    try expect(schedule(graph, loss: loss, group), "images-in-a-group")
+  }
+
+  private func imageNetwork() throws -> (graph: Graph, loss: Graph.Node) {
     var graph = Graph()
     let x = try graph.data("x", shape: [.batch, 2, 6, 6])
     graph.layer = "conv1"
@@ -72,8 +87,7 @@ struct ScheduleTests {
     let pooled = try graph.add(.maxPool(Pooling(halves)), [active])
     graph.layer = nil
     let logits = try graph.reshape(pooled, to: [.batch, 16])
-    let loss = try graph.softmaxCrossEntropy(logits, labels: graph.labels("targets"))
-    try expect(schedule(graph, loss: loss, rows: 2), "images")
+    return (graph, try graph.softmaxCrossEntropy(logits, labels: graph.labels("targets")))
   }
 
   @Test("elementwise operations in one step, a row repeated")

@@ -19,6 +19,14 @@ let fusing: BackendPreferences = {
 func schedule(
   _ graph: Graph, loss: Graph.Node, rows: Int, _ preferences: BackendPreferences = fusing
 ) throws -> Schedule {
+  try schedule(graph, loss: loss, MicrobatchGroup(rowCount: rows), preferences)
+}
+
+/// The same for a group of microbatches.
+func schedule(
+  _ graph: Graph, loss: Graph.Node, _ group: MicrobatchGroup,
+  _ preferences: BackendPreferences = fusing
+) throws -> Schedule {
   var graph = graph
   let parameters = graph.parameters
   let gradients = try graph.gradient(of: loss, withRespectTo: parameters)
@@ -27,6 +35,6 @@ func schedule(
     zip(names, parameters).map { ($0, graph.shape(of: $1).resolved(batch: 1)) })
   let (simple, kept) = graph.simplified(keeping: [loss] + gradients)
   return try Schedule(
-    simple, group: MicrobatchGroup(rowCount: rows), values: [kept[0]],
+    simple, group: group, values: [kept[0]],
     gradients: Array(zip(names, kept.dropFirst())), layout: layout, preferences: preferences)
 }
