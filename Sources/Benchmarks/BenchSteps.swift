@@ -114,7 +114,7 @@ package final class BenchSteps {
     engine.stopNotingTimes()
     if let tracePath { try writeTrace(of: engine, to: tracePath, communicator: communicator) }
     return StepProfile(
-      engine.timelines[0], engine.callLists, stepCount: stepCount, wall: wall)
+      engine.timelines[0], engine.callLists[0], stepCount: stepCount, wall: wall)
   }
 
   private func compute() throws -> Optimizer.Step {

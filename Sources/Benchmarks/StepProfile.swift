@@ -5,7 +5,7 @@ public import DataParallel
 /// Phases follow one another without gaps, so that they add up to the wall time. Calls lie within forward and
 /// backward; the rest of a phase is its own work: sums over rows and of gradients.
 public struct StepProfile: Sendable {
-  /// A call of a plan, of all microbatches of the step.
+  /// A call of a plan, of all groups of microbatches of the step.
   public struct Call: Sendable {
     /// The computation.
     public let label: String
@@ -33,20 +33,20 @@ public struct StepProfile: Sendable {
   ///
   /// - Parameters:
   ///   - timeline: The activities.
-  ///   - lists: The calls of plans, by the number of rows.
+  ///   - lists: The calls of plans.
   ///   - stepCount: The number of steps.
   ///   - wall: The wall time of all of them.
-  init(_ timeline: Timeline, _ lists: [Int: CallList], stepCount: Int, wall: Duration) {
+  init(_ timeline: Timeline, _ lists: [CallList], stepCount: Int, wall: Duration) {
     var phases = Array(repeating: Int64(0), count: Timing.Phase.allCases.count)
-    // Microbatches of other sizes make the same calls.
+    // Groups of other sizes make the same calls.
     var sums: [CallKey: (time: Int64, count: Int)] = [:]
     for index in 0..<timeline.count {
       let event = timeline[index]
       let time = event.end - event.start
       switch event.activity {
       case .phase(let phase): phases[phase.rawValue] += time
-      case .call(let call, let rows):
-        guard let list = lists[Int(rows)] else { continue }
+      case .call(let call, let number):
+        let list = lists[Int(number)]
         let key = CallKey(
           index: Int(call), label: list.labels[Int(call)],
           isForward: Int(call) < list.forwardCount)

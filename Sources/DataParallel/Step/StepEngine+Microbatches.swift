@@ -1,4 +1,4 @@
-// Whole microbatches one by one, and the buckets of elements whose exchange begins during the last of them.
+// Groups of microbatches one by one, and the buckets of elements whose exchange begins during the last of them.
 import Communication
 import Numerics
 import Synchronization
@@ -12,50 +12,52 @@ extension StepEngine {
     let worker = workers[index]
     let part = program.parts[index]
     if index > 0 { worker.stopwatch?.start() }
-    var finishedBuckets = 0
     do {
-      for (position, instruction) in part.instructions.enumerated() {
-        switch instruction {
-        case .compute(let number, let slot):
-          let rows = program.cut[number]
-          let runner = worker.runners[0]
-          let microbatch = try runner.load(rows.count, of: source) { row(rows.lowerBound + $0) }
-          if group.isWholeJob || position != part.lastCompute {
-            runner.run(microbatch, draws: draws(for: rows), gradient: worker.slots[slot])
-          } else {
-            runner.run(
-              microbatch, draws: draws(for: rows), gradient: worker.slots[slot],
-              milestones: part.milestones
-            ) { steps in
-              finishBuckets(&finishedBuckets, after: steps, of: part, of: program, worker: index)
-            }
-          }
-          ownSums[number - microbatches.lowerBound] = microbatch.sums
-        case .add(let addition):
-          // The sums after the last microbatch have been made bucket by bucket.
-          if !group.isWholeJob, position > part.lastCompute ?? -1 { continue }
-          worker.add(addition, 0..<worker.slots[0].count)
-          worker.stopwatch?.lap(.backward)
-        }
+      for (position, bound) in part.groups.enumerated() {
+        try load(bound, worker, of: source, row: row)
+        let isLast = position == part.groups.count - 1
+        run(bound, of: program, worker: index, beginsExchanges: isLast)
+        // The sums after the last group have been made bucket by bucket.
+        guard !bound.group.additions.isEmpty, group.isWholeJob || !isLast else { continue }
+        for addition in bound.group.additions { worker.add(addition, 0..<worker.slots[0].count) }
+        worker.stopwatch?.lap(.backward)
       }
     } catch {
       worker.failure = error
     }
-    // Also after a failure or without microbatches, or the other ranks would wait.
-    if !group.isWholeJob { publish(worker: index, buckets: program.sum.bucketCount) }
+    publishAll(program, worker: index)
   }
 
-  /// Returns the key of the random numbers of some rows of this step.
-  func draws(for rows: Range<Int>) -> Draws {
-    Draws(seed: seed, step: step, firstRow: rows.lowerBound)
+  /// Reads the rows of a group.
+  func load(
+    _ bound: BoundGroup, _ worker: StepWorker, of source: any RowSource, row: (Int) -> Int
+  ) throws {
+    let first = bound.group.rows.lowerBound
+    try worker.runner.load(bound.compiled, of: source) { row(first + $0) }
   }
 
-  /// Adds the gradients of a worker whose microbatches have all been computed, and publishes the sums.
-  func addAll(_ program: StepProgram, worker index: Int) {
-    for case .add(let addition) in program.parts[index].instructions {
-      workers[index].add(addition, 0..<workers[index].slots[0].count)
+  /// Computes a group, or one segment of it, and notes the sums over the rows of its microbatches.
+  func run(
+    _ bound: BoundGroup, segment: Int? = nil, of program: StepProgram, worker index: Int,
+    beginsExchanges: Bool
+  ) {
+    let (compiled, runner) = (bound.compiled, workers[index].runner)
+    let draws = Draws(seed: seed, step: step, firstRow: bound.group.rows.lowerBound)
+    if group.isWholeJob || !beginsExchanges {
+      runner.run(compiled, segment: segment, draws: draws, gradients: bound.gradients)
+    } else {
+      let part = program.parts[index]
+      var finishedBuckets = 0
+      runner.run(
+        compiled, segment: segment, draws: draws, gradients: bound.gradients,
+        milestones: part.milestones
+      ) { steps in
+        finishBuckets(&finishedBuckets, after: steps, of: part, of: program, worker: index)
+      }
     }
-    if !group.isWholeJob { publish(worker: index, buckets: program.sum.bucketCount) }
+    for (position, number) in bound.group.microbatches.enumerated() {
+      ownSums[number - microbatches.lowerBound] = compiled.sums[position]
+    }
   }
 
   // MARK: Buckets.
@@ -71,17 +73,15 @@ extension StepEngine {
     if let exchangeFailure { throw exchangeFailure }
   }
 
-  /// Adds up and publishes the buckets that the last microbatch has finished, and drives exchanges on the
+  /// Adds up and publishes the buckets that the last group has finished, and drives exchanges on the
   /// calling thread.
   private func finishBuckets(
     _ finished: inout Int, after steps: Int, of part: StepProgram.Part, of program: StepProgram,
     worker index: Int
   ) {
     while finished < part.finalSteps.count, part.finalSteps[finished] <= steps {
-      if let last = part.lastCompute {
-        for case .add(let addition) in part.instructions[(last + 1)...] {
-          workers[index].add(addition, replica.elements.buckets[finished])
-        }
+      for addition in part.groups[part.groups.count - 1].group.additions {
+        workers[index].add(addition, replica.elements.buckets[finished])
       }
       finished += 1
       publish(worker: index, buckets: finished)
@@ -106,6 +106,12 @@ extension StepEngine {
       try program.sum.begin(begunBuckets)
     }
     begunBuckets += 1
+  }
+
+  /// Tells the ranks of the group that a worker is done; also after a failure or without microbatches, or the
+  /// other ranks would wait.
+  func publishAll(_ program: StepProgram, worker: Int) {
+    if !group.isWholeJob { publish(worker: worker, buckets: program.sum.bucketCount) }
   }
 
   /// Tells the ranks of the group how many buckets a worker has finished.

@@ -30,9 +30,7 @@ extension StepEngine {
         } catch {
           worker.failure = worker.failure ?? error
         }
-        guard segment == last else { return }
-        addAll(program, worker: index)
-        worker.stopwatch?.lap(.backward)
+        if segment == last { publishAll(program, worker: index) }
       }
       stopwatch.lap(.waiting)
       guard segment < last else { continue }
@@ -41,28 +39,22 @@ extension StepEngine {
     }
   }
 
-  /// Computes one segment of a worker's microbatches.
+  /// Computes one segment of a worker's microbatches, which are one group.
   private func run(
     _ segment: Int, of program: StepProgram, worker index: Int, by totals: CrossMicrobatchExchange,
     _ sums: UnsafePointer<Float>?, of source: any RowSource, row: (Int) -> Int
   ) throws {
     let worker = workers[index]
-    for case .compute(let number, let slot) in program.parts[index].instructions {
-      guard worker.failure == nil else { return }
-      let (rows, runner) = (program.cut[number], worker.runner(of: number))
-      let microbatch =
-        segment == 0
-        ? try runner.load(rows.count, of: source) { row(rows.lowerBound + $0) }
-        : runner.microbatch(ofRows: rows.count)
-      if let sums { microbatch.plan.setSums(after: segment - 1, from: sums) }
-      runner.run(
-        microbatch, segment: segment, draws: draws(for: rows), gradient: worker.slots[slot])
-      if segment < totals.counts.count {
-        microbatch.plan.copySums(
-          after: segment, ofMicrobatch: 0, into: totals.vector(of: number, after: segment))
-      } else {
-        ownSums[number - microbatches.lowerBound] = microbatch.sums
-      }
+    guard worker.failure == nil, let bound = program.parts[index].groups.first else { return }
+    if segment == 0 { try load(bound, worker, of: source, row: row) }
+    let plan = bound.compiled.plan
+    if let sums { plan.setSums(after: segment - 1, from: sums) }
+    let isLast = segment == totals.counts.count
+    run(bound, segment: segment, of: program, worker: index, beginsExchanges: isLast)
+    guard !isLast else { return }
+    for (position, number) in bound.group.microbatches.enumerated() {
+      plan.copySums(
+        after: segment, ofMicrobatch: position, into: totals.vector(of: number, after: segment))
     }
   }
 }

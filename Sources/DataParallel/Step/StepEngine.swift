@@ -7,9 +7,9 @@ import Tensors
 
 /// Carries out a step on all ranks and workers: microbatches, the sum of their gradients, the update.
 ///
-/// A step gives the same bits on any number of ranks and workers: microbatches are computed one by one,
-/// and everything that is summed over them is summed by one tree. ``StepLayout`` decides who computes
-/// which microbatches, ``ElementDivision`` who adds and updates which elements.
+/// A step gives the same bits on any number of ranks and workers: what a microbatch gives does not depend on
+/// those that are computed with it, and everything that is summed over them is summed by one tree.
+/// ``StepLayout`` decides who computes which microbatches, ``ElementDivision`` who adds and updates which elements.
 package final class StepEngine {
   /// The results that all ranks have after a step's microbatches are computed.
   package struct Outcome {
@@ -71,32 +71,33 @@ package final class StepEngine {
     let layout = StepLayout(
       groups: group.groups, workerCounts: try communicator.allgather(value: settings.workers),
       microbatches: settings.microbatches, rowCounts: settings.rowCounts,
-      isSegmented: network.isSegmented)
+      groupSize: network.isSegmented ? nil : settings.groupSize)
     let memory = try StepMemory(group, layout, vectorLength: replica.layout.count)
     let stopwatches = (0..<settings.workers).map { worker in
       worker == 0 ? stopwatch : settings.timelineCapacity > 0 ? Stopwatch() : nil
     }
     let runners = try communicator.agreeingOnFailure {
       try stopwatches.enumerated().map { worker, stopwatch in
-        try layout.runnerSizes(of: communicator.rank, worker: worker).map { sizes in
-          try MicrobatchRunner(
-            network, sizes: sizes, purpose: .training, parameters: replica.parameters,
-            workspace: backend.makeWorkspace(settings.precision), stopwatch: stopwatch)
-        }
+        try GroupRunner(
+          network, layout.shapes(of: communicator.rank, worker: worker), purpose: .training,
+          parameters: replica.parameters, workspace: backend.makeWorkspace(settings.precision),
+          stopwatch: stopwatch)
       }
     }
-    workers = runners.enumerated().map { worker, runners in
+    let workers = runners.enumerated().map { worker, runner in
       StepWorker(
-        runners,
-        firstMicrobatch: layout.microbatches(of: communicator.rank, worker: worker).lowerBound,
-        slots: memory.slots(group.localRank, worker), stopwatch: stopwatches[worker],
+        runner, slots: memory.slots(group.localRank, worker), stopwatch: stopwatches[worker],
         arithmetic: replica.arithmetic)
     }
-    totals = try StepEngine.totals(layout, runners, replica, communicator)
+    self.workers = workers
+    totals =
+      network.isSegmented
+      ? try StepEngine.totals(layout, workers, replica, communicator) : nil
     let (staging, sums) = try StepEngine.sums(
       layout, memory, settings.gradientFormat, replica, communicator)
     programs = StepEngine.programs(
-      layout, runners, sums, rank: communicator.rank, buckets: replica.elements.buckets)
+      layout, workers, sums, rank: communicator.rank,
+      buckets: group.isWholeJob ? [] : replica.elements.buckets)
     pool = WorkerPool(
       count: settings.workers, mayNotSpin: communicator.placement.isOversubscribed,
       prepare: backend.prepareThread)
@@ -106,7 +107,7 @@ package final class StepEngine {
     records = StepRecords(
       shared: memory.records, layout, group: group, communicator: communicator)
     byteCount =
-      runners.joined().reduce(0) { $0 + $1.byteCount } + memory.byteCount + staging.byteCount
+      runners.reduce(0) { $0 + $1.byteCount } + memory.byteCount + staging.byteCount
       + (totals?.byteCount ?? 0)
     (ownSums, sumVector) = (memory.records[group.localRank].sums, memory.sumVector)
     microbatches = layout.microbatches(of: communicator.rank)
@@ -115,14 +116,13 @@ package final class StepEngine {
     (self.stopwatch, seed) = (stopwatch, settings.seed)
   }
 
-  /// Prepares the exchange of cross-microbatch sums, if the network has any.
+  /// Prepares the exchange of cross-microbatch sums.
   private static func totals(
-    _ layout: StepLayout, _ runners: [[MicrobatchRunner]], _ replica: Replica,
+    _ layout: StepLayout, _ workers: [StepWorker], _ replica: Replica,
     _ communicator: any Communicator
-  ) throws(CommunicationError) -> CrossMicrobatchExchange? {
-    guard layout.isSegmented else { return nil }
-    return try CrossMicrobatchExchange(
-      counts: runners.joined().lazy.map(\.sumCounts).first { !$0.isEmpty } ?? [],
+  ) throws(CommunicationError) -> CrossMicrobatchExchange {
+    try CrossMicrobatchExchange(
+      counts: workers.lazy.map(\.runner.sumCounts).first { !$0.isEmpty } ?? [],
       division: layout.division, group: replica.group, arithmetic: replica.arithmetic,
       communicator: communicator)
   }
@@ -150,17 +150,15 @@ package final class StepEngine {
 
   /// Plans the part of this rank in each pattern of present microbatches.
   private static func programs(
-    _ layout: StepLayout, _ runners: [[MicrobatchRunner]], _ sums: [GradientSum], rank: Int,
+    _ layout: StepLayout, _ workers: [StepWorker], _ sums: [GradientSum], rank: Int,
     buckets: [Range<Int>]
   ) -> [StepProgram] {
     zip(layout.patterns, sums).map { pattern, sum in
-      let parts = runners.enumerated().map { worker, runners in
-        let work = layout.work(of: rank, worker: worker, in: pattern)
-        return layout.isSegmented
-          ? StepProgram.Part(withoutBuckets: work)
-          : StepProgram.Part(
-            work, cut: pattern.cut, runner: runners[0], buckets: buckets,
-            drivesExchanges: worker == 0)
+      let parts = workers.enumerated().map { index, worker in
+        let groups = layout.work(of: rank, worker: index, in: pattern).groups.map {
+          BoundGroup($0, worker.runner.group($0.shape), slots: worker.slots)
+        }
+        return StepProgram.Part(groups, buckets: buckets, drivesExchanges: index == 0)
       }
       return StepProgram(pattern, sum: sum, parts: parts)
     }
@@ -168,8 +166,8 @@ package final class StepEngine {
 
   /// Computes this rank's microbatches and exchanges the sums over their rows with all ranks.
   ///
-  /// If ranks are in several groups, sums of gradients begin to be exchanged while the last microbatch
-  /// is computed.
+  /// If ranks are in several groups, sums of gradients begin to be exchanged while the last microbatches
+  /// are computed.
   ///
   /// Collective. A failure on one rank is thrown on all.
   ///
@@ -191,9 +189,7 @@ package final class StepEngine {
     self.step = step
     begunBuckets = 0
     let started = stopwatch.last
-    for worker in workers {
-      for runner in worker.runners { runner.invalidateParameters() }
-    }
+    for worker in workers { worker.runner.invalidateParameters() }
     if let totals {
       try compute(program, by: totals, of: source, row: row)
     } else {
@@ -236,7 +232,7 @@ package final class StepEngine {
   package func noteTimes() {
     stopwatch.lap(.other)
     for (worker, timeline) in zip(workers, timelines) {
-      for runner in worker.runners { runner.timeline = timeline }
+      worker.runner.timeline = timeline
       worker.stopwatch?.timeline = timeline
     }
   }
@@ -244,13 +240,11 @@ package final class StepEngine {
   /// Stops recording events.
   package func stopNotingTimes() {
     for worker in workers {
-      for runner in worker.runners { runner.timeline = nil }
+      worker.runner.timeline = nil
       worker.stopwatch?.timeline = nil
     }
   }
 
-  /// The steps of plans, by the number of rows.
-  package var callLists: [Int: CallList] {
-    workers.flatMap(\.runners).reduce(into: [:]) { $0.merge($1.callLists) { first, _ in first } }
-  }
+  /// The lists of each worker's calls, which the events of its timeline name by number.
+  package var callLists: [[CallList]] { workers.map(\.runner.callLists) }
 }

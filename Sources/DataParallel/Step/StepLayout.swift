@@ -1,5 +1,7 @@
-/// The division of a run's steps: the microbatches of each worker, and the order and slots in which the
-/// worker computes and adds their gradients.
+package import Execution
+
+/// The division of a run's steps: the microbatches of each worker, those that it computes together, and the
+/// order and slots in which their gradients are added.
 ///
 /// A value made of numbers alone, the same on all ranks.
 package struct StepLayout: Sendable {
@@ -15,15 +17,40 @@ package struct StepLayout: Sendable {
   package struct Work: Hashable, Sendable {
     /// The largest subtrees of the worker's microbatches; the sum of subtree t ends in slot t.
     package let subtrees: [SumTree.Node]
-    /// The computations and additions, in order.
-    package let instructions: [SumTree.Instruction]
-    /// The number of slots that the instructions use.
+    /// What is computed at once, in order.
+    package let groups: [Group]
+    /// The number of slots that the groups use.
     package let slotCount: Int
 
-    package init(subtrees: [SumTree.Node], instructions: [SumTree.Instruction], slotCount: Int) {
+    package init(subtrees: [SumTree.Node], groups: [Group], slotCount: Int) {
       self.subtrees = subtrees
-      self.instructions = instructions
+      self.groups = groups
       self.slotCount = slotCount
+    }
+  }
+
+  /// A group of neighbouring microbatches of a step, which one worker computes at once.
+  package struct Group: Hashable, Sendable {
+    /// The microbatches; all have rows.
+    package let microbatches: [Int]
+    /// The rows of the step.
+    package let rows: Range<Int>
+    /// The rows of each microbatch, and the sums of their gradients.
+    package let shape: MicrobatchGroup
+    /// The slot of each sum.
+    package let slots: [Int]
+    /// The additions that can be done once the group is computed, in order.
+    package let additions: [SumTree.Addition]
+
+    package init(
+      microbatches: [Int], rows: Range<Int>, shape: MicrobatchGroup, slots: [Int],
+      additions: [SumTree.Addition]
+    ) {
+      self.microbatches = microbatches
+      self.rows = rows
+      self.shape = shape
+      self.slots = slots
+      self.additions = additions
     }
   }
 
@@ -33,8 +60,8 @@ package struct StepLayout: Sendable {
   let workerCounts: [Int]
   /// The patterns of the run's steps, by ascending number of rows.
   package let patterns: [Pattern]
-  /// True if microbatches are computed segment by segment, all of them at once.
-  package let isSegmented: Bool
+  /// The most microbatches of a group, a power of two; nil for any number.
+  private let groupSize: Int?
 
   /// Divides steps among ranks and workers.
   ///
@@ -43,15 +70,19 @@ package struct StepLayout: Sendable {
   ///   - workerCounts: The number of workers of each rank.
   ///   - microbatches: The number of microbatches of a step.
   ///   - rowCounts: The numbers of rows that steps have.
-  ///   - isSegmented: True for networks with sums over microbatches.
+  ///   - groupSize: The most microbatches of a step that a worker computes at once, a power of two; nil for all
+  ///     of the worker. It decides how fast steps are, never what the answer is.
   package init(
-    groups: [[Int]], workerCounts: [Int], microbatches: Int, rowCounts: Set<Int>, isSegmented: Bool
+    groups: [[Int]], workerCounts: [Int], microbatches: Int, rowCounts: Set<Int>, groupSize: Int?
   ) {
     division = WorkDivision(groups: groups, microbatches: microbatches)
     precondition(
       workerCounts.count == division.size, "\(workerCounts.count) ranks in groups \(groups)")
+    precondition(
+      groupSize.map { $0 > 0 && $0 & ($0 - 1) == 0 } ?? true,
+      "groups of \(groupSize ?? 0) microbatches")
     self.workerCounts = workerCounts
-    self.isSegmented = isSegmented
+    self.groupSize = groupSize
     patterns = rowCounts.sorted().map {
       let cut = MicrobatchCut(rowCount: $0, count: microbatches)
       return Pattern(cut: cut, tree: SumTree(cut))
@@ -68,11 +99,24 @@ package struct StepLayout: Sendable {
 
   /// Returns the part of one worker of a rank in the steps of a pattern.
   package func work(of rank: Int, worker: Int, in pattern: Pattern) -> Work {
-    let subtrees = pattern.tree.maximalNodes(in: microbatches(of: rank, worker: worker))
-    let (instructions, slotCount) =
-      isSegmented
-      ? pattern.tree.parallelSum(of: subtrees) : pattern.tree.sequentialSum(of: subtrees)
-    return Work(subtrees: subtrees, instructions: instructions, slotCount: slotCount)
+    let own = microbatches(of: rank, worker: worker)
+    let ranges = groups(of: own).filter { !pattern.tree.maximalNodes(in: $0).isEmpty }
+    let subtrees = pattern.tree.maximalNodes(in: own)
+    let order = SlotOrder(
+      of: subtrees, from: ranges.map(pattern.tree.maximalNodes), in: pattern.tree)
+    let groups = ranges.enumerated().map { index, range in
+      pattern.group(of: range, slots: order.slots[index], additions: order.additions[index])
+    }
+    return Work(subtrees: subtrees, groups: groups, slotCount: order.slotCount)
+  }
+
+  /// Cuts the microbatches of a worker where whole subtrees of the size of a group begin.
+  private func groups(of microbatches: Range<Int>) -> [Range<Int>] {
+    guard let groupSize, microbatches.count > groupSize else { return [microbatches] }
+    let first = microbatches.lowerBound / groupSize * groupSize
+    return stride(from: first, to: microbatches.upperBound, by: groupSize).map {
+      ($0..<$0 + groupSize).clamped(to: microbatches)
+    }
   }
 
   /// Returns the number of gradient slots of each worker of a rank, at least one.
@@ -82,14 +126,85 @@ package struct StepLayout: Sendable {
     }
   }
 
-  /// Returns the numbers of rows for which each runner of a worker is compiled.
+  /// Returns the groups that a worker of a rank computes, each once.
+  package func shapes(of rank: Int, worker: Int) -> [MicrobatchGroup] {
+    var shapes: [MicrobatchGroup] = []
+    for group in patterns.flatMap({ work(of: rank, worker: worker, in: $0).groups })
+    where !shapes.contains(group.shape) {
+      shapes.append(group.shape)
+    }
+    return shapes
+  }
+}
+
+extension StepLayout.Pattern {
+  /// Returns the microbatches of a range that have rows, and the order in which they are added.
+  fileprivate func group(
+    of range: Range<Int>, slots: [Int], additions: [SumTree.Addition]
+  ) -> StepLayout.Group {
+    let microbatches = range.filter { !cut[$0].isEmpty }
+    var end = 0
+    let sums = tree.maximalNodes(in: range).map { node in
+      let additions = tree.additions(below: node)
+      end += additions.count
+      return MicrobatchGroup.Sum(of: end - additions.count..<end, additions: additions)
+    }
+    return StepLayout.Group(
+      microbatches: microbatches,
+      rows: cut[range.lowerBound].lowerBound..<cut[range.upperBound - 1].upperBound,
+      shape: MicrobatchGroup(rowCounts: microbatches.map { cut[$0].count }, sums: sums),
+      slots: slots, additions: additions)
+  }
+}
+
+/// The slots in which one worker adds the sums of its groups, as soon as two that belong together are there.
+///
+/// The number of slots grows with the logarithm of the number of groups.
+private struct SlotOrder {
+  /// For each group, the slots of its sums.
+  private(set) var slots: [[Int]]
+  /// For each group, the additions once it is computed.
+  private(set) var additions: [[SumTree.Addition]]
+  private(set) var slotCount = 0
+  private let places: [SumTree.Node: (group: Int, sum: Int)]
+  private let tree: SumTree
+  /// The group whose sums were placed last.
+  private var last = 0
+
+  /// Places the sums of `subtrees` in the first slots.
   ///
-  /// One runner serves all microbatches of a worker, unless they are computed segment by segment: then
-  /// all are under way at once, and each has a runner.
-  package func runnerSizes(of rank: Int, worker: Int) -> [Set<Int>] {
-    guard isSegmented else { return [Set(patterns.flatMap(\.cut.sizes))] }
-    return microbatches(of: rank, worker: worker).map { microbatch in
-      Set(patterns.map { $0.cut[microbatch].count }).subtracting([0])
+  /// - Parameters:
+  ///   - subtrees: The sums that are wanted.
+  ///   - groups: For each group, the nodes whose sums it leaves; together they cover the subtrees.
+  ///   - tree: The tree.
+  init(of subtrees: [SumTree.Node], from groups: [[SumTree.Node]], in tree: SumTree) {
+    self.tree = tree
+    slots = groups.map { $0.map { _ in 0 } }
+    additions = groups.map { _ in [] }
+    var places: [SumTree.Node: (group: Int, sum: Int)] = [:]
+    for (group, nodes) in groups.enumerated() {
+      for (sum, node) in nodes.enumerated() { places[node] = (group, sum) }
+    }
+    self.places = places
+    for (slot, node) in subtrees.enumerated() { place(node, in: slot) }
+  }
+
+  private mutating func place(_ node: SumTree.Node, in slot: Int) {
+    slotCount = max(slotCount, slot + 1)
+    if let place = places[node] {
+      slots[place.group][place.sum] = slot
+      last = place.group
+      return
+    }
+    precondition(node.level > 0, "no group has microbatch \(node.index)")
+    switch (tree.contains(node.left), tree.contains(node.right)) {
+    case (true, true):
+      place(node.left, in: slot)
+      place(node.right, in: slot + 1)
+      additions[last].append(SumTree.Addition(target: slot, source: slot + 1))
+    case (true, false): place(node.left, in: slot)
+    case (false, true): place(node.right, in: slot)
+    case (false, false): break
     }
   }
 }

@@ -1,18 +1,18 @@
 import Execution
+import Tensors
 
 /// The part of this rank in the steps of one pattern of present microbatches.
 final class StepProgram {
   /// The part of one worker, in its own slots.
   struct Part {
-    let instructions: [SumTree.Instruction]
-    /// The index of the last computation, during which exchanges begin; nil if there is none.
-    let lastCompute: Int?
-    /// The number of forward steps of the last microbatch.
+    /// The groups that it computes, in order; none on a worker without microbatches.
+    let groups: [BoundGroup]
+    /// The number of forward steps of the last group.
     let forwardSteps: Int
-    /// For each bucket, the number of steps of the last microbatch after which it is final.
+    /// For each bucket, the number of steps of the last group after which it is final.
     let finalSteps: [Int]
-    /// The milestones of the last microbatch: the forward steps, the final steps of buckets and, on the
-    /// thread that drives exchanges, all steps from the first of those on.
+    /// The milestones of the last group: the forward steps, the final steps of buckets and, on the thread that
+    /// drives exchanges, all steps from the first of those on.
     let milestones: [Int]
   }
 
@@ -41,47 +41,50 @@ final class StepProgram {
 }
 
 extension StepProgram.Part {
-  /// Plans a part during which no exchange begins: one without microbatches, or computed segment by segment.
-  init(withoutBuckets work: StepLayout.Work) {
-    self.init(
-      instructions: work.instructions, lastCompute: Self.lastCompute(work), forwardSteps: 0,
-      finalSteps: [], milestones: [])
-  }
-
-  /// Plans a part whose exchanges begin during its last microbatch.
+  /// Plans a part whose exchanges begin during its last group.
   ///
   /// - Parameters:
-  ///   - work: The computations and additions.
-  ///   - cut: The rows of each microbatch.
-  ///   - runner: The runner of the microbatches.
-  ///   - buckets: The ranges of elements that are exchanged one after another.
+  ///   - groups: The groups, in order.
+  ///   - buckets: The ranges of elements that are exchanged one after another; none within one group of ranks.
   ///   - drivesExchanges: True on the one thread that calls MPI.
-  init(
-    _ work: StepLayout.Work, cut: MicrobatchCut, runner: MicrobatchRunner, buckets: [Range<Int>],
-    drivesExchanges: Bool
-  ) {
-    guard let lastCompute = Self.lastCompute(work),
-      case .compute(let microbatch, _) = work.instructions[lastCompute]
-    else {
-      self.init(withoutBuckets: work)
+  init(_ groups: [BoundGroup], buckets: [Range<Int>], drivesExchanges: Bool) {
+    self.groups = groups
+    guard let schedule = groups.last?.compiled.plan.schedule else {
+      (forwardSteps, finalSteps, milestones) = (0, [], [])
       return
     }
-    let schedule = runner.microbatch(ofRows: cut[microbatch].count).plan.schedule
     // In order: no bucket begins before the one in front of it. Not before the first step: elements that
     // no step writes are added with the rest.
     var latest = 1
-    let finalSteps = buckets.map { bucket in
+    finalSteps = buckets.map { bucket in
       latest = max(latest, schedule.stepCount(finishing: bucket))
       return latest
     }
-    let forwardSteps = schedule.forwardStepCount
-    let polled = drivesExchanges ? Array((finalSteps.first ?? 1)..<schedule.steps.count + 1) : []
-    self.init(
-      instructions: work.instructions, lastCompute: lastCompute, forwardSteps: forwardSteps,
-      finalSteps: finalSteps, milestones: Set([forwardSteps] + finalSteps + polled).sorted())
+    forwardSteps = schedule.forwardStepCount
+    let count = schedule.steps.count
+    let polled = drivesExchanges ? (finalSteps.first ?? count)..<count + 1 : 0..<0
+    milestones = Set([forwardSteps] + finalSteps + polled).sorted()
+  }
+}
+
+/// A group of microbatches as a worker computes it: compiled, with the vectors of its sums.
+final class BoundGroup {
+  /// The microbatches and their place in the step.
+  let group: StepLayout.Group
+  /// The network compiled for them.
+  let compiled: CompiledGroup
+  /// The vector of each sum, in memory of the worker.
+  let gradients: GradientVectors
+
+  /// Binds a group to slots of a worker.
+  init(_ group: StepLayout.Group, _ compiled: CompiledGroup, slots: [FloatBuffer]) {
+    self.group = group
+    self.compiled = compiled
+    let vectors = UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>>.allocate(
+      capacity: group.slots.count)
+    _ = vectors.initialize(from: group.slots.map { slots[$0].pointer })
+    gradients = GradientVectors(vectors)
   }
 
-  private static func lastCompute(_ work: StepLayout.Work) -> Int? {
-    work.instructions.lastIndex { if case .compute = $0 { true } else { false } }
-  }
+  deinit { gradients.deallocate() }
 }

@@ -57,23 +57,24 @@ package struct BlockSums {
   private func partialSums(
     of blocks: Range<Int>, term: (Int, UnsafeMutableBufferPointer<Double>) throws -> Void
   ) rethrows -> [Double] {
-    let nodes = tree.maximalNodes(in: blocks)
-    let (instructions, slotCount) = tree.sequentialSum(of: nodes)
-    var slots = [Double](repeating: 0, count: slotCount * count)
-    for instruction in instructions {
-      switch instruction {
-      case .compute(let block, let slot):
-        try slots.withUnsafeMutableBufferPointer { slots in
-          let numbers = UnsafeMutableBufferPointer(rebasing: slots[range(of: slot)])
-          numbers.update(repeating: 0)
-          try term(block, numbers)
+    var parts: [Double] = []
+    for node in tree.maximalNodes(in: blocks) {
+      parts += [Double(node.level), Double(node.index)]
+      let leaves = node.leaves.clamped(to: 0..<blockCount)
+      for (block, additions) in zip(leaves, tree.additions(below: node)) {
+        let start = parts.count
+        parts += repeatElement(0, count: count)
+        try parts.withUnsafeMutableBufferPointer {
+          try term(block, UnsafeMutableBufferPointer(rebasing: $0[start...]))
         }
-      case .add(let addition): add(addition, in: &slots)
+        for _ in 0..<additions {
+          let last = parts.count - count
+          for index in last..<parts.count { parts[index - count] += parts[index] }
+          parts.removeLast(count)
+        }
       }
     }
-    return nodes.enumerated().flatMap { slot, node in
-      [Double(node.level), Double(node.index)] + slots[range(of: slot)]
-    }
+    return parts
   }
 
   /// The sums over all blocks.
@@ -89,16 +90,13 @@ package struct BlockSums {
       slots += parts[start + 2..<start + 2 + count]
     }
     let (additions, slot) = tree.fold(to: tree.root, from: slotIndices)
-    for addition in additions { add(addition, in: &slots) }
+    func range(of slot: Int) -> Range<Int> { slot * count..<(slot + 1) * count }
+    for addition in additions {
+      for (target, source) in zip(range(of: addition.target), range(of: addition.source)) {
+        slots[target] += slots[source]
+      }
+    }
     guard let slot else { preconditionFailure("an evaluation of no blocks") }
     return Array(slots[range(of: slot)])
-  }
-
-  private func range(of slot: Int) -> Range<Int> { slot * count..<(slot + 1) * count }
-
-  private func add(_ addition: SumTree.Addition, in slots: inout [Double]) {
-    for (target, source) in zip(range(of: addition.target), range(of: addition.source)) {
-      slots[target] += slots[source]
-    }
   }
 }

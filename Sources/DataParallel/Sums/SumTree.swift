@@ -17,20 +17,12 @@ package struct SumTree: Hashable, Sendable {
     var right: Node { Node(level: level - 1, index: 2 * index + 1) }
   }
 
-  /// An instruction of a sum: the value in slot `target` becomes itself plus the value in `source`.
+  /// A step of a sum: the value in slot `target` becomes itself plus the value in `source`.
   package struct Addition: Hashable, Sendable {
     /// The slot of the left operand and of the result.
     package let target: Int
     /// The slot of the right operand.
     package let source: Int
-  }
-
-  /// One instruction of a sequential computation.
-  package enum Instruction: Hashable, Sendable {
-    /// Compute the term of a leaf into a slot.
-    case compute(leaf: Int, slot: Int)
-    /// Add the value of one slot to another.
-    case add(Addition)
   }
 
   /// For each leaf, true if there is such a term.
@@ -82,56 +74,17 @@ package struct SumTree: Hashable, Sendable {
     return found
   }
 
-  /// The instructions with which one worker computes the sums of `nodes` one leaf after another.
+  /// The additions of the leaves below a node, as they come one after another.
   ///
-  /// The sum of `nodes[t]` ends in slot t. Sums are added as soon as both are there, so the number
-  /// of slots grows with the logarithm of the number of leaves.
-  ///
-  /// - Returns: The instructions, and the number of slots they use.
-  package func sequentialSum(of nodes: [Node]) -> (instructions: [Instruction], slotCount: Int) {
-    var instructions: [Instruction] = []
-    var slotCount = 0
-    func visit(_ node: Node, _ slot: Int) {
-      slotCount = max(slotCount, slot + 1)
-      if node.level == 0 {
-        instructions.append(.compute(leaf: node.index, slot: slot))
-        return
-      }
-      switch (contains(node.left), contains(node.right)) {
-      case (true, true):
-        visit(node.left, slot)
-        visit(node.right, slot + 1)
-        instructions.append(.add(Addition(target: slot, source: slot + 1)))
-      case (true, false): visit(node.left, slot)
-      case (false, true): visit(node.right, slot)
-      case (false, false): break
-      }
-    }
-    for (slot, node) in nodes.enumerated() { visit(node, slot) }
-    return (instructions, slotCount)
-  }
-
-  /// The instructions with which one worker computes all leaves below `nodes` first and adds them then.
-  ///
-  /// The sum of `nodes[t]` ends in slot t, as in ``sequentialSum(of:)``; there is a slot for each leaf.
-  ///
-  /// - Returns: The instructions, and the number of slots they use.
-  package func parallelSum(of nodes: [Node]) -> (instructions: [Instruction], slotCount: Int) {
-    var slots: [Node: Int] = [:]
-    var slotCount = nodes.count
-    var computations: [Instruction] = []
-    for (position, node) in nodes.enumerated() {
-      let leaves = node.leaves.clamped(to: 0..<isPresent.count).filter { isPresent[$0] }
-      for (index, leaf) in leaves.enumerated() {
-        // A sum ends where its first leaf is.
-        let slot = index == 0 ? position : slotCount
-        if index > 0 { slotCount += 1 }
-        slots[Node(level: 0, index: leaf)] = slot
-        computations.append(.compute(leaf: leaf, slot: slot))
-      }
-    }
-    let additions = nodes.flatMap { fold(to: $0, from: slots).additions }
-    return (computations + additions.map { .add($0) }, slotCount)
+  /// - Returns: For each leaf that is present, the number of times that the last two sums that are there are
+  ///   added once its term is there: left plus right.
+  package func additions(below node: Node) -> [Int] {
+    guard contains(node) else { return [] }
+    guard node.level > 0 else { return [0] }
+    let left = additions(below: node.left)
+    var additions = left + self.additions(below: node.right)
+    if !left.isEmpty, additions.count > left.count { additions[additions.count - 1] += 1 }
+    return additions
   }
 
   /// The additions that make the sum of `target` from the sums of nodes below it.

@@ -9,8 +9,8 @@ package final class Timeline {
   package enum Activity: Equatable {
     /// A phase; those of a thread follow one another without gaps.
     case phase(Timing.Phase)
-    /// A call of the plan for `rows` rows.
-    case call(Int32, rows: Int32)
+    /// A call of a plan, by its number in one of the thread's lists.
+    case call(Int32, list: Int32)
     /// A whole step.
     case step(Int)
   }
@@ -54,10 +54,10 @@ package final class Timeline {
   /// Marks the beginning of the next call of a plan.
   func beginCall() { lastCall = Timeline.now }
 
-  /// Records a call of the plan for `rows` rows, from the end of the last one or from ``beginCall()``.
-  func endCall(_ call: Int, rows: Int) {
+  /// Records a call of a plan, from the end of the last one or from ``beginCall()``.
+  func endCall(_ call: Int, list: Int) {
     let now = Timeline.now
-    add(.call(Int32(call), rows: Int32(rows)), from: lastCall, to: now)
+    add(.call(Int32(call), list: Int32(list)), from: lastCall, to: now)
     lastCall = now
   }
 

@@ -12,10 +12,9 @@ public final class Evaluator {
   private let communicator: any Communicator
   private let network: Network
   private let pool: WorkerPool
-  private let runners: [MicrobatchRunner]
+  private let runners: [GroupRunner]
   private let blockSize: Int
   private let top: Int?
-  private let noGradient = FloatBuffer(count: 0)
 
   /// Settings of an evaluation.
   public struct Options: Sendable {
@@ -62,8 +61,9 @@ public final class Evaluator {
     runners = try communicator.agreeingOnFailure {
       try network.requireMemory(ofRows: sizes.max() ?? 0)
       return try (0..<options.workers).map { _ in
-        try MicrobatchRunner(
-          network, sizes: sizes, purpose: options.hasTargets ? .evaluation : .prediction,
+        try GroupRunner(
+          network, sizes.sorted().map(MicrobatchGroup.init(rowCount:)),
+          purpose: options.hasTargets ? .evaluation : .prediction,
           parameters: parameters, workspace: backend.makeWorkspace())
       }
     }
@@ -128,9 +128,9 @@ public final class Evaluator {
         let own = first + part.lowerBound..<first + part.upperBound
         return try onWorkers(own) { runner, blocks in
           try blocks.flatMap { block in
-            let microbatch = try compute(block: block, of: source, by: runner)
+            let rows = try compute(block: block, of: source, by: runner)
             return UnsafeBufferPointer(
-              start: microbatch.outputs, count: microbatch.rowCount * network.outputCount)
+              start: rows.outputs, count: rows.rowCount * network.outputCount)
           }
         }.flatMap { $0 }
       }
@@ -146,7 +146,7 @@ public final class Evaluator {
 
   /// Returns what `body` returns for the blocks of each worker of this rank.
   private func onWorkers<Result>(
-    _ blocks: Range<Int>, _ body: (MicrobatchRunner, Range<Int>) throws -> Result
+    _ blocks: Range<Int>, _ body: (GroupRunner, Range<Int>) throws -> Result
   ) throws -> [Result] {
     var parts: [Swift.Result<Result, any Error>?] = runners.map { _ in nil }
     parts.withUnsafeMutableBufferPointer { parts in
@@ -161,12 +161,13 @@ public final class Evaluator {
 
   /// Computes a block; returns it with its outputs and the sums over its rows.
   private func compute(
-    block: Int, of source: any RowSource, by runner: MicrobatchRunner
-  ) throws -> CompiledMicrobatch {
+    block: Int, of source: any RowSource, by runner: GroupRunner
+  ) throws -> CompiledGroup {
     let rows = rows(ofBlock: block, rowCount: source.rowCount)
-    let microbatch = try runner.load(rows.count, of: source) { rows.lowerBound + $0 }
-    runner.run(microbatch, gradient: noGradient)
-    return microbatch
+    let group = runner.group(ofRows: rows.count)
+    try runner.load(group, of: source) { rows.lowerBound + $0 }
+    runner.run(group)
+    return group
   }
 
   /// Sums over all rows, computed by all ranks and known to all of them.
@@ -178,8 +179,8 @@ public final class Evaluator {
     let numbers = try rowSums.withUnsafeMutableBufferPointer {
       (rowSums) throws(CommunicationError) in
       try blocks.total(on: communicator, pool) { worker, block, numbers in
-        let microbatch = try compute(block: block, of: source, by: runners[worker])
-        rowSums[worker].add(of: microbatch, to: numbers)
+        let rows = try compute(block: block, of: source, by: runners[worker])
+        rowSums[worker].add(rows, to: numbers)
       }
     }
     guard rowSums[0].pairCounts != nil else { return (numbers, [:]) }

@@ -40,16 +40,16 @@ struct RowSums {
   /// Adds the rows that a worker has just computed.
   ///
   /// - Parameters:
-  ///   - microbatch: The rows, with their outputs, targets and sums.
+  ///   - group: The rows, with their outputs, targets and sums.
   ///   - numbers: The sums so far.
   mutating func add(
-    of microbatch: CompiledMicrobatch, to numbers: UnsafeMutableBufferPointer<Double>
+    _ group: CompiledGroup, to numbers: UnsafeMutableBufferPointer<Double>
   ) {
-    numbers[Position.loss.rawValue] += microbatch.sums.loss
-    numbers[Position.weight.rawValue] += microbatch.sums.weight
-    numbers[Position.correct.rawValue] += Double(microbatch.sums.correct)
-    let (rows, outputs) = (microbatch.rowCount, microbatch.outputs)
-    switch microbatch.targets {
+    let (rows, outputs, sums) = (group.rowCount, group.outputs, group.sums[0])
+    numbers[Position.loss.rawValue] += sums.loss
+    numbers[Position.weight.rawValue] += sums.weight
+    numbers[Position.correct.rawValue] += Double(sums.correct)
+    switch group.targets {
     case .labels(let labels)?: addLabels(labels, outputs, rows, to: numbers)
     case .responses(let responses)?: addErrors(responses, outputs, rows, to: numbers)
     case nil: break

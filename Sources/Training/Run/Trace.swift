@@ -84,7 +84,7 @@ package func writeTrace(
         [("name", .string("worker \(worker)"))]))
     for index in 0..<timeline.count {
       let event = timeline[index]
-      let (name, category) = describe(event.activity, lists)
+      let (name, category) = describe(event.activity, lists[worker])
       lines.append(
         jsonObject([
           ("name", .string(name)), ("cat", .string(category)), ("ph", "X"),
@@ -113,14 +113,14 @@ package func writeTrace(
 }
 
 private func describe(
-  _ activity: Timeline.Activity, _ lists: [Int: CallList]
+  _ activity: Timeline.Activity, _ lists: [CallList]
 ) -> (name: String, category: String) {
   switch activity {
   case .phase(let phase): (phase.word, "phase")
-  case .call(let call, let rows):
+  case .call(let call, let list):
     (
-      lists[Int(rows)]?.labels[Int(call)] ?? "call \(call)",
-      Int(call) < lists[Int(rows)]?.forwardCount ?? 0 ? "forward" : "backward"
+      lists[Int(list)].labels[Int(call)],
+      Int(call) < lists[Int(list)].forwardCount ? "forward" : "backward"
     )
   case .step(let step): ("step \(step)", "step")
   }

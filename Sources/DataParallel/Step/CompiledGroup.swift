@@ -3,12 +3,14 @@ import Models
 import Numerics
 import Tensors
 
-/// A network compiled for one number of rows, with the tensors of the last microbatch that it ran.
-package final class CompiledMicrobatch {
-  /// The number of rows.
-  package let rowCount: Int
-  /// The sums over the rows of the last microbatch; zero for a network that computes outputs alone.
-  package private(set) var sums = MicrobatchSums.zero
+/// A network compiled for one group of microbatches, with the tensors of the rows that it ran last.
+package final class CompiledGroup {
+  /// The rows of each microbatch.
+  let shape: MicrobatchGroup
+  /// The number of the group among those of its runner.
+  let number: Int
+  /// The sums over the rows of each microbatch; zero for a network that computes outputs alone.
+  package private(set) var sums: [MicrobatchSums]
   let plan: Plan
   /// The number of the plan's steps after which ``sums`` and ``outputs`` can be read.
   let forwardStepCount: Int
@@ -31,10 +33,13 @@ package final class CompiledMicrobatch {
   ///
   /// - Throws: `PlanError`.
   init(
-    _ network: Network, rowCount: Int, purpose: MicrobatchRunner.Purpose, workspace: any Workspace
+    _ network: Network, _ shape: MicrobatchGroup, number: Int, purpose: GroupRunner.Purpose,
+    workspace: any Workspace
   ) throws(PlanError) {
     self.network = network
-    self.rowCount = rowCount
+    self.shape = shape
+    self.number = number
+    sums = shape.rows.map { _ in .zero }
     let forward = purpose == .training ? network.training : network.evaluation
     let hasLosses = purpose != .prediction
     let values =
@@ -43,7 +48,7 @@ package final class CompiledMicrobatch {
       : [forward.prediction]
     let gradients = purpose == .training ? network.summed.map { ($0.name, $0.node) } : []
     plan = try Plan(
-      forward.graph, batch: rowCount, values: values, gradients: gradients, layout: network.layout,
+      forward.graph, group: shape, values: values, gradients: gradients, layout: network.layout,
       workspace: workspace)
     let schedule = plan.schedule
     forwardStepCount = schedule.forwardStepCount
@@ -61,10 +66,13 @@ package final class CompiledMicrobatch {
     weights = hasLosses && forward.rowWeight != nil ? locations[2] : nil
   }
 
-  /// The outputs of the last microbatch, row-major; valid until the next one.
+  /// The number of rows of all microbatches.
+  package var rowCount: Int { shape.rowCount }
+
+  /// The outputs of the rows, row-major; valid until the next run in the workspace.
   package var outputs: UnsafePointer<Float> { plan.value(at: outputLocation) }
 
-  /// The targets of the last microbatch; nil if rows have none.
+  /// The targets of the rows; nil if rows have none.
   package var targets: TargetMemory? {
     guard let targetLocation else { return nil }
     let memory = plan.input(at: targetLocation)
@@ -73,7 +81,7 @@ package final class CompiledMicrobatch {
       : .responses(memory.assumingMemoryBound(to: Float.self))
   }
 
-  /// Reads the rows of a microbatch into the plan's inputs.
+  /// Reads rows into the plan's inputs.
   ///
   /// - Throws: The errors of ``RowSource/read(_:samples:targets:)``.
   func fill(_ rows: UnsafeBufferPointer<Int>, from source: any RowSource) throws {
@@ -81,20 +89,24 @@ package final class CompiledMicrobatch {
       rows, samples: plan.input(at: samples).assumingMemoryBound(to: Float.self), targets: targets)
   }
 
-  /// Takes the sums over the rows of the microbatch whose forward steps have just been run.
-  func sumRows() { sums = sumsOverRows() }
+  /// Takes the sums over the rows of each microbatch, whose forward steps have just been run.
+  func sumRows() {
+    for (microbatch, rows) in shape.rows.enumerated() { sums[microbatch] = sums(over: rows) }
+  }
 
-  private func sumsOverRows() -> MicrobatchSums {
+  private func sums(over rows: Range<Int>) -> MicrobatchSums {
     guard let losses = losses.map(plan.value(at:)) else { return .zero }
-    var sums = MicrobatchSums(loss: 0, weight: Double(rowCount), correct: 0)
-    for row in 0..<rowCount { sums.loss += Double(losses[row]) }
+    var sums = MicrobatchSums(loss: 0, weight: Double(rows.count), correct: 0)
+    for row in rows { sums.loss += Double(losses[row]) }
     if let weights = weights.map(plan.value(at:)) {
       sums.weight = 0
-      for row in 0..<rowCount { sums.weight += Double(weights[row]) }
+      for row in rows { sums.weight += Double(weights[row]) }
     }
     if targetsAreLabels, case .labels(let labels)? = targets {
+      let first = rows.lowerBound
       sums.correct = Classification.correct(
-        logits: outputs, labels: labels, rows: rowCount, classes: network.outputCount)
+        logits: outputs + first * network.outputCount, labels: labels + first, rows: rows.count,
+        classes: network.outputCount)
     }
     return sums
   }
