@@ -13,20 +13,6 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
   .target(name: name, dependencies: dependencies, swiftSettings: borders)
 }
 
-/// A module of the same sources as others, built for one level of x86-64.
-///
-/// The formulas of Numerics are among its sources: what the compiler makes of a generic function of another
-/// module has one name in all modules, and the linker would take that of any level. Unsafe flags are refused
-/// only in packages that others depend on by version.
-func vectorModule(_ name: String, level: String?) -> Target {
-  var settings = borders + [.define("OWN_NUMERICS")]
-  #if arch(x86_64)
-    if let level { settings.append(.unsafeFlags(["-Xcc", "-march=\(level)"])) }
-  #endif
-  return .target(
-    name: name, dependencies: ["VectorKernels", "CVectors"], swiftSettings: settings)
-}
-
 func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .testTarget(
     name: name + "Tests", dependencies: [.init(stringLiteral: name), "TestSupport"] + dependencies,
@@ -54,7 +40,7 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
-    // Level 0: headers and inline functions, no logic.
+    // Level 0: headers and inline functions, no logic; vector kernels in C.
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
@@ -62,10 +48,13 @@ let package = Package(
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CVectors"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    // Attributes in the sources choose the instruction sets, so no flags are needed.
+    .target(name: "CElements"),
+    .target(name: "CProducts"),
 
     // Level 1: plain values, what to compute, and one thin wrapper per C library.
     module("Tensors"),
-    module("Numerics", ["CVectors"]),
+    module("Numerics", ["CElements", "CVectors"]),
     module("Digests", ["CCrypto"]),
     module("Files"),
     module("Configuration", [yams]),
@@ -76,24 +65,13 @@ let package = Package(
 
     // Level 2: what runs when and where in memory, and how.
     module("Execution", ["Graphs", "Tensors", "Numerics"]),
-    .target(name: "CProducts"),
-    module("VectorKernels"),
-    vectorModule("KernelsBaseline", level: nil),
-    vectorModule("KernelsAVX2", level: "x86-64-v3"),
-    vectorModule("KernelsAVX512", level: "x86-64-v4"),
     module(
-      "Kernels",
-      [
-        "Tensors", "Numerics", "OneDNN", "CVectors", "CProducts", "VectorKernels",
-        "KernelsBaseline", "KernelsAVX2", "KernelsAVX512",
-      ]),
+      "Kernels", ["Tensors", "Numerics", "OneDNN", "CElements", "CProducts", "CVectors"]),
 
     // Level 3: backends, models, files.
     module(
       "CPUBackend",
-      [
-        "Execution", "Kernels", "VectorKernels", "OneDNN", "Graphs", "Tensors", "Numerics", "Files",
-      ]),
+      ["Execution", "Kernels", "OneDNN", "Graphs", "Tensors", "Numerics", "Files"]),
     module("Optimizers", ["Execution", "Tensors", "Numerics", "Configuration"]),
     module("Expressions", ["Graphs", "Tensors", "Numerics", "Configuration"]),
     module("Models", ["Graphs", "Tensors", "Numerics", "Configuration"]),
@@ -184,7 +162,7 @@ let package = Package(
     tests("OneDNN"),
     tests("Communication", ["RankChecks"]),
     tests("Graphs", ["Tensors", "Numerics"]),
-    tests("Kernels", ["Tensors", "Numerics", "OneDNN", "VectorKernels"]),
+    tests("Kernels", ["Tensors", "Numerics", "OneDNN"]),
     tests("Expressions", ["Execution", "CPUBackend", "Graphs", "Tensors"]),
     tests("Models", ["Execution", "CPUBackend", "Graphs", "Tensors", "Configuration"]),
     tests("Execution", ["Graphs", "Tensors", "Numerics"]),

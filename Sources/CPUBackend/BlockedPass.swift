@@ -1,7 +1,6 @@
 import Execution
 import Kernels
 import Tensors
-import VectorKernels
 
 /// A chain of elementwise operations, ready to run.
 final class BlockedPass {

@@ -1,7 +1,6 @@
 // Formulas of updates by elementwise kernels.
 public import Execution
 import Kernels
-import VectorKernels
 
 extension CPUArithmetic {
   /// The floats of registers and numbers: 1 KB, which Swift keeps on the stack in any case.

@@ -3,7 +3,6 @@ import Execution
 import Graphs
 import Kernels
 import Tensors
-import VectorKernels
 
 extension Lowering {
   /// The pass that computes a chain of so many elements.

@@ -2,7 +2,6 @@
 import Execution
 import Kernels
 import Tensors
-import VectorKernels
 
 /// The kernel that is applied to each element.
 struct ElementKernel {

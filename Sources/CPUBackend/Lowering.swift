@@ -3,7 +3,6 @@ import Execution
 import Graphs
 import Kernels
 import Tensors
-import VectorKernels
 
 /// Binds the steps of a schedule to kernels.
 struct Lowering {

@@ -38,6 +38,15 @@ struct ExamplePackageTests {
     }
   }
 
+  @Test("may depend on it by version: no target has unsafe flags")
+  func flags() throws {
+    let manifest = try run(
+      "/usr/bin/env", "swift", "package", "--package-path", repository.path, "--scratch-path",
+      ExamplePackageTests.scratch.path, "dump-package", timeLimit: .seconds(120))
+    try #require(manifest.status == 0, "\(manifest)")
+    #expect(manifest.output.contains("CElements") && !manifest.output.contains("unsafeFlags"))
+  }
+
   @Test("ends with one line and the status of the error")
   func failure() throws {
     let program = ExamplePackageTests.scratch.appendingPathComponent("debug/Example").path

@@ -1,7 +1,6 @@
 import Kernels
 import Tensors
 import Testing
-import VectorKernels
 
 @Suite("Broadcasting")
 struct BroadcastTests {

@@ -1,7 +1,6 @@
 import Kernels
 import Numerics
 import Testing
-import VectorKernels
 
 @Suite("Elementwise kernels")
 struct ElementwiseTests {

@@ -29,29 +29,6 @@ struct ElementaryTests {
     #expect(worst.error <= function.bound, "\(worst.error) ulp at \(worst.at)")
   }
 
-  @Test("give a lane the bits of a single number")
-  func lanes() {
-    for start in stride(from: UInt32(0), to: .max - 0x10_0000, by: isDebug ? 0x40_0003 : 0x2_0003) {
-      var x = SIMD16<Float>()
-      for i in 0..<16 { x[i] = Float(bitPattern: start + UInt32(i) * 0x1_0001) }
-      let (exp, log) = (Elementary.exp(x), Elementary.log(x))
-      let (tanh, sigmoid) = (Elementary.tanh(x), Elementary.sigmoid(x))
-      let erf = Elementary.erf(x)
-      let (expm1, log1p) = (Elementary.expm1(x), Elementary.log1p(x))
-      let softplus = Elementary.softplus(x)
-      for i in 0..<16 where !x[i].isNaN {
-        #expect(isSame(exp[i], Elementary.exp(x[i])))
-        #expect(isSame(log[i], Elementary.log(x[i])))
-        #expect(isSame(tanh[i], Elementary.tanh(x[i])))
-        #expect(isSame(erf[i], Elementary.erf(x[i])))
-        #expect(isSame(expm1[i], Elementary.expm1(x[i])))
-        #expect(isSame(log1p[i], Elementary.log1p(x[i])))
-        #expect(isSame(softplus[i], Elementary.softplus(x[i])))
-        #expect(isSame(sigmoid[i], Elementary.sigmoid(x[i])))
-      }
-    }
-  }
-
   @Test("send infinities, zeros, denormals and NaN where they belong")
   func limits() {
     let (infinity, tiny) = (Float.infinity, Float.leastNonzeroMagnitude)
@@ -111,10 +88,6 @@ struct ElementaryTests {
     if nearest.isInfinite || result.isInfinite { return nearest == result ? 0 : .infinity }
     let exponent = max(exact == 0 ? -149 : Int(exact.exponent) - 23, -149)
     return abs(Double(result) - exact) * Double(sign: .plus, exponent: -exponent, significand: 1)
-  }
-
-  private func isSame(_ a: Float, _ b: Float) -> Bool {
-    a.bitPattern == b.bitPattern || (a.isNaN && b.isNaN)
   }
 }
 

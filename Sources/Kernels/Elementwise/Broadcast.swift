@@ -1,7 +1,6 @@
 // Two operands of different shapes: how their axes line up, and the loops over them.
 
 public import Tensors
-package import VectorKernels
 
 /// The alignment of the axes of two operands under NumPy's rules of broadcasting.
 ///

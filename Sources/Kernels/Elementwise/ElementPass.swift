@@ -1,7 +1,5 @@
 // Several elementwise operations as one pass, block after block.
 
-package import VectorKernels
-
 /// Elementwise operations that are done together for one block of elements after another, so that what lies
 /// between them stays in the nearest cache.
 ///

@@ -1,7 +1,5 @@
 // Computations in which element i of the result depends on element i of the operands.
 
-package import VectorKernels
-
 /// Elementwise kernels over `count` elements; the result may overwrite an operand, in place.
 ///
 /// An element gets the same bits wherever it stands and however many there are. Those of `Elementary`

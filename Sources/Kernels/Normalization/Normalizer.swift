@@ -1,7 +1,6 @@
 // Normalisation over the middle of three axes: statistics once, used forward and backward.
 
 import Numerics
-import VectorKernels
 
 /// Mean and deviation of x, `[outer, middle, inner]`, over the middle axis, and what is computed from them.
 ///

@@ -3,7 +3,6 @@
 import CProducts
 import Numerics
 import OneDNN
-import VectorKernels
 
 /// Makes the calling thread fit to create and run kernels: every thread that does calls this first.
 ///

@@ -1,8 +1,5 @@
 // Losses of class scores and their gradient.
 
-import Numerics
-import VectorKernels
-
 /// Kernels over `logits`, `[rows, classes]`, and `labels`, `[rows]`, each within `0..<classes`.
 ///
 /// A label outside traps: data is checked where it is read. No allocation.

@@ -1,8 +1,5 @@
 // Computations within one row of a matrix.
 
-import Numerics
-import VectorKernels
-
 /// Kernels over the rows of `[rows, columns]`.
 ///
 /// The order of every sum follows from the number of columns alone, and rows do not depend on one

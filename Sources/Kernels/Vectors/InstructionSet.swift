@@ -1,13 +1,7 @@
 // The form of the vector kernels that this CPU runs.
 
+import CElements
 import CVectors
-import KernelsBaseline
-package import VectorKernels
-
-#if arch(x86_64)
-  import KernelsAVX2
-  import KernelsAVX512
-#endif
 
 /// An instruction set that the vector kernels are built for.
 package enum InstructionSet: CaseIterable, Sendable {
@@ -32,12 +26,12 @@ package enum InstructionSet: CaseIterable, Sendable {
   }
 
   /// Its kernels; called only where it is supported.
-  package var kernels: any VectorKernels.Type {
+  package var kernels: VectorKernels {
     switch self {
-    case .baseline: KernelsBaseline.Implementation.self
+    case .baseline: VectorKernels(forms: celements_baseline)
     #if arch(x86_64)
-      case .avx2: KernelsAVX2.Implementation.self
-      case .avx512: KernelsAVX512.Implementation.self
+      case .avx2: VectorKernels(forms: celements_avx2)
+      case .avx512: VectorKernels(forms: celements_avx512)
     #endif
     }
   }

@@ -1,9 +1,5 @@
 // Sums in a fixed order: what every kernel that adds many elements stands on.
 
-#if !OWN_NUMERICS
-  import Numerics
-#endif
-
 /// Sixteen terms of a sum at a time.
 protocol LaneTerms {
   /// The terms from `i` on.
@@ -43,16 +39,6 @@ struct SquaredDifferences: LaneTerms {
   @inline(__always) func lanes(at i: Int, first count: Int) -> Lanes {
     let x = load(a + i, first: count) - load(b + i, first: count)
     return x * x
-  }
-}
-
-/// The exponentials of the elements minus a shift.
-struct Exponentials: LaneTerms {
-  let a: UnsafePointer<Float>
-  let shift: Lanes
-  @inline(__always) func lanes(at i: Int) -> Lanes { Elementary.exp(load(a + i) - shift) }
-  @inline(__always) func lanes(at i: Int, first count: Int) -> Lanes {
-    Elementary.exp(load(a + i, first: count, filler: -.infinity) - shift)
   }
 }
 

@@ -1,14 +1,22 @@
 // Sixteen floats at a time over pointers: what the loops of all kernels are made of.
 
-#if !OWN_NUMERICS
-  import Numerics
-#endif
-
 /// The vector of the kernels: one AVX-512 register, two of AVX2, four of SSE or NEON.
 typealias Lanes = SIMD16<Float>
 
 /// The number of floats in ``Lanes``.
 let laneCount = 16
+
+extension SIMD16<Float> {
+  /// The lanes with these bit patterns.
+  @inline(__always)
+  init(bits: SIMD16<Int32>) { self = unsafeBitCast(bits, to: SIMD16<Float>.self) }
+
+  /// `yes` in the lanes where `x < y`, `no` elsewhere, also where either is not a number.
+  @inline(__always)
+  static func choose(_ yes: Lanes, where x: Lanes, isBelow y: Lanes, else no: Lanes) -> Lanes {
+    no.replacing(with: yes, where: x .< y)
+  }
+}
 
 /// Loads sixteen floats from any address.
 @inline(__always)
@@ -96,20 +104,6 @@ func laneSum(_ x: Lanes) -> Float {
 @inline(__always)
 func larger(_ a: Lanes, _ b: Lanes) -> Lanes {
   Lanes.choose(a, where: b, isBelow: a, else: b)
-}
-
-/// The larger of two numbers; `b` where either is not a number.
-@inline(__always)
-func larger(_ a: Float, _ b: Float) -> Float { b < a ? a : b }
-
-/// The largest lane, of lanes that are numbers.
-@inline(__always)
-func laneMaximum(_ x: Lanes) -> Float {
-  let y = larger(x, Lanes(lowHalf: x.highHalf, highHalf: x.lowHalf)).lowHalf
-  let (low, high) = (y.lowHalf, y.highHalf)
-  return larger(
-    larger(larger(low[0], low[1]), larger(low[2], low[3])),
-    larger(larger(high[0], high[1]), larger(high[2], high[3])))
 }
 
 /// Applies a function of one argument to `count` elements; `into` may be the operand itself.

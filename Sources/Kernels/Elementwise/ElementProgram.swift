@@ -1,6 +1,6 @@
 // Several elementwise operations as one pass.
 
-/// An elementwise operation, by a number that all instruction sets know.
+/// An elementwise operation; the numbers are those of `celements_code`.
 package enum ElementCode: UInt8, CaseIterable, Sendable {
   // Of one operand.
   case scale, exp, expm1, log, log1p, softplus, square, sigmoid, tanh, relu, sqrt, abs, sign, erf,
