@@ -21,6 +21,8 @@ package final class BenchSteps {
     package var sharedMemoryLimit: Int?
     package var seed: UInt64 = 1
     package var precision = OperandPrecision.float
+    /// The most microbatches that a worker computes at once, a power of two; nil to choose.
+    package var groupSize: Int?
     /// The stretches of time that can be noted of each worker; the same on all ranks.
     package var timelineCapacity = 0
 
@@ -69,6 +71,7 @@ package final class BenchSteps {
       rowCounts: [settings.batchSize], microbatches: settings.microbatches,
       workers: settings.workers, seed: settings.seed)
     stepSettings.precision = settings.precision
+    stepSettings.groupSize = settings.groupSize
     stepSettings.timelineCapacity = settings.timelineCapacity
     engine = try StepEngine(
       network, stepSettings, replica: replica, backend: backend, stopwatch: Stopwatch(),

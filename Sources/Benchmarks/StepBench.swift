@@ -127,6 +127,7 @@ public struct StepBench: Sendable {
     settings.sharedMemoryLimit = configuration.sharedMemoryLimit
     settings.seed = configuration.seed
     settings.precision = configuration.precision.operands
+    settings.groupSize = configuration.groupSize
     settings.timelineCapacity = options.isRecorded ? 1 << 18 : 0
     return settings
   }

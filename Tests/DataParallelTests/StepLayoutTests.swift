@@ -1,49 +1,20 @@
-// The work of every worker in every small step, carried out with lists of microbatches in place of gradients.
+// The work of every worker in every small step, carried out with symbols in place of gradients.
 
 import DataParallel
+import Execution
 import Testing
-
-/// The slots of a worker, each with the microbatches whose sum it holds.
-private struct SlotTrace {
-  var slots: [Int: [Int]] = [:]
-  var computed: [Int] = []
-
-  /// Carries out instructions; returns what is wrong with them.
-  mutating func run(_ instructions: [SumTree.Instruction]) -> String? {
-    for instruction in instructions {
-      switch instruction {
-      case .compute(let microbatch, let slot):
-        if let sum = slots[slot] {
-          return "microbatch \(microbatch) is computed into slot \(slot), which holds \(sum)"
-        }
-        slots[slot] = [microbatch]
-        computed.append(microbatch)
-      case .add(let addition):
-        guard let target = slots[addition.target], let source = slots[addition.source] else {
-          return "slot \(addition.source) is added to slot \(addition.target), one of them empty"
-        }
-        guard addition.target != addition.source else {
-          return "the sum of microbatches \(source) is added to itself"
-        }
-        slots[addition.target] = target + source
-        slots[addition.source] = nil
-      }
-    }
-    return nil
-  }
-}
 
 @Suite("Layout of small steps")
 struct StepLayoutTests {
-  /// Calls `body` with the layout of every small step, segmented and not.
-  private static func forEachLayout(_ body: (StepLayout, Team) -> Void) {
+  /// Calls `body` with the layout of every small step, with groups of all sizes.
+  private static func forEachLayout(_ body: (StepLayout, Team, _ groupSize: Int?) -> Void) {
     for team in Team.all(upTo: 5) {
       for microbatches in 1...9 {
-        for isSegmented in [false, true] {
+        for groupSize in [nil, 1, 2, 4] {
           let layout = StepLayout(
             groups: team.groups, workerCounts: team.workers, microbatches: microbatches,
-            rowCounts: Set(1...2 * microbatches + 1), isSegmented: isSegmented)
-          body(layout, team)
+            rowCounts: Set(1...2 * microbatches + 1), groupSize: groupSize)
+          body(layout, team, groupSize)
         }
       }
     }
@@ -53,8 +24,9 @@ struct StepLayoutTests {
   private static func fault(
     _ work: StepLayout.Work, of range: Range<Int>, in pattern: StepLayout.Pattern
   ) -> String? {
-    var trace = SlotTrace()
-    if let fault = trace.run(work.instructions) { return fault }
+    var trace = WorkTrace(
+      term: { SymbolicSum.term(microbatch: $0, element: 0) }, add: { .sum($0, $1) })
+    if let fault = trace.run(work.groups) { return fault }
     for microbatch in 0..<pattern.cut.count {
       let times = trace.computed.count { $0 == microbatch }
       let expected = range.contains(microbatch) && !pattern.cut[microbatch].isEmpty ? 1 : 0
@@ -63,30 +35,39 @@ struct StepLayoutTests {
       }
     }
     for (slot, subtree) in work.subtrees.enumerated() {
-      let expected = subtree.leaves.filter {
-        $0 < pattern.cut.count && !pattern.cut[$0].isEmpty
-      }
-      let found = trace.slots[slot] ?? []
-      if found != expected {
-        return "slot \(slot) ends with the sum of microbatches \(found) instead of \(expected)"
+      let expected = sum(subtree, in: pattern)
+      let found = trace.slots[slot] ?? .nothing
+      if let fault = SymbolicSum.fault(of: found, expected: expected) {
+        return "slot \(slot): \(fault)"
       }
     }
     for (slot, sum) in trace.slots where slot >= work.subtrees.count {
-      return "the sum of microbatches \(sum) is left in slot \(slot)"
+      return "the sum \(sum) is left in slot \(slot)"
     }
     return nil
   }
 
+  /// The sum of a node by its definition.
+  private static func sum(_ node: SumTree.Node, in pattern: StepLayout.Pattern) -> SymbolicSum {
+    if node.level == 0 {
+      let isPresent = node.index < pattern.cut.count && !pattern.cut[node.index].isEmpty
+      return isPresent ? .term(microbatch: node.index, element: 0) : .nothing
+    }
+    let (left, right) = (sum(node.left, in: pattern), sum(node.right, in: pattern))
+    if left == .nothing { return right }
+    return right == .nothing ? left : .sum(left, right)
+  }
+
   @Test("has every microbatch with rows computed once, by the worker that the division names")
   func microbatches() {
-    StepLayoutTests.forEachLayout { layout, team in
+    StepLayoutTests.forEachLayout { layout, team, _ in
       for pattern in layout.patterns {
         let count = pattern.cut.count
         var owners = Array(repeating: [(rank: Int, worker: Int)](), count: count)
         for rank in 0..<team.size {
           for worker in 0..<team.workers[rank] {
             let work = layout.work(of: rank, worker: worker, in: pattern)
-            for case .compute(let microbatch, _) in work.instructions {
+            for microbatch in work.groups.flatMap(\.microbatches) {
               owners[microbatch].append((rank, worker))
             }
           }
@@ -107,9 +88,9 @@ struct StepLayoutTests {
     }
   }
 
-  @Test("uses each slot for one sum at a time, and leaves the sums of subtrees in the first slots")
-  func slots() {
-    StepLayoutTests.forEachLayout { layout, team in
+  @Test("adds in the order of the tree, and leaves the sums of subtrees in the first slots")
+  func sums() {
+    StepLayoutTests.forEachLayout { layout, team, groupSize in
       for pattern in layout.patterns {
         for rank in 0..<team.size {
           for worker in 0..<team.workers[rank] {
@@ -118,7 +99,7 @@ struct StepLayoutTests {
               of: layout.microbatches(of: rank, worker: worker), in: pattern)
             guard let fault else { continue }
             Issue.record(
-              "\(fault): worker \(worker) of rank \(rank), \(pattern.cut.rowCount) rows in \(pattern.cut.count) microbatches, \(team)"
+              "\(fault): worker \(worker) of rank \(rank), groups of \(groupSize ?? 0), \(pattern.cut.rowCount) rows in \(pattern.cut.count) microbatches, \(team)"
             )
           }
         }
@@ -126,9 +107,34 @@ struct StepLayoutTests {
     }
   }
 
-  @Test("announces the number of slots that are used, at least one")
+  @Test("has in each group the rows of its microbatches, of no more than its size")
+  func rows() {
+    StepLayoutTests.forEachLayout { layout, team, groupSize in
+      for pattern in layout.patterns {
+        for rank in 0..<team.size {
+          for worker in 0..<team.workers[rank] {
+            let own = layout.microbatches(of: rank, worker: worker)
+            let groups = layout.work(of: rank, worker: worker, in: pattern).groups
+            #expect(groups.count <= 1 || groupSize ?? own.count < own.count)
+            for group in groups {
+              #expect(group.microbatches.count <= groupSize ?? own.count)
+              let rows = group.shape.rows.map {
+                group.rows.lowerBound + $0.lowerBound..<group.rows.lowerBound + $0.upperBound
+              }
+              #expect(rows == group.microbatches.map { pattern.cut[$0] })
+              #expect(group.rows.count == group.shape.rowCount)
+              #expect(group.slots.count == group.shape.sums.count)
+              #expect(layout.shapes(of: rank, worker: worker).contains(group.shape))
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @Test("announces the number of slots that are used, at least one; no more with fewer groups")
   func slotCounts() {
-    StepLayoutTests.forEachLayout { layout, team in
+    StepLayoutTests.forEachLayout { layout, team, groupSize in
       for rank in 0..<team.size {
         let announced = layout.slotCounts(of: rank)
         #expect(announced.count == team.workers[rank])
@@ -136,18 +142,13 @@ struct StepLayoutTests {
           var most = 1
           for pattern in layout.patterns {
             let work = layout.work(of: rank, worker: worker, in: pattern)
-            let used =
-              work.instructions.map { instruction in
-                switch instruction {
-                case .compute(_, let slot): slot + 1
-                case .add(let addition): max(addition.target, addition.source) + 1
-                }
-              }.max() ?? 0
+            let used = (work.groups.flatMap(\.slots).max() ?? -1) + 1
             if used != work.slotCount {
               Issue.record(
                 "worker \(worker) of rank \(rank) uses \(used) slots instead of \(work.slotCount), \(team)"
               )
             }
+            if groupSize == nil { #expect(used == work.subtrees.count) }
             most = max(most, used)
           }
           if count != most {
@@ -159,54 +160,50 @@ struct StepLayoutTests {
     }
   }
 
-  @Test("compiles each runner for the rows of its microbatches")
-  func runnerSizes() {
-    StepLayoutTests.forEachLayout { layout, team in
+  @Test("names no group twice for a worker")
+  func shapes() {
+    StepLayoutTests.forEachLayout { layout, team, _ in
       for rank in 0..<team.size {
         for worker in 0..<team.workers[rank] {
-          let own = layout.microbatches(of: rank, worker: worker)
-          let sizes = layout.runnerSizes(of: rank, worker: worker)
-          #expect(sizes.count == (layout.isSegmented ? own.count : 1))
-          #expect(!sizes.contains { $0.contains(0) })
-          for pattern in layout.patterns {
-            for microbatch in own where !pattern.cut[microbatch].isEmpty {
-              let runner = layout.isSegmented ? microbatch - own.lowerBound : 0
-              if !sizes[runner].contains(pattern.cut[microbatch].count) {
-                Issue.record(
-                  "microbatch \(microbatch) has \(pattern.cut[microbatch].count) rows, its runner is compiled for \(sizes[runner]), \(team)"
-                )
-              }
-            }
-          }
+          let shapes = layout.shapes(of: rank, worker: worker)
+          #expect(Set(shapes).count == shapes.count)
         }
       }
     }
   }
 
-  @Test("is checked by what names a microbatch that is lost, computed twice or overwritten")
+  @Test("is checked by what names a microbatch that is lost, or a sum that is overwritten")
   func faults() {
     let layout = StepLayout(
-      groups: [[0]], workerCounts: [1], microbatches: 4, rowCounts: [3], isSegmented: false)
+      groups: [[0]], workerCounts: [1], microbatches: 4, rowCounts: [3], groupSize: 2)
     // Microbatch 0 has no rows.
     let pattern = layout.patterns[0]
     let work = layout.work(of: 0, worker: 0, in: pattern)
-    func fault(_ instructions: [SumTree.Instruction]) -> String? {
-      StepLayoutTests.fault(
-        StepLayout.Work(
-          subtrees: work.subtrees, instructions: instructions, slotCount: work.slotCount),
+    func fault(_ change: (Int, StepLayout.Group) -> StepLayout.Group) -> String? {
+      let groups = work.groups.enumerated().map(change)
+      return StepLayoutTests.fault(
+        StepLayout.Work(subtrees: work.subtrees, groups: groups, slotCount: work.slotCount),
         of: 0..<4, in: pattern)
     }
-    #expect(fault(work.instructions) == nil)
+    func group(
+      _ group: StepLayout.Group, slots: [Int]? = nil, additions: [SumTree.Addition]? = nil,
+      microbatches: [Int]? = nil
+    ) -> StepLayout.Group {
+      StepLayout.Group(
+        microbatches: microbatches ?? group.microbatches, rows: group.rows, shape: group.shape,
+        slots: slots ?? group.slots, additions: additions ?? group.additions)
+    }
+    #expect(work.groups.map(\.microbatches) == [[1], [2, 3]])
+    #expect(fault { $1 } == nil)
     #expect(
-      fault([.compute(leaf: 1, slot: 0), .compute(leaf: 2, slot: 0)])
-        == "microbatch 2 is computed into slot 0, which holds [1]")
+      fault { group($1, slots: [0]) }
+        == "the sum of microbatches [2, 3] is computed into slot 0, which holds 1")
+    #expect(fault { group($1, additions: []) } == "slot 0: microbatch 2 is not added")
     #expect(
-      fault([.compute(leaf: 1, slot: 0), .compute(leaf: 3, slot: 1)])
-        == "microbatch 2 is computed 0 times instead of 1")
+      fault { $0 == 0 ? group($1, microbatches: [0]) : $1 }
+        == "microbatch 0 is computed 1 times instead of 0")
     #expect(
-      fault([.compute(leaf: 0, slot: 0)]) == "microbatch 0 is computed 1 times instead of 0")
-    #expect(
-      fault((1...3).map { .compute(leaf: $0, slot: $0 - 1) })
-        == "slot 0 ends with the sum of microbatches [1] instead of [1, 2, 3]")
+      fault { $0 == 1 ? group($1, microbatches: [3, 2]) : $1 }
+        == "slot 0: found (1+(3+2)), expected (1+(2+3))")
   }
 }

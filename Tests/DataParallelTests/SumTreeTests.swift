@@ -1,6 +1,7 @@
 // The tree against its definition, and against everything that divides it among ranks and workers.
 
 import DataParallel
+import Execution
 import Testing
 
 @Suite("Tree of the sum over microbatches")
@@ -72,6 +73,23 @@ struct SumTreeTests {
     }
   }
 
+  /// Adds the terms below a node as they come, by the additions after each.
+  private static func sum(below node: SumTree.Node, _ tree: SumTree, _ terms: [Float]) -> Float {
+    let leaves = node.leaves.filter { $0 < terms.count && tree.isPresent[$0] }
+    let additions = tree.additions(below: node)
+    precondition(additions.count == leaves.count, "\(additions) for leaves \(leaves)")
+    var sums: [Float] = []
+    for (leaf, count) in zip(leaves, additions) {
+      sums.append(terms[leaf])
+      for _ in 0..<count {
+        let right = sums.removeLast()
+        sums[sums.count - 1] += right
+      }
+    }
+    precondition(sums.count == 1, "\(sums.count) sums are left below \(node)")
+    return sums[0]
+  }
+
   /// Adds as ranks and their workers do: subtrees of workers, of ranks, and the whole.
   private static func divided(
     _ tree: SumTree, _ terms: [Float], size: Int, workers: Int
@@ -86,19 +104,9 @@ struct SumTreeTests {
       for worker in 0..<workers {
         let nodes = tree.maximalNodes(
           in: division.microbatches(of: rank, worker: worker, of: workers))
-        // Both ways of going about it.
-        let sum =
-          worker % 2 == 0 ? tree.sequentialSum(of: nodes) : tree.parallelSum(of: nodes)
-        var values = [Float](repeating: .nan, count: sum.slotCount)
-        for instruction in sum.instructions {
-          switch instruction {
-          case .compute(let leaf, let slot): values[slot] = terms[leaf]
-          case .add(let addition): values[addition.target] += values[addition.source]
-          }
-        }
-        for (slot, node) in nodes.enumerated() {
+        for node in nodes {
           ofWorkers[node] = pieces.count
-          pieces.append(values[slot])
+          pieces.append(SumTreeTests.sum(below: node, tree, terms))
         }
       }
       for node in tree.maximalNodes(in: own) {
@@ -129,12 +137,21 @@ struct SumTreeTests {
     }
   }
 
-  @Test("needs slots that grow with the logarithm of the leaves")
-  func slots() {
+  @Test("has sums at once whose number grows with the logarithm of the leaves")
+  func sumsAtOnce() {
     for level in 0...10 {
-      let tree = SumTree(isPresent: Array(repeating: true, count: 1 << level))
-      #expect(tree.sequentialSum(of: [tree.root]).slotCount == level + 1)
+      let count = 1 << level
+      let tree = SumTree(isPresent: Array(repeating: true, count: count))
+      let sum = MicrobatchGroup.Sum(of: 0..<count, additions: tree.additions(below: tree.root))
+      #expect(sum.largestCount == level + 1)
     }
+  }
+
+  @Test("adds nothing where nothing is present")
+  func nothing() {
+    let tree = SumTree(isPresent: [false, true, false, false])
+    #expect(tree.additions(below: tree.root.right) == [])
+    #expect(tree.additions(below: tree.root) == [0])
   }
 
   @Test("sends at most 5 vectors from a rank with 64 microbatches or fewer, 1 on powers of two")

@@ -126,24 +126,18 @@ struct SymbolicStep: CustomStringConvertible {
 
   /// Computes the microbatches of a rank and returns the slots of each of its workers.
   private func workerVectors(_ rank: Int) -> [[FloatBuffer]] {
-    (0..<team.workers[rank]).map { worker in
-      let nodes = tree.maximalNodes(
-        in: division.microbatches(of: rank, worker: worker, of: team.workers[rank]))
-      // Both ways of going about it.
-      let (instructions, slotCount) =
-        worker % 2 == 0 ? tree.sequentialSum(of: nodes) : tree.parallelSum(of: nodes)
-      let slots = (0..<slotCount).map { _ in FloatBuffer(count: elements.count) }
-      for instruction in instructions {
-        switch instruction {
-        case .compute(let microbatch, let slot):
-          for element in 0..<elements.count {
-            slots[slot].pointer[element] = arithmetic.term(
-              microbatch: microbatch, element: element)
-          }
-        case .add(let addition):
-          arithmetic.add(
-            slots[addition.target].pointer, slots[addition.source].pointer, count: elements.count)
-        }
+    // Groups of all sizes side by side.
+    let layout = StepLayout(
+      groups: team.groups, workerCounts: team.workers, microbatches: cut.count,
+      rowCounts: [cut.rowCount], groupSize: [nil, 1, 2, 4][(rank + cut.rowCount) % 4])
+    return (0..<team.workers[rank]).map { worker in
+      let work = layout.work(of: rank, worker: worker, in: layout.patterns[0])
+      let slots = (0..<work.slotCount).map { _ in FloatBuffer(count: elements.count) }
+      for element in 0..<elements.count {
+        var trace = WorkTrace(
+          term: { arithmetic.term(microbatch: $0, element: element) }, add: arithmetic.sum)
+        _ = trace.run(work.groups)
+        for (slot, sum) in trace.slots { slots[slot].pointer[element] = sum }
       }
       return slots
     }

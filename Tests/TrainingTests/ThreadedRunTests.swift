@@ -30,18 +30,20 @@ struct ThreadedRunTests {
     try folder.train(path, overrides + ["run.workers=1"], to: "whole")
     for (index, hosts) in ThreadedRunTests.teams.enumerated() {
       for workers in 1...3 {
+        let group = ["auto", "1", "2", "4"][(index + workers) % 4]
         let output = folder.path("run-\(index)-\(workers)")
         try onThreads(hosts: hosts, coresOfHost: 1) { communicator in
           let session = try TrainingSession(
             TrainingRequest(
-              configurationPath: path, overrides: overrides + ["run.workers=\(workers)"],
+              configurationPath: path,
+              overrides: overrides + ["run.workers=\(workers)", "run.group=\(group)"],
               output: output, kind: "test"),
             communicator: communicator)
           let ending = try session.run()
           try require(ending == .finished, "\(ending)")
         }
         if let fault = try fault(of: "run-\(index)-\(workers)", in: folder) {
-          Issue.record("\(fault), hosts \(hosts) with \(workers) workers a rank")
+          Issue.record("\(fault), hosts \(hosts) with \(workers) workers a rank, group \(group)")
           return
         }
       }

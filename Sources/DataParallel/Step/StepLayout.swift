@@ -70,19 +70,18 @@ package struct StepLayout: Sendable {
   ///   - workerCounts: The number of workers of each rank.
   ///   - microbatches: The number of microbatches of a step.
   ///   - rowCounts: The numbers of rows that steps have.
-  ///   - groupSize: The most microbatches of a step that a worker computes at once, a power of two; nil for all
-  ///     of the worker. It decides how fast steps are, never what the answer is.
+  ///   - groupSize: The most microbatches that a worker computes at once, rounded down to a power of two; nil for
+  ///     all of the worker. It decides how fast steps are, never what the answer is.
   package init(
     groups: [[Int]], workerCounts: [Int], microbatches: Int, rowCounts: Set<Int>, groupSize: Int?
   ) {
     division = WorkDivision(groups: groups, microbatches: microbatches)
     precondition(
       workerCounts.count == division.size, "\(workerCounts.count) ranks in groups \(groups)")
-    precondition(
-      groupSize.map { $0 > 0 && $0 & ($0 - 1) == 0 } ?? true,
-      "groups of \(groupSize ?? 0) microbatches")
+    precondition(groupSize ?? 1 > 0, "groups of \(groupSize ?? 0) microbatches")
     self.workerCounts = workerCounts
-    self.groupSize = groupSize
+    // Borders of whole subtrees.
+    self.groupSize = groupSize.map { 1 << (Int.bitWidth - 1 - $0.leadingZeroBitCount) }
     patterns = rowCounts.sorted().map {
       let cut = MicrobatchCut(rowCount: $0, count: microbatches)
       return Pattern(cut: cut, tree: SumTree(cut))

@@ -15,7 +15,8 @@ package struct StepSettings: Sendable {
   package var precision = OperandPrecision.float
   /// The format in which sums of gradients are sent between groups of ranks.
   package var gradientFormat = GradientFormat.float
-  /// The most microbatches that a worker computes at once, a power of two, the same on all ranks; nil to choose.
+  /// The most microbatches that a worker computes at once, rounded down to a power of two and the same on all
+  /// ranks; nil to choose.
   ///
   /// Decides how fast steps are and how much memory they take, never what the answer is.
   package var groupSize: Int?

@@ -13,8 +13,10 @@ package struct SumTree: Hashable, Sendable {
 
     /// The leaves below the node.
     package var leaves: Range<Int> { index << level..<(index + 1) << level }
-    var left: Node { Node(level: level - 1, index: 2 * index) }
-    var right: Node { Node(level: level - 1, index: 2 * index + 1) }
+    /// The node of the first half of the leaves.
+    package var left: Node { Node(level: level - 1, index: 2 * index) }
+    /// The node of the second half.
+    package var right: Node { Node(level: level - 1, index: 2 * index + 1) }
   }
 
   /// A step of a sum: the value in slot `target` becomes itself plus the value in `source`.

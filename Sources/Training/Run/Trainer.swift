@@ -65,6 +65,7 @@ final class Trainer {
       seed: plan.configuration.seed)
     settings.precision = plan.configuration.precision.operands
     settings.gradientFormat = plan.configuration.gradientFormat
+    settings.groupSize = plan.configuration.groupSize
     settings.timelineCapacity = trace == nil ? 0 : TraceRequest.eventCount
     engine = try StepEngine(
       plan.network, settings, replica: replica, backend: plan.configuration.backend,

@@ -55,8 +55,8 @@ extension RunConfiguration {
       "every", default: 1, in: .positive, meaning: "steps from one step record to the next")
     (onNonfinite, precision, gradientFormat) = try RunConfiguration.readNumbers(
       root.section("train"))
-    (workers, sharedMemoryLimit, memoryLimit, peerTimeout) = try RunConfiguration.readResources(
-      root.section("run"))
+    (workers, groupSize, sharedMemoryLimit, memoryLimit, peerTimeout) =
+      try RunConfiguration.readResources(root.section("run"))
     try requireEvaluations(root)
   }
 }
@@ -116,11 +116,17 @@ extension RunConfiguration {
   private static func readResources(
     _ section: Section
   ) throws(ConfigurationError) -> (
-    workers: Int?, sharedMemoryLimit: Int?, memoryLimit: Int, peerTimeout: Double
+    workers: Int?, groupSize: Int?, sharedMemoryLimit: Int?, memoryLimit: Int,
+    peerTimeout: Double
   ) {
     let workers: Int? = try section.value(
       "workers", [.word("auto", nil), .integer(.between(1, 4096)) { $0 }], default: .string("auto"),
       meaning: "threads of a rank that compute microbatches")
+    let groupSize: Int? = try section.value(
+      "group", [.word("auto", nil), .integer(.between(1, 65536)) { $0 }], default: .string("auto"),
+      meaning:
+        "microbatches that a thread computes at once, at most, rounded down to a power of two; more take "
+        + "more memory and change no bit")
     let sharedMemoryLimit: Int? = try section.value(
       "shared_memory",
       [.word("auto", nil), .word("false", 1), .integer(.between(1, 1 << 20)) { $0 }],
@@ -138,7 +144,7 @@ extension RunConfiguration {
     let peerTimeout = try section.number(
       "peer_timeout", default: 600, in: .nonNegative,
       meaning: "seconds to wait for ranks of other hosts before the job ends; 0 for ever")
-    return (workers, sharedMemoryLimit, memoryLimit, peerTimeout)
+    return (workers, groupSize, sharedMemoryLimit, memoryLimit, peerTimeout)
   }
 
   /// Refuses keys that watch evaluations if there are none.

@@ -138,6 +138,8 @@ public struct RunConfiguration: Sendable {
   public var backend: any Backend
   /// The threads of a rank that compute microbatches; nil to choose.
   public var workers: Int?
+  /// The most microbatches that a thread computes at once, rounded down to a power of two; nil to choose.
+  public var groupSize: Int?
   /// The largest split that a host holds in memory, in bytes; copies that ranks do not share count each.
   public var memoryLimit: Int
   /// The longest a rank waits for those of other hosts, in seconds; 0 for ever.
