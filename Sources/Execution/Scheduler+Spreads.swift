@@ -86,14 +86,13 @@ extension Spread {
 }
 
 extension Graph {
-  /// Returns true if a value differs between microbatches even where no operand does: rows, what is drawn, and
-  /// what their number is a factor of.
+  /// Returns true if a value differs between microbatches even where no operand does: leaves with rows, what is
+  /// drawn, and what the number of rows is a factor of.
   fileprivate func differsBetweenMicrobatches(_ node: Node) -> Bool {
     switch self[node].operation {
-    case .data, .labels: !shape(of: node).isFixed
     case .dropoutMask: true
     case .scale(let factor): factor.batchPower != 0
-    default: false
+    default: self[node].inputs.isEmpty && !shape(of: node).isFixed
     }
   }
 }

@@ -252,7 +252,7 @@ struct Scheduler {
         locations[node] = Location(.parameters, range.offset)
       case .labels: setInput(node, at: position(memoryCount(of: node), in: .labels))
       case .constant(let numbers): placeConstant(node, numbers, count: shape.count)
-      case .fill(let number): placeConstant(node, [number], count: shape.count)
+      case .fill(let number): placeConstant(node, [number], count: memoryCount(of: node))
       default: break
       }
     }

@@ -207,4 +207,28 @@ struct GroupTests {
       inputs: random.inputs)
     for backend in GroupTests.backends { try compare(work, group, on: backend) }
   }
+
+  @Test(
+    "where the number of rows is a factor, and sums of rows are divided by it", arguments: groups)
+  func rowCounts(group: MicrobatchGroup) throws {
+    var graph = Graph()
+    let x = try graph.data("x", shape: [.batch, 3])
+    let w = try graph.parameter("w", shape: [3])
+    let product = try graph.add(.multiply, [x, w])
+    let mean = try graph.add(.mean(axes: [0]), [product])
+    let centred = try graph.add(.subtract, [product, mean])
+    let ones = graph.fill(1, shape: [.batch])
+    let count = try graph.add(.sum(axes: [0]), [ones])
+    let scaled = try graph.add(.scale(Factor(2, batchPower: -1)), [graph.add(.square, [centred])])
+    let loss = try graph.add(.sum(axes: [1]), [scaled])
+    let parts = try graph.gradient(of: loss, withRespectTo: [w])
+    var own = TestNumbers("row counts", "\(group)")
+    let scaledGradient = try graph.add(.multiply, [parts[0], count])
+    let complete = graph
+    let work = Work(
+      name: "row counts", graph: complete, values: [loss, centred],
+      gradients: [("w", scaledGradient)],
+      inputs: ["x": own.tensor([group.rowCount, 3]), "w": own.tensor([3])])
+    for backend in GroupTests.backends { try compare(work, group, on: backend) }
+  }
 }
