@@ -1,5 +1,6 @@
 // All kernels of one instruction set: included once by the file of each.
 
+#include "Gradients.h"
 #include "Lanes.h"
 #include "Products.h"
 

@@ -40,7 +40,14 @@ INLINE Vector load(const float *p) { return *(const LooseVector *)p; }
 
 INLINE void store(float *p, Vector x) { *(LooseVector *)p = x; }
 
-INLINE Vector fused(Vector a, Vector b, Vector c) { return __builtin_elementwise_fma(a, b, c); }
+/// Returns a·b + c, rounded once.
+#if defined(__x86_64__) && CPRODUCTS_SET == 0
+// Four calls of a function: not wherever it is used.
+static __attribute__((noinline))
+#else
+INLINE
+#endif
+Vector fused(Vector a, Vector b, Vector c) { return __builtin_elementwise_fma(a, b, c); }
 
 /// The lanes below a count.
 #if CPRODUCTS_SET == 2

@@ -5,16 +5,7 @@
 #include "Packing.h"
 #include "Tiles.h"
 
-INLINE ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-INLINE ptrdiff_t parts(ptrdiff_t a, ptrdiff_t size) { return (a + size - 1) / size; }
-/// Returns the size of parts nearly alike, none larger than a size, each a multiple of a unit.
-INLINE ptrdiff_t even_part(ptrdiff_t whole, ptrdiff_t size, ptrdiff_t unit) {
-  if (whole <= size) return whole;
-  return parts(parts(whole, parts(whole, size)), unit) * unit;
-}
-
-/// The most terms of a block, rows and lanes that meet in the second cache.
-#define BLOCK_FLOATS 98304
+/// The most lanes and rows of a block.
 #define BLOCK_LANES 256
 #define BLOCK_ROWS 192
 

@@ -129,3 +129,16 @@ INLINE Tile tile(ptrdiff_t rows, ptrdiff_t vectors, bool along, bool masked) {
 #endif
   return vectors == 2 ? tiles2[rows - 1][along][masked] : tiles1[rows - 1][along][masked];
 }
+
+INLINE ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+
+INLINE ptrdiff_t parts(ptrdiff_t whole, ptrdiff_t size) { return (whole + size - 1) / size; }
+
+/// Returns the size of parts nearly alike, none larger than a size, each a multiple of a unit.
+INLINE ptrdiff_t even_part(ptrdiff_t whole, ptrdiff_t size, ptrdiff_t unit) {
+  if (whole <= size) return whole;
+  return parts(parts(whole, parts(whole, size)), unit) * unit;
+}
+
+/// The floats of a block that stays in the second cache beside others.
+#define BLOCK_FLOATS 98304

@@ -40,4 +40,32 @@ ptrdiff_t cproducts_scratch(cproducts_set set, const cproducts_product *product)
 void cproducts_multiply(cproducts_set set, const cproducts_product *product, const float *a,
                         const float *b, float *c, float *scratch);
 
+/// A microbatch of a gradient: its rows, and how many times the two last sums are added after its own.
+typedef struct cproducts_leaf {
+  int rows;
+  int additions;
+} cproducts_leaf;
+
+/// The gradient of one parameter: aᵀ·b per microbatch, added up in the order of a tree.
+typedef struct cproducts_gradient {
+  /// The rows of all microbatches.
+  ptrdiff_t rows;
+  ptrdiff_t lhs_columns;
+  ptrdiff_t rhs_columns;
+  const cproducts_leaf *leaves;
+  ptrdiff_t leaf_count;
+  /// The most sums that wait for others at once.
+  ptrdiff_t depth;
+} cproducts_gradient;
+
+/// Returns the floats of scratch memory that a gradient takes; it begins at the border of a cache line.
+ptrdiff_t cproducts_gradient_scratch(cproducts_set set, const cproducts_gradient *gradient);
+
+/// Computes a gradient, [lhs_columns, rhs_columns], of a [rows, lhs_columns] and b [rows, rhs_columns].
+///
+/// The bits are those of one product per microbatch, added in the order that the leaves say, the left sum
+/// first.
+void cproducts_fold(cproducts_set set, const cproducts_gradient *gradient, const float *a,
+                    const float *b, float *c, float *scratch);
+
 #endif

@@ -65,7 +65,7 @@ public enum Reduction {
 
   /// Sums 32 neighbouring columns.
   @inline(never)
-  private static func treeSum2(
+  static func treeSum2(
     _ a: UnsafePointer<Float>, stride: Int, rows: Int
   ) -> (Lanes, Lanes) {
     if rows <= leafRows {
@@ -89,7 +89,7 @@ public enum Reduction {
   /// With an end, fewer of them may exist: the lanes of the rest then hold sums of whatever follows in
   /// memory, and nothing is read from the end on.
   @inline(never)
-  private static func treeSum(
+  static func treeSum(
     _ a: UnsafePointer<Float>, stride: Int, rows: Int, before end: UnsafePointer<Float>?
   ) -> Lanes {
     if rows <= leafRows {
