@@ -36,38 +36,75 @@ struct GroupLowering {
 
   /// The gradients of single microbatches, added in the order of each sum of the group.
   private func sumOfGradients(_ step: Step) throws(PlanError) -> Call {
-    let gradient = step.results[0]
-    let count = gradient.shape.fixedCount
-    var sums: [(terms: [Term], index: Int)] = []
-    for (index, sum) in group.sums.enumerated() {
-      var terms: [Term] = []
-      var depth = 0
-      for (microbatch, additions) in zip(sum.microbatches, sum.additions) {
-        let place = place(of: gradient, count, depth: depth)
-        let part = group.part(of: step.replacingResult(Value(place, gradient.shape)), microbatch)
-        let call = try lowering(microbatch).call(for: part)
-        depth += 1
-        var pairs: [(Location, Location)] = []
-        for _ in 0..<additions {
-          depth -= 1
-          pairs.append(
-            (
-              self.place(of: gradient, count, depth: depth - 1),
-              self.place(of: gradient, count, depth: depth)
-            ))
-        }
-        terms.append(Term(call: call, additions: pairs))
+    var sums: [BoundStep] = []
+    for sum in group.sums {
+      if let call = fused(step, sum) {
+        sums.append(BoundStep(call: call))
+      } else {
+        sums.append(BoundStep(call: try apart(step, sum)))
       }
-      sums.append((terms, index))
     }
     return { [sums] bases in
       var own = bases
-      for sum in sums {
-        own.gradient = bases.gradients[sum.index]
-        for term in sum.terms {
-          term.call(own)
-          for (a, b) in term.additions { FlatSum.add(own[a], own[b], count: count) }
-        }
+      for (index, sum) in sums.enumerated() {
+        own.gradient = bases.gradients[index]
+        sum.call(own)
+      }
+    }
+  }
+
+  /// One kernel for all microbatches of a sum; nil where there is none.
+  private func fused(_ step: Step, _ sum: MicrobatchGroup.Sum) -> Call? {
+    let parts = step.operands.map { group.part(of: $0, sum.microbatches.lowerBound) }
+    guard step.operands.allSatisfy({ $0.spread.isRows }) else { return nil }
+    let rowCounts = group.rows[sum.microbatches].map(\.count)
+    let (a, target) = (parts[0].location, step.results[0].location)
+    if case .product(let product) = step.action,
+      product.operation == .matmul(transposeLHS: true, transposeRHS: false),
+      product.precision == .float, !product.hasBias, product.activation == nil
+    {
+      let b = parts[1].location
+      let kernel = GradientMatmul(
+        lhsColumns: parts[0].shape.fixedCount, rhsColumns: parts[1].shape.fixedCount,
+        rowCounts: rowCounts, additions: sum.additions)
+      return { kernel.run(lhs: $0[a], rhs: $0[b], into: $0[target]) }
+    }
+    if case .operation(.sum(let axes)) = step.action {
+      let (outer, middle, inner) = parts[0].shape.resolved(batch: 1).split(at: axes)
+      guard outer == 1, axes.contains(0) else { return nil }
+      let kernel = GradientColumnSum(
+        columns: inner, rowCounts: rowCounts.map { $0 * middle }, additions: sum.additions)
+      return { kernel.run($0[a], into: $0[target]) }
+    }
+    return nil
+  }
+
+  /// The step for each microbatch of a sum, and the additions between.
+  private func apart(_ step: Step, _ sum: MicrobatchGroup.Sum) throws(PlanError) -> Call {
+    let gradient = step.results[0]
+    let count = gradient.shape.fixedCount
+    var terms: [Term] = []
+    var depth = 0
+    for (microbatch, additions) in zip(sum.microbatches, sum.additions) {
+      let place = place(of: gradient, count, depth: depth)
+      let part = group.part(of: step.replacingResult(Value(place, gradient.shape)), microbatch)
+      let call = try lowering(microbatch).call(for: part)
+      depth += 1
+      var pairs: [(Location, Location)] = []
+      for _ in 0..<additions {
+        depth -= 1
+        pairs.append(
+          (
+            self.place(of: gradient, count, depth: depth - 1),
+            self.place(of: gradient, count, depth: depth)
+          ))
+      }
+      terms.append(Term(call: call, additions: pairs))
+    }
+    return { [terms] bases in
+      for term in terms {
+        term.call(bases)
+        for (a, b) in term.additions { FlatSum.add(bases[a], bases[b], count: count) }
       }
     }
   }
@@ -97,5 +134,12 @@ extension Schedule {
       }
       return max(largest, MemoryPlan.rounded(step.results[0].shape.fixedCount) * depth)
     }
+  }
+}
+
+extension Spread {
+  /// True if microbatches have rows of one value.
+  fileprivate var isRows: Bool {
+    if case .rows = self { true } else { false }
   }
 }

@@ -87,7 +87,8 @@ struct ScheduleTests {
     let pooled = try graph.add(.maxPool(Pooling(halves)), [active])
     graph.layer = nil
     let logits = try graph.reshape(pooled, to: [.batch, 16])
-    return (graph, try graph.softmaxCrossEntropy(logits, labels: graph.labels("targets")))
+    let loss = try graph.softmaxCrossEntropy(logits, labels: graph.labels("targets"))
+    return (graph, loss)
   }
 
   @Test("elementwise operations in one step, a row repeated")

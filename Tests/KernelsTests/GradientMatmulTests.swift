@@ -150,7 +150,7 @@ struct GradientMatmulTests {
       }
       for offset in [0, 5] {
         let (x, c) = (Vector(a, offset: offset), Vector(count: columns, offset: offset))
-        GradientSum(columns: columns, rowCounts: tree.rowCounts, additions: tree.additions)
+        GradientColumnSum(columns: columns, rowCounts: tree.rowCounts, additions: tree.additions)
           .run(x.pointer, into: c.pointer)
         #expect(c.bits == sums[0].map(\.bitPattern), "\(columns) columns")
         #expect(c.isIntact)

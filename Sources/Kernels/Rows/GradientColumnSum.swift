@@ -8,7 +8,7 @@ import Numerics
 /// `A` is `[rows, columns]`, row by row; the microbatches are consecutive rows. The bits are those of one
 /// ``Reduction/sum(_:outer:middle:inner:into:scale:)`` a microbatch, added element by element. A final class
 /// with one owner, used by one thread at a time.
-public final class GradientSum {
+public final class GradientColumnSum {
   private let order: SumOrder
   private let columns: Int
   private let waiting: UnsafeMutablePointer<Lanes>
