@@ -31,13 +31,13 @@ void cproducts_multiply(cproducts_set set, const cproducts_product *product, con
   CHOOSE(set, multiply, product, a, b, c, scratch);
 }
 
-FORMS(ptrdiff_t, gradient_scratch, const cproducts_gradient *);
-ptrdiff_t cproducts_gradient_scratch(cproducts_set set, const cproducts_gradient *gradient) {
-  return CHOOSE(set, gradient_scratch, gradient);
+FORMS(ptrdiff_t, fold_scratch, const cproducts_gradient *);
+ptrdiff_t cproducts_fold_scratch(cproducts_set set, const cproducts_gradient *gradient) {
+  return CHOOSE(set, fold_scratch, gradient);
 }
 
-FORMS(void, gradient, const cproducts_gradient *, const float *, const float *, float *, float *);
+FORMS(void, fold, const cproducts_gradient *, const float *, const float *, float *, float *);
 void cproducts_fold(cproducts_set set, const cproducts_gradient *g, const float *a, const float *b,
                     float *c, float *scratch) {
-  CHOOSE(set, gradient, g, a, b, c, scratch);
+  CHOOSE(set, fold, g, a, b, c, scratch);
 }

@@ -226,13 +226,13 @@ INLINE ptrdiff_t waiting_floats(const cproducts_gradient *g) {
   return (g->depth + 1) * FOLD_ROWS * WIDEST * LANES;
 }
 
-ptrdiff_t NAME(gradient_scratch)(const cproducts_gradient *g) {
+static ptrdiff_t NAME(gradient_scratch)(const cproducts_gradient *g) {
   if (g->lhs_columns == 0 || g->rhs_columns == 0) return 0;
   const Form f = form(g);
   return waiting_floats(g) + g->rows * (f.block + f.group) + LANES;
 }
 
-void NAME(gradient)(const cproducts_gradient *g, const float *a, const float *b, float *d,
+static void NAME(gradient)(const cproducts_gradient *g, const float *a, const float *b, float *d,
                     float *scratch) {
   const ptrdiff_t m = g->lhs_columns, n = g->rhs_columns, rows = g->rows;
   if (m == 0 || n == 0) return;

@@ -4,20 +4,24 @@
 
 #include "Lanes.h"
 
-/// The most rows of a tile of one, two and three vectors: as many sums as registers hold beside operands.
+/// The most rows of a tile of one, two and three vectors, as many sums as registers hold beside operands, the
+/// vectors of the widest, and the cache lines that a tile which fetches takes a term.
 #if CPRODUCTS_SET == 2
 #define ROWS1 16
 #define ROWS2 12
 #define ROWS3 8
 #define WIDEST 3
+#define FETCHED 2
 #elif CPRODUCTS_SET == 1
 #define ROWS1 12
 #define ROWS2 6
 #define WIDEST 2
+#define FETCHED 1
 #else
 #define ROWS1 8
 #define ROWS2 6
 #define WIDEST 2
+#define FETCHED 1
 #endif
 
 /// A run of chains: D[i][j] goes on from itself, or from zero, by the sum over k of P[i][k]·Q[k][j].
@@ -34,10 +38,12 @@ typedef struct {
   /// The lanes of the last vector.
   ptrdiff_t last;
   bool goesOn;
+  /// What is read soon; used by tiles that fetch.
+  const float *ahead;
 } Run;
 
 INLINE void run_tile(const int rows, const int vectors, const bool along, const bool masked,
-                     const Run *run) {
+                     const bool fetches, const Run *run) {
   const Mask mask = masked ? first(run->last) : first(LANES);
   const ptrdiff_t dStride = run->dStride, pStride = run->pStride, qStride = run->qStride;
   float *const d = run->d;
@@ -56,7 +62,7 @@ INLINE void run_tile(const int rows, const int vectors, const bool along, const 
 #pragma clang loop unroll(full)
       for (int v = 0; v < vectors; v++) sums[i][v] = 0;
   }
-  const float *p = run->p, *q = run->q;
+  const float *p = run->p, *q = run->q, *ahead = run->ahead;
 #pragma clang loop unroll(disable)
   for (ptrdiff_t k = run->depth; k > 0; k--) {
     Vector x[WIDEST];
@@ -68,6 +74,11 @@ INLINE void run_tile(const int rows, const int vectors, const bool along, const 
       const Vector y = p[along ? i * pStride : i];
 #pragma clang loop unroll(full)
       for (int v = 0; v < vectors; v++) sums[i][v] = fused(y, x[v], sums[i][v]);
+    }
+    if (fetches) {
+#pragma clang loop unroll(full)
+      for (int line = 0; line < FETCHED; line++, ahead += 64 / sizeof(float))
+        __builtin_prefetch(ahead);
     }
     p += along ? 1 : pStride;
     q += qStride;
@@ -86,11 +97,22 @@ INLINE void run_tile(const int rows, const int vectors, const bool along, const 
 
 typedef void (*Tile)(const Run *);
 
-#define TILE(R, V)                                                                       \
-  static void tile_##R##_##V##_along(const Run *run) { run_tile(R, V, true, false, run); }   \
-  static void tile_##R##_##V##_across(const Run *run) { run_tile(R, V, false, false, run); } \
-  static void tile_##R##_##V##_along_some(const Run *run) { run_tile(R, V, true, true, run); } \
-  static void tile_##R##_##V##_across_some(const Run *run) { run_tile(R, V, false, true, run); }
+#define TILE(R, V)                                                                \
+  static void tile_##R##_##V##_along(const Run *run) {                            \
+    run_tile(R, V, true, false, false, run);                                      \
+  }                                                                               \
+  static void tile_##R##_##V##_across(const Run *run) {                           \
+    run_tile(R, V, false, false, false, run);                                     \
+  }                                                                               \
+  static void tile_##R##_##V##_along_some(const Run *run) {                       \
+    run_tile(R, V, true, true, false, run);                                       \
+  }                                                                               \
+  static void tile_##R##_##V##_across_some(const Run *run) {                      \
+    run_tile(R, V, false, true, false, run);                                      \
+  }
+#define FETCHING(R, V) \
+  static void tile_##R##_##V##_fetching(const Run *run) { run_tile(R, V, true, false, true, run); }
+#define FETCHING_ENTRY(R, V) tile_##R##_##V##_fetching,
 #define ENTRY(R, V)                                         \
   {{tile_##R##_##V##_across, tile_##R##_##V##_across_some}, \
    {tile_##R##_##V##_along, tile_##R##_##V##_along_some}},
@@ -113,6 +135,15 @@ static const Tile tiles1[ROWS1][2][2] = {UPTO(ROWS1)(ENTRY, 1)};
 static const Tile tiles2[ROWS2][2][2] = {UPTO(ROWS2)(ENTRY, 2)};
 #if WIDEST == 3
 static const Tile tiles3[ROWS3][2][2] = {UPTO(ROWS3)(ENTRY, 3)};
+#endif
+
+/// The widest tiles along that fetch ahead: by rows less one.
+#if WIDEST == 3
+UPTO(ROWS3)(FETCHING, 3)
+static const Tile fetching[ROWS3] = {UPTO(ROWS3)(FETCHING_ENTRY, 3)};
+#else
+UPTO(ROWS2)(FETCHING, 2)
+static const Tile fetching[ROWS2] = {UPTO(ROWS2)(FETCHING_ENTRY, 2)};
 #endif
 
 /// Returns the most rows of a tile of some vectors.

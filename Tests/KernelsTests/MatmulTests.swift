@@ -103,7 +103,10 @@ struct MatmulTests {
 
   @Test(
     "are one chain an element where operands go in blocks", arguments: Storage.all,
-    [(300, 65, 70), (3, 70, 1100), (40, 130, 1025), (130, 530, 40), (9, 9, 5000)])
+    [
+      (300, 65, 70), (3, 70, 1100), (40, 130, 1025), (130, 530, 40), (9, 9, 5000), (14, 2500, 850),
+      (1030, 1025, 9),
+    ])
   func blocks(_ storage: Storage, _ extents: (m: Int, n: Int, k: Int)) {
     let (m, n, k) = extents
     let (a, b) = (numbers(m * k), numbers(k * n, stream: 2))

@@ -59,7 +59,7 @@ typedef struct cproducts_gradient {
 } cproducts_gradient;
 
 /// Returns the floats of scratch memory that a gradient takes; it begins at the border of a cache line.
-ptrdiff_t cproducts_gradient_scratch(cproducts_set set, const cproducts_gradient *gradient);
+ptrdiff_t cproducts_fold_scratch(cproducts_set set, const cproducts_gradient *gradient);
 
 /// Computes a gradient, [lhs_columns, rhs_columns], of a [rows, lhs_columns] and b [rows, rhs_columns].
 ///

@@ -40,7 +40,7 @@ public final class GradientMatmul {
     gradient = cproducts_gradient(
       rows: order.rows, lhs_columns: m, rhs_columns: n, leaves: order.leaves.baseAddress,
       leaf_count: order.leaves.count, depth: order.depth)
-    scratch = allocateScratch(count: cproducts_gradient_scratch(set, &gradient))
+    scratch = allocateScratch(count: cproducts_fold_scratch(set, &gradient))
   }
 
   deinit {
