@@ -204,6 +204,6 @@ struct StepLayoutTests {
         == "microbatch 0 is computed 1 times instead of 0")
     #expect(
       fault { $0 == 1 ? group($1, microbatches: [3, 2]) : $1 }
-        == "slot 0: found (1+(3+2)), expected (1+(2+3))")
+        == "slot 0: found (3+2), expected (2+3)")
   }
 }
