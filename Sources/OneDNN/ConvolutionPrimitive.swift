@@ -44,11 +44,11 @@ public final class ConvolutionPrimitive {
     /// The window along one axis.
     public struct Axis: Hashable, Sendable {
       /// The extents of x and y along the axis.
-      let input: Int, output: Int
+      public let input: Int, output: Int
       /// The number of covered elements, and the distances between positions and between covered elements.
-      let kernel: Int, stride: Int, dilation: Int
+      public let kernel: Int, stride: Int, dilation: Int
       /// The padding before the first element and after the last.
-      let before: Int, after: Int
+      public let before: Int, after: Int
 
       /// Describes the window along one axis; the defaults describe a window of one element.
       public init(

@@ -68,4 +68,6 @@ ptrdiff_t cproducts_fold_scratch(cproducts_set set, const cproducts_gradient *gr
 void cproducts_fold(cproducts_set set, const cproducts_gradient *gradient, const float *a,
                     const float *b, float *c, float *scratch);
 
+#include "Convolutions.h"
+
 #endif
