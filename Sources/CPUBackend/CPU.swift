@@ -23,7 +23,6 @@ public struct CPU: Backend {
     preferences.chains = BackendPreferences.Chains(
       blockLength: ElementPass.blockLength, longestRow: ElementPass.longestRow)
     preferences.computesLossesWithGradients = true
-    preferences.independentConvolutions = []
     if precision == .bfloat16 {
       // Smaller products take about a microsecond, and the library is slow at those of one column.
       preferences.roundedProducts = BackendPreferences.RoundedProducts(

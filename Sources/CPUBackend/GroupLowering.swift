@@ -38,7 +38,7 @@ struct GroupLowering {
   private func sumOfGradients(_ step: Step) throws(PlanError) -> Call {
     var sums: [BoundStep] = []
     for sum in group.sums {
-      if let call = fused(step, sum) {
+      if let call = try fused(step, sum) {
         sums.append(BoundStep(call: call))
       } else {
         sums.append(BoundStep(call: try apart(step, sum)))
@@ -54,7 +54,7 @@ struct GroupLowering {
   }
 
   /// One kernel for all microbatches of a sum; nil where there is none.
-  private func fused(_ step: Step, _ sum: MicrobatchGroup.Sum) -> Call? {
+  private func fused(_ step: Step, _ sum: MicrobatchGroup.Sum) throws(PlanError) -> Call? {
     let parts = step.operands.map { group.part(of: $0, sum.microbatches.lowerBound) }
     guard step.operands.allSatisfy({ $0.spread.isRows }) else { return nil }
     let rowCounts = group.rows[sum.microbatches].map(\.count)
@@ -68,6 +68,22 @@ struct GroupLowering {
         lhsColumns: parts[0].shape.fixedCount, rhsColumns: parts[1].shape.fixedCount,
         rowCounts: rowCounts, additions: sum.additions)
       return { kernel.run(lhs: $0[a], rhs: $0[b], into: $0[target]) }
+    }
+    if case .product(let product) = step.action,
+      case .convolutionWeightGradient(let convolution) = product.operation,
+      product.precision == .float
+    {
+      let (b, rowCount) = (parts[1].location, rowCounts.reduce(0, +))
+      let kernel: ImageConvolution
+      do {
+        kernel = try ImageConvolution(
+          .weightGradient, convolution.window, groups: convolution.groups,
+          x: parts[0].shape.resolved(batch: rowCount), y: parts[1].shape.resolved(batch: rowCount),
+          rowCounts: rowCounts, additions: sum.additions)
+      } catch {
+        throw .kernel(node: step.label, reason: "\(error)")
+      }
+      return { kernel.run(x: $0[a], w: $0[target], y: $0[b], bias: nil) }
     }
     if case .operation(.sum(let axes)) = step.action {
       let (outer, middle, inner) = parts[0].shape.resolved(batch: 1).split(at: axes)
