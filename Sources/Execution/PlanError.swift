@@ -8,6 +8,8 @@ public enum PlanError: Error {
   case parameter(String, found: String, expected: String)
   /// The graph cannot be rewritten for execution.
   case graph(GraphError)
+  /// A variable of the process asks what the backend does not have.
+  case variable(String, found: String, expected: String)
 }
 
 extension PlanError: CustomStringConvertible {
@@ -18,6 +20,8 @@ extension PlanError: CustomStringConvertible {
     case .parameter(let name, let found, let expected):
       "parameter '\(name)' has \(found) in the flat vector, expected \(expected)"
     case .graph(let error): "\(error)"
+    case .variable(let name, let found, let expected):
+      "variable \(name) is '\(found)', expected one of \(expected)"
     }
   }
 }

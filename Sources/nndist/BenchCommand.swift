@@ -120,7 +120,7 @@ struct BenchStepCommand: ParsableCommand {
     Job.onAllRanks(self) { communicator in
       let (network, configuration, resolved) = try communicator.agreeingOnFailure { try build() }
       try communicator.requireSame(
-        configuration.backend.environment.description, named: "CPU or library")
+        configuration.environment.description, named: "CPU or library")
       try communicator.requireSame(resolved.yaml, named: "configuration")
       let bench = try StepBench.measure(
         network, targets: targets, configuration: configuration, options: options,
@@ -158,7 +158,7 @@ struct BenchStepCommand: ParsableCommand {
               .double((Double(configuration.batchSize) / bench.stepInARow.seconds).rounded())
             ),
             ("peak_megabytes", .double(rounded(Double(bench.peakByteCount) / 1e6))),
-            ("isa", .string(configuration.backend.environment.isa)),
+            ("isa", .string(configuration.backend.machine.isa)),
             ("binding", .string(binding(communicator.placement))),
             ("version", .string(Version.text)),
           ] + free))

@@ -17,11 +17,11 @@ struct EnvCommand: ParsableCommand {
     Job.onAllRanks(self) { communicator in
       guard communicator.isRoot else { return 0 }
       let placement = communicator.placement
-      let environment = RunConfiguration.Device.cpu.backend.environment
+      let machine = RunConfiguration.Device.cpu.backend.machine
       let bundled = try? Installation.root()
       let facts: [(key: String, value: JSONValue)] = [
-        ("version", .string(Version.text)), ("isa", .string(environment.isa)),
-        ("caches", .string(environment.caches)), ("onednn", .string(environment.libraryVersion)),
+        ("version", .string(Version.text)), ("isa", .string(machine.isa)),
+        ("caches", .string(machine.caches)), ("onednn", .string(machine.libraryVersion)),
         ("hdf5", .string(HDF5.libraryVersion())),
         ("mpi", .string((try? MPICommunicator.libraryVersion()) ?? "unknown")),
         ("ranks", .integer(communicator.size)), ("hosts", .integer(placement.hostCount)),

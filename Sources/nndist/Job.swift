@@ -1,6 +1,7 @@
-// The start and the end of the ranks of a job, around the work of a command.
 import ArgumentParser
 import Communication
+// The start and the end of the ranks of a job, around the work of a command.
+import Execution
 import Foundation
 import Synchronization
 import Training
@@ -38,6 +39,9 @@ enum Job {
     }
     do {
       try communicator.requireSame(Request(command))
+      try communicator.agreeingOnFailure {
+        try RunConfiguration.Device.cpu.backend.requireVariables()
+      }
       let status = try work(communicator)
       flushOutput()
       try communicator.finish()

@@ -24,9 +24,17 @@ public struct InterpreterBackend: Backend {
   public var arithmetic: any FlatArithmetic { PlainArithmetic() }
 
   /// The interpreter, which is the same everywhere.
-  public var environment: Environment {
-    Environment(isa: "interpreter", caches: "none", library: "none", libraryVersion: "0")
+  public func environment(for precision: OperandPrecision) -> Environment {
+    Environment([Environment.Fact("arithmetic", key: "arithmetic", "double precision")])
   }
+
+  /// No machine in particular.
+  public var machine: Machine {
+    Machine(isa: "interpreter", caches: "none", library: "none", libraryVersion: "0")
+  }
+
+  /// Nothing to check.
+  public func requireVariables() throws(PlanError) {}
 
   /// Nothing to do.
   public func prepareThread() {}

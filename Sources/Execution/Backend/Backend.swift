@@ -15,8 +15,16 @@ public protocol Backend: Sendable {
   /// The arithmetic on flat vectors.
   var arithmetic: any FlatArithmetic { get }
 
-  /// The library, its version and whatever else decides the bits of results here.
-  var environment: Environment { get }
+  /// Returns whatever decides the bits of results here, for products of a precision.
+  func environment(for precision: OperandPrecision) -> Environment
+
+  /// The machine and its libraries, for people.
+  var machine: Machine { get }
+
+  /// Checks what the variables of the process ask of the backend.
+  ///
+  /// - Throws: ``PlanError/variable(_:found:expected:)``.
+  func requireVariables() throws(PlanError)
 
   /// Readies the calling thread for workspaces, programs and arithmetic of this backend; nothing to undo.
   ///

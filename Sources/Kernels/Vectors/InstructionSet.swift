@@ -36,10 +36,26 @@ package enum InstructionSet: CaseIterable, Sendable {
     }
   }
 
-  /// The largest that is supported.
-  package static var best: InstructionSet {
-    allCases.last { $0.isSupported } ?? .baseline
+  /// The name, such as `avx2`.
+  package var name: String { "\(self)" }
+
+  /// The variable of the process that limits the choice, for comparisons: all give the same bits.
+  package static let limitName = "NNDIST_MAX_ISA"
+
+  /// The value of that variable, if it names no instruction set.
+  package static var unknownLimit: String? {
+    guard let value = limitValue, limit == nil else { return nil }
+    return value
   }
+
+  private static let limitValue = getenv(limitName).map { String(cString: $0) }
+  private static let limit = allCases.first { $0.name == limitValue }
+
+  /// The largest that is supported and allowed.
+  package static let best: InstructionSet = {
+    let allowed = allCases[...(limit.flatMap { allCases.firstIndex(of: $0) } ?? allCases.count - 1)]
+    return allowed.last { $0.isSupported } ?? .baseline
+  }()
 }
 
 /// The kernels for this CPU.

@@ -35,8 +35,10 @@ extension FileError: ExitStatusProviding {
 }
 
 extension PlanError: ExitStatusProviding {
-  /// 70: a model that passed all checks must compile.
-  public var exitStatus: Int32 { 70 }
+  /// 78 for a variable of the process; else 70: a model that passed all checks must compile.
+  public var exitStatus: Int32 {
+    if case .variable = self { 78 } else { 70 }
+  }
 }
 
 extension RunError: ExitStatusProviding {

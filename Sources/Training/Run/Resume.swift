@@ -123,15 +123,11 @@ final class OpenedRun {
       throw TrainingError.dataChanged(
         split: split, path: path ?? split, found: fingerprint, expected: begun)
     }
-    let environment = configuration.backend.environment
-    let versions = [
-      ("instruction set", "isa", environment.isa), ("caches", "caches", environment.caches),
-      (environment.library, environment.library, environment.libraryVersion),
-    ]
-    for (what, key, found) in versions {
-      guard let expected = record.versions[key], expected != found else { continue }
+    for fact in configuration.environment.facts {
+      let expected = record.versions[fact.key] ?? "another"
+      guard expected != fact.value else { continue }
       throw TrainingError.environmentChanged(
-        what: what, found: found, expected: expected, path: checkpoint.path)
+        what: fact.name, found: fact.value, expected: expected, path: checkpoint.path)
     }
     try checkpoint.read("parameters", replica.parameterLayout, into: replica.parameters.elements)
     try checkpoint.read("state", replica.stateLayout, into: replica.parameters.elements)

@@ -178,11 +178,8 @@ final class RunRecorder {
     record.configuration = plan.resolved.yaml
     record.data = Dictionary(
       uniqueKeysWithValues: splits.fingerprints.map { ($0.split, $0.fingerprint) })
-    let environment = plan.configuration.backend.environment
-    record.versions = [
-      "isa": environment.isa, "caches": environment.caches,
-      environment.library: environment.libraryVersion,
-    ]
+    record.versions = Dictionary(
+      uniqueKeysWithValues: plan.configuration.environment.facts.map { ($0.key, $0.value) })
     record.state = state.best?.evaluation.state ?? [:]
     if let best = state.best { record.state["best_step"] = .integer(best.step) }
     record.state.merge(state.progress.state) { _, new in new }

@@ -38,7 +38,7 @@ public enum TrainingError: Error {
   /// A number of a sample names no row of the table of a layer.
   case noTableRow(path: String, row: Int, element: Int, found: Float, layer: String, count: Int)
   /// Products of rounded operands are asked for on a CPU that has none.
-  case precisionUnsupported(isa: String)
+  case precisionUnsupported(library: String)
   /// The record of a checkpoint is incomplete or impossible.
   case badRecord(path: String, fault: String)
 }
@@ -102,8 +102,8 @@ extension TrainingError: CustomStringConvertible {
     case .noTableRow(let path, let row, let element, let found, let layer, let count):
       "\(path): row \(row) of the samples holds \(found) at element \(element), expected a whole "
         + "number within 0..<\(count), which layer '\(layer)' has"
-    case .precisionUnsupported(let isa):
-      "train.precision is bf16, which needs avx512_core_bf16 or avx512_core_amx; found \(isa), "
+    case .precisionUnsupported(let library):
+      "train.precision is bf16, which needs avx512_core_bf16 or avx512_core_amx; found \(library), "
         + "expected float"
     case .badRecord(let path, let fault):
       "\(path): \(fault)"

@@ -188,12 +188,17 @@ extension RunConfiguration {
 }
 
 extension RunConfiguration {
+  /// What decides the bits of a run on this machine.
+  package var environment: Environment { backend.environment(for: precision.operands) }
+
   /// Refuses a precision that the backend has no products for.
   ///
-  /// - Throws: ``TrainingError/precisionUnsupported(isa:)``.
+  /// - Throws: ``TrainingError/precisionUnsupported(library:)``.
   package func requirePrecision() throws {
     guard backend.supports(precision.operands) else {
-      throw TrainingError.precisionUnsupported(isa: backend.environment.isa)
+      let machine = backend.machine
+      throw TrainingError.precisionUnsupported(
+        library: "\(machine.library) \(machine.libraryVersion)")
     }
   }
 }
