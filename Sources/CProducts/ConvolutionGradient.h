@@ -20,9 +20,8 @@ typedef struct {
   /// Bands of pixels: some images, or some rows of one.
   ptrdiff_t bandImages, bandRows;
   ptrdiff_t copyColumns, copyRows;
-  /// The floats of a block, and the sums of each element at once.
-  ptrdiff_t blockFloats;
-  ptrdiff_t depth;
+  /// The floats of a block, and the sums of it at once: those that wait, and that of a microbatch.
+  ptrdiff_t blockFloats, depth;
 } GradientPlan;
 
 static GradientPlan gradient_plan(const cproducts_convolution *shape,
@@ -60,7 +59,7 @@ static GradientPlan gradient_plan(const cproducts_convolution *shape,
       (plan.bandRows - 1) * c->rows.stride + (c->rows.kernel - 1) * c->rows.dilation + 1;
   plan.copyColumns = (c->columns.output - 1) * c->columns.stride +
                      (c->columns.kernel - 1) * c->columns.dilation + 1;
-  plan.depth = leaves->depth;
+  plan.depth = leaves->depth + 1;
   const ptrdiff_t row = plan.segments * plan.segment * plan.width * LANES;
   plan.blockRows = c->rows.kernel;
   if (plan.isCopied || plan.lanewise) {

@@ -45,7 +45,7 @@ final class RoundedConvolution {
     order = SumOrder(rowCounts: rowCounts, additions: additions)
     imageBytes = (2 * counts.x, 2 * counts.y)
     weightCount = counts.w
-    sums = allocateScratch(count: primitives.count > 1 ? order.depth * weightCount : 0)
+    sums = allocateScratch(count: primitives.count > 1 ? (order.depth + 1) * weightCount : 0)
   }
 
   deinit {
