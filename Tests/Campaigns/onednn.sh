@@ -6,15 +6,21 @@
 #
 #   python3 -m pip install --no-deps --prefix FOLDER onednn-cpu-gomp onednn-devel-cpu-gomp
 #
-# Takes ten minutes the first time. Environment: SCRATCH, the folder of the build (.build/onednn).
+# Takes some minutes the first time. Environment: SCRATCH, the folder of the build (.build/onednn).
 set -euo pipefail
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 folder=$(realpath -e "${1:?no FOLDER}")
 [[ -r $folder/include/dnnl.h && -e $folder/lib/libdnnl.so ]] || fail 66 "no oneDNN in $folder"
 scratch=${SCRATCH:-$root/.build/onednn}
-# The linker looks into its own folders before those of LIBRARY_PATH.
-CPATH=$folder/include swift build --package-path "$root" --scratch-path "$scratch" -c release \
-  --build-tests -Xlinker "-L$folder/lib"
+# The linker takes the first library of a name, and the folders that packages name come before those of options:
+# so each package names ours first.
+for package in ompi-c hdf5 libcrypto zlib; do
+  printf '%s\n' "Name: $package" "Description: after $folder" 'Version: 1' \
+    "Cflags: $(pkg-config --cflags "$package")" \
+    "Libs: -L$folder/lib $(pkg-config --libs "$package")" >"$work/$package.pc"
+done
+CPATH=$folder/include PKG_CONFIG_PATH=$work swift build --package-path "$root" \
+  --scratch-path "$scratch" -c release --build-tests
 export LD_LIBRARY_PATH=$folder/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 "$scratch/release/nndistPackageTests.xctest" --testing-library swift-testing \
   --filter 'OneDNNTests|KernelsTests|CPUBackendTests'
