@@ -24,9 +24,13 @@ public struct CPU: Backend {
       blockLength: ElementPass.blockLength, longestRow: ElementPass.longestRow)
     preferences.computesLossesWithGradients = true
     if precision == .bfloat16 {
-      // Smaller products take about a microsecond, and the library is slow at those of one column.
+      // Smaller products take about a microsecond with 64 rows, and the library is slow at those of one column.
       preferences.roundedProducts = BackendPreferences.RoundedProducts(
-        leastMultiplyAdds: 1 << 16, leastColumns: 2)
+        leastMultiplyAdds: 1 << 10, leastColumns: 2)
+      if BFloat16Rows.areIndependent {
+        preferences.independentProducts.insert(.bfloat16)
+        preferences.independentConvolutions.insert(.bfloat16)
+      }
     }
     return preferences
   }

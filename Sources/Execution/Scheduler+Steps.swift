@@ -159,8 +159,9 @@ extension Scheduler {
         min(shape(of: node).count, inputs.first.map { shape(of: $0).count } ?? 0) > 0
       return isProduct && hasElements ? .bfloat16 : .float
     }
-    let result = shape(of: node)
-    let depth = shape(of: inputs[0])[transposeLHS ? 0 : 1]
+    // For one row, whether it lies along the result or along what is summed.
+    let result = graph.shape(of: node).resolved(batch: 1)
+    let depth = graph.shape(of: inputs[0]).resolved(batch: 1)[transposeLHS ? 0 : 1]
     return result[1] >= limits.leastColumns && result.count * depth >= limits.leastMultiplyAdds
       ? .bfloat16 : .float
   }

@@ -43,7 +43,7 @@ struct ScheduleTests {
     try expect(schedule(graph, loss: loss, rows: 4, BackendPreferences()), "affine-node-by-node")
     var rounding = fusing
     rounding.roundedProducts = BackendPreferences.RoundedProducts(
-      leastMultiplyAdds: 400, leastColumns: 2)
+      leastMultiplyAdds: 100, leastColumns: 2)
     let rounded = try schedule(graph, loss: loss, rows: 4, rounding)
     #expect(rounded.roundedParameters == [0..<160])
     #expect(rounded.memory[.roundedParameters] == 224 && rounded.memory[.roundedOperands] == 160)

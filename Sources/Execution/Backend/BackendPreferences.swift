@@ -32,7 +32,7 @@ public struct BackendPreferences: Hashable, Sendable {
 
   /// The products that are worth rounding operands for.
   public struct RoundedProducts: Hashable, Sendable {
-    /// The fewest multiply-adds of a matrix product.
+    /// The fewest multiply-adds of a matrix product for one row: how many rows there are decides nothing.
     public var leastMultiplyAdds: Int
     /// The fewest columns of a matrix product.
     public var leastColumns: Int
