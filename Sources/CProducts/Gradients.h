@@ -238,7 +238,8 @@ static void NAME(gradient)(const cproducts_gradient *g, const float *a, const fl
   if (m == 0 || n == 0) return;
   const Form f = form(g);
   float *const panels = scratch + waiting_floats(g), *const strips = panels + rows * f.block;
-  const bool packsLeft = n > 2 * f.panel, packsRight = m > 2 * f.strip;
+  // Left rows far apart meet in few sets of the caches; nearer ones are read as fast as copies.
+  const bool packsLeft = m > 2048 && n > 2 * f.panel, packsRight = m > 2 * f.strip;
   for (ptrdiff_t o = 0; o < n; o += f.block) {
     const ptrdiff_t width = least(f.block, n - o);
     if (packsRight)

@@ -11,6 +11,13 @@
 #define BLOCK_LANES 256
 #define BLOCK_ROWS 192
 
+/// The elements of a right operand beyond the caches; the most rows for which it is read as it streams in,
+/// and its blocks then: a row of a block is fetched while a tile is computed.
+#define STREAM_FLOATS (1 << 21)
+#define STREAM_ROWS 24
+#define STREAM_DEPTH 32
+#define STREAM_LANES 1008
+
 /// Computes D = P·Q for all rows of P over some lanes.
 INLINE void run_rows(Run run, ptrdiff_t rows, ptrdiff_t vectors, bool along, bool masked) {
   const ptrdiff_t height = even_part(rows, most_rows(vectors), 1);
@@ -32,6 +39,8 @@ static void multiply_straight(const cproducts_product *c, const float *a, const 
   const ptrdiff_t aStride = along ? depth : rows;
   const ptrdiff_t rowBlock = even_part(rows, BLOCK_ROWS, ROWS2);
   const ptrdiff_t depthBlock = even_part(depth, STRAIGHT_DEPTH, 8);
+  // Rows far apart meet in few sets of the caches; nearer ones are read again as fast as copies.
+  const bool packs = rows > STREAM_ROWS && depth * columns > STREAM_FLOATS;
   for (ptrdiff_t i = 0; i < rows; i += rowBlock) {
     const ptrdiff_t height = least(rowBlock, rows - i);
     for (ptrdiff_t k = 0; k < depth; k += depthBlock) {
@@ -50,7 +59,7 @@ static void multiply_straight(const cproducts_product *c, const float *a, const 
             .last = width - (vectors - 1) * LANES,
             .goesOn = k > 0,
         };
-        if (height > 2 * most_rows(vectors)) {
+        if (packs) {
           copy_block(run.q, columns, length, width, scratch, vectors * LANES);
           run.q = scratch;
           run.qStride = vectors * LANES;
@@ -60,13 +69,6 @@ static void multiply_straight(const cproducts_product *c, const float *a, const 
     }
   }
 }
-
-/// The most rows for which the right operand is read as it streams in, and its blocks then: a row of a
-/// block is fetched while a tile is computed.
-#define STREAM_FLOATS (1 << 21)
-#define STREAM_ROWS 24
-#define STREAM_DEPTH 32
-#define STREAM_LANES 1008
 
 /// Copies rows into panels, row by row as they lie in memory.
 static void copy_panels(const float *a, ptrdiff_t from, ptrdiff_t rows, ptrdiff_t columns, float *b,

@@ -66,9 +66,11 @@ struct GradientMatmulTests {
     }
   }
 
-  @Test("are the same at every level where operands go in blocks", arguments: [1, 2, 16])
-  func blocks(count: Int) {
-    let (rows, m, n) = (64, 70, 3000)
+  @Test(
+    "are the same at every level where operands go in blocks", arguments: [1, 2, 16],
+    [(64, 70, 3000), (16, 2100, 130)])
+  func blocks(count: Int, extents: (rows: Int, m: Int, n: Int)) {
+    let (rows, m, n) = extents
     let tree = Tree([Int](repeating: rows / count, count: count))
     let (a, b) = (numbers(rows * m), numbers(rows * n, stream: 2))
     let expected = separately(a, b, m, n, tree, .best)
