@@ -173,14 +173,46 @@ static void multiply_turned(const cproducts_product *c, const float *a, const fl
   }
 }
 
+/// The most rows for which a right operand that is stored transposed is turned itself, block by block.
+#define FEW_ROWS 4
+#define FEW_DEPTH 128
+
+/// Computes what multiply_turned() does, for rows too few to be lanes.
+static void multiply_few(const cproducts_product *c, const float *a, const float *b, float *d,
+                         float *scratch) {
+  const ptrdiff_t columns = c->columns, depth = c->depth, panel = WIDEST * LANES;
+  for (ptrdiff_t j = 0; j < columns; j += panel) {
+    const ptrdiff_t width = least(panel, columns - j), vectors = parts(width, LANES);
+    for (ptrdiff_t k = 0; k < depth; k += FEW_DEPTH) {
+      const ptrdiff_t length = least(FEW_DEPTH, depth - k);
+      transpose_block(b + j * depth + k, depth, width, length, scratch, vectors * LANES, true);
+      const Run run = {
+          .depth = length,
+          .p = a + k,
+          .pStride = depth,
+          .q = scratch,
+          .qStride = vectors * LANES,
+          .d = d + j,
+          .dStride = columns,
+          .last = width - (vectors - 1) * LANES,
+          .goesOn = k > 0,
+      };
+      tile(c->rows, vectors, true, run.last < LANES)(&run);
+    }
+  }
+}
+
 /// The elements of a result that is written as gradients are.
 #define LARGE_RESULT (1 << 20)
 
 /// The ways of a product.
-typedef enum { straight, streaming, turned, folded } Way;
+typedef enum { straight, streaming, turned, few, folded } Way;
 
 INLINE Way way(const cproducts_product *c) {
-  if (c->transpose_rhs) return turned;
+  if (c->transpose_rhs) {
+    const bool isFew = c->rows <= FEW_ROWS && c->columns >= LANES && !c->transpose_lhs;
+    return isFew ? few : turned;
+  }
   if (c->transpose_lhs)
     return c->rows * c->columns > LARGE_RESULT && c->depth <= 1024 ? folded : straight;
   const bool streams = c->rows > 4 && c->rows <= STREAM_ROWS;
@@ -203,6 +235,7 @@ ptrdiff_t NAME(scratch)(const cproducts_product *c) {
   switch (way(c)) {
     case straight: return STRAIGHT_DEPTH * WIDEST * LANES;
     case streaming: return STREAM_DEPTH * STREAM_LANES;
+    case few: return FEW_DEPTH * WIDEST * LANES;
     case folded: {
       AS_GRADIENT(c, leaf, gradient)
       return NAME(gradient_scratch)(&gradient);
@@ -221,6 +254,7 @@ void NAME(multiply)(const cproducts_product *c, const float *a, const float *b, 
     case straight: return multiply_straight(c, a, b, d, scratch);
     case streaming: return multiply_streaming(c, a, b, d, scratch);
     case turned: return multiply_turned(c, a, b, d, scratch);
+    case few: return multiply_few(c, a, b, d, scratch);
     case folded: {
       AS_GRADIENT(c, leaf, gradient)
       return NAME(gradient)(&gradient, a, b, d, scratch);
