@@ -22,7 +22,7 @@ struct BFloat16RowsTests {
       return c.bits
     }
     let all = try product(rows: 130, from: 0)
-    for rows in 1..<130 {
+    for rows in Array(1..<49) + [63, 64, 65, 127, 128, 129] {
       #expect(try product(rows: rows, from: 0) == Array(all.prefix(rows * n)), "first \(rows)")
       let last = try product(rows: rows, from: 130 - rows)
       #expect(last == Array(all.suffix(rows * n)), "last \(rows)")
