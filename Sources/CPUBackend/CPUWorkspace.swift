@@ -8,10 +8,11 @@ final class CPUWorkspace: Workspace {
   let preferences: BackendPreferences
   private let arena = Arena()
   private let rounding = BFloat16Operands()
+  private let scratch = Scratch()
 
   init(_ preferences: BackendPreferences) { self.preferences = preferences }
 
-  var byteCount: Int { arena.byteCount + rounding.byteCount }
+  var byteCount: Int { arena.byteCount + rounding.byteCount + scratch.byteCount }
 
   func compile(_ schedule: Schedule) throws(PlanError) -> any Program {
     prepareThread()
@@ -22,7 +23,7 @@ final class CPUWorkspace: Workspace {
       operandCount: schedule.memory[.roundedOperands, default: 0] / 2)
     for range in schedule.roundedParameters { try rounding.need(range) }
     let lowering = GroupLowering(
-      group: schedule.group, rounding: rounding,
+      group: schedule.group, rounding: rounding, scratch: scratch,
       partialSums: Location(.arena, arenaCount))
     var steps: [BoundStep] = []
     for step in schedule.steps { steps.append(BoundStep(call: try lowering.call(for: step))) }

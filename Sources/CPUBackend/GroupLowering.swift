@@ -8,6 +8,8 @@ struct GroupLowering {
   let group: MicrobatchGroup
   /// Room for operands in bfloat16.
   let rounding: BFloat16Operands
+  /// Room for packed operands.
+  let scratch: Scratch
   /// Room for the sums of gradients that are not added yet.
   let partialSums: Location
 
@@ -16,7 +18,8 @@ struct GroupLowering {
   /// - Throws: ``PlanError/kernel(node:reason:)`` if the library refuses to make a primitive.
   func call(for step: Step) throws(PlanError) -> Call {
     guard step.scope == .microbatch else {
-      return try Lowering(rowCount: group.rowCount, rounding: rounding).call(for: step)
+      return try Lowering(rowCount: group.rowCount, rounding: rounding, scratch: scratch).call(
+        for: step)
     }
     if step.results[0].location.region == .gradient { return try sumOfGradients(step) }
     var calls: [BoundStep] = []
@@ -31,7 +34,8 @@ struct GroupLowering {
 
   private func lowering(_ microbatch: Int) -> Lowering {
     let rows = group.rows[microbatch]
-    return Lowering(rowCount: rows.count, firstRow: rows.lowerBound, rounding: rounding)
+    return Lowering(
+      rowCount: rows.count, firstRow: rows.lowerBound, rounding: rounding, scratch: scratch)
   }
 
   /// The gradients of single microbatches, added in the order of each sum of the group.
@@ -66,7 +70,7 @@ struct GroupLowering {
       let b = parts[1].location
       let kernel = GradientMatmul(
         lhsColumns: parts[0].shape.fixedCount, rhsColumns: parts[1].shape.fixedCount,
-        rowCounts: rowCounts, additions: sum.additions)
+        rowCounts: rowCounts, additions: sum.additions, scratch: scratch)
       return { kernel.run(lhs: $0[a], rhs: $0[b], into: $0[target]) }
     }
     if case .product(let product) = step.action,
@@ -79,7 +83,7 @@ struct GroupLowering {
         kernel = try ImageConvolution(
           .weightGradient, convolution.window, groups: convolution.groups,
           x: parts[0].shape.resolved(batch: rowCount), y: parts[1].shape.resolved(batch: rowCount),
-          rowCounts: rowCounts, additions: sum.additions)
+          rowCounts: rowCounts, additions: sum.additions, scratch: scratch)
       } catch {
         throw .kernel(node: step.label, reason: "\(error)")
       }

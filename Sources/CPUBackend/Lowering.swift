@@ -12,6 +12,8 @@ struct Lowering {
   var firstRow = 0
   /// Room for operands in bfloat16.
   let rounding: BFloat16Operands
+  /// Room for packed operands.
+  let scratch: Scratch
 
   /// Returns the call that computes a step.
   ///

@@ -36,7 +36,7 @@ extension Lowering {
       rows: result[0], columns: result[1],
       depth: shape(step.operands[0])[transposeLHS ? 0 : 1], transposeLHS: transposeLHS,
       transposeRHS: transposeRHS, bias: product.hasBias,
-      activation: Matmul.Activation(product.activation))
+      activation: Matmul.Activation(product.activation), scratch: scratch)
     guard product.hasBias else {
       return { matmul.run(lhs: $0[a], rhs: $0[b], bias: nil, into: $0[target]) }
     }
@@ -64,7 +64,8 @@ extension Lowering {
     do {
       kernel = try ImageConvolution(
         kind, convolution.window, groups: convolution.groups, x: x, y: y,
-        activation: Matmul.Activation(product.activation), hasBFloat16Operands: isRounded)
+        activation: Matmul.Activation(product.activation), hasBFloat16Operands: isRounded,
+        scratch: scratch)
     } catch {
       throw .kernel(node: step.label, reason: "\(error)")
     }

@@ -3,9 +3,8 @@ import Graphs
 import Tensors
 
 extension Scheduler {
-  /// Returns how values are divided: the same for all nodes that share memory.
-  ///
-  /// - Parameter roots: For each node, the node whose memory holds its value.
+  /// Returns how the value of each node is divided: the same for all that share memory, given for each node the
+  /// node whose memory holds its value.
   func spreads(_ roots: [Graph.Node]) -> [Spread] {
     var dependsOnRows: [Bool] = []
     var spreads: [Spread] = []

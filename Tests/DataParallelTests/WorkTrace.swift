@@ -1,7 +1,7 @@
 // The work of one worker, carried out with values of any kind in place of gradients.
 
-import Execution
 import DataParallel
+import Execution
 
 /// The slots of a worker, and the sums that they hold.
 struct WorkTrace<Value> {

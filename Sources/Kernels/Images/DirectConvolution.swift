@@ -15,7 +15,7 @@ final class DirectConvolution {
   private var shape: cproducts_convolution
   private let order: SumOrder
   private var leaves: cproducts_leaves
-  private let scratch: UnsafeMutablePointer<Float>
+  private let scratch: Scratch
 
   /// Prepares the convolution of one shape.
   ///
@@ -24,12 +24,12 @@ final class DirectConvolution {
   ///   - shape: The extents, all 1 or more.
   ///   - rowCounts: The images of each microbatch of a weight gradient, 1 or more.
   ///   - additions: How many times, after each microbatch, the two last sums are added, the left one first.
+  ///   - scratch: The memory for packed operands, up to the sizes of the weights and of an image together; for
+  ///     weight gradients, of a cache.
   ///   - instructions: An instruction set that this CPU has.
-  /// - Complexity: one allocation, of up to the sizes of the weights and of an image together; for weight
-  ///   gradients, of a cache.
   init(
     _ kind: ImageConvolution.Kind, _ shape: cproducts_convolution, rowCounts: [Int],
-    additions: [Int], on instructions: InstructionSet
+    additions: [Int], scratch: Scratch, on instructions: InstructionSet
   ) {
     self.kind = kind
     self.shape = shape
@@ -43,13 +43,11 @@ final class DirectConvolution {
       case .inputGradient: cproducts_input_gradient_scratch(set, &self.shape)
       case .weightGradient: cproducts_weight_gradient_scratch(set, &self.shape, &leaves)
       }
-    scratch = allocateScratch(count: count)
+    self.scratch = scratch
+    scratch.reserve(count: count)
   }
 
-  deinit {
-    scratch.deallocate()
-    order.deallocate()
-  }
+  deinit { order.deallocate() }
 
   /// Computes one of the three tensors from the other two; allocates nothing.
   func run(
@@ -59,9 +57,9 @@ final class DirectConvolution {
     switch kind {
     case .forward(let hasBias):
       precondition((bias != nil) == hasBias, "bias given and announced differ")
-      cproducts_forward(set, &shape, x, w, bias, y, scratch)
-    case .inputGradient: cproducts_input_gradient(set, &shape, y, w, x, scratch)
-    case .weightGradient: cproducts_weight_gradient(set, &shape, &leaves, x, y, w, scratch)
+      cproducts_forward(set, &shape, x, w, bias, y, scratch.pointer)
+    case .inputGradient: cproducts_input_gradient(set, &shape, y, w, x, scratch.pointer)
+    case .weightGradient: cproducts_weight_gradient(set, &shape, &leaves, x, y, w, scratch.pointer)
     }
   }
 }

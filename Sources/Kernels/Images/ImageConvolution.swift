@@ -46,23 +46,25 @@ public final class ImageConvolution {
   ///     cotangents and the result are `Float`, and the kernel rounds weights that are an operand.
   ///   - rowCounts: The images of each microbatch of a weight gradient, 1 or more; nil if all are one.
   ///   - additions: How many times, after each microbatch, the two last sums are added, the left one first.
+  ///   - scratch: The memory for packed operands and sums that wait.
   /// - Throws: ``OneDNNError`` if the library refuses a shape in bfloat16 or is out of memory.
   public convenience init(
     _ kind: Kind, _ window: Window, groups: Int, x: Shape, y: Shape,
     activation: Matmul.Activation = .none, hasBFloat16Operands: Bool = false,
-    rowCounts: [Int]? = nil, additions: [Int] = [0]
+    rowCounts: [Int]? = nil, additions: [Int] = [0], scratch: Scratch = Scratch()
   ) throws(OneDNNError) {
     try self.init(
       kind, window, groups: groups, x: x, y: y, activation: activation,
       hasBFloat16Operands: hasBFloat16Operands, rowCounts: rowCounts, additions: additions,
-      on: .best)
+      scratch: scratch, on: .best)
   }
 
   /// Prepares the convolution of one shape, over `Float` computed by an instruction set that this CPU has.
   package init(
     _ kind: Kind, _ window: Window, groups: Int, x: Shape, y: Shape,
     activation: Matmul.Activation = .none, hasBFloat16Operands: Bool = false,
-    rowCounts: [Int]? = nil, additions: [Int] = [0], on instructions: InstructionSet
+    rowCounts: [Int]? = nil, additions: [Int] = [0], scratch: Scratch = Scratch(),
+    on instructions: InstructionSet
   ) throws(OneDNNError) {
     self.kind = kind
     self.activation = activation
@@ -92,14 +94,15 @@ public final class ImageConvolution {
         rows: cproducts_axis(axes[0]), columns: cproducts_axis(axes[1]))
       way = .direct(
         DirectConvolution(
-          kind, shape, rowCounts: rowCounts, additions: additions, on: instructions))
+          kind, shape, rowCounts: rowCounts, additions: additions, scratch: scratch,
+          on: instructions))
       return
     }
     prepareThread()
     way = .rounded(
       try RoundedConvolution(
         kind, rowCounts: rowCounts, additions: additions,
-        counts: (x.count / x[0], y.count / x[0], weightCount)
+        counts: (x.count / x[0], y.count / x[0], weightCount), scratch: scratch
       ) {
         ConvolutionPrimitive.Geometry(
           batch: $0, inputs: inputs, outputs: outputs, groups: groups, axes: axes)

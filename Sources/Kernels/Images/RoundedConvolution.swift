@@ -16,7 +16,7 @@ final class RoundedConvolution {
   private let imageBytes: (x: Int, y: Int)
   private let weightCount: Int
   /// The waiting sums of a weight gradient over several microbatches.
-  private let sums: UnsafeMutablePointer<Float>
+  private let scratch: Scratch
 
   /// Compiles the convolution of one shape, as often as microbatches have other numbers of images.
   ///
@@ -25,11 +25,12 @@ final class RoundedConvolution {
   ///   - rowCounts: The images of each microbatch of a weight gradient, or of all, 1 or more.
   ///   - additions: How many times, after each microbatch, the two last sums are added, the left one first.
   ///   - counts: The elements of an image of x, of one of y, and of W.
+  ///   - scratch: The memory for sums that wait.
   ///   - geometry: The extents for a number of images.
   /// - Throws: ``OneDNNError`` if the library refuses the shape or is out of memory.
   init(
     _ kind: ImageConvolution.Kind, rowCounts: [Int], additions: [Int],
-    counts: (x: Int, y: Int, w: Int),
+    counts: (x: Int, y: Int, w: Int), scratch: Scratch,
     geometry: (_ batch: Int) -> ConvolutionPrimitive.Geometry
   ) throws(OneDNNError) {
     var compiled: [Int: ConvolutionPrimitive] = [:]
@@ -45,13 +46,11 @@ final class RoundedConvolution {
     order = SumOrder(rowCounts: rowCounts, additions: additions)
     imageBytes = (2 * counts.x, 2 * counts.y)
     weightCount = counts.w
-    sums = allocateScratch(count: primitives.count > 1 ? (order.depth + 1) * weightCount : 0)
+    self.scratch = scratch
+    if primitives.count > 1 { scratch.reserve(count: (order.depth + 1) * weightCount) }
   }
 
-  deinit {
-    sums.deallocate()
-    order.deallocate()
-  }
+  deinit { order.deallocate() }
 
   /// Computes one of the three tensors from the other two; see ``ConvolutionPrimitive``.
   func run(
@@ -62,6 +61,7 @@ final class RoundedConvolution {
       primitives[0].run(x: x, w: w, y: y, bias: bias)
       return
     }
+    let sums = scratch.pointer
     var (image, top) = (0, sums)
     for (leaf, primitive) in zip(order.leaves, primitives) {
       primitive.run(x: x + image * imageBytes.x, w: top, y: y + image * imageBytes.y)

@@ -12,7 +12,7 @@ public final class GradientMatmul {
   private let set: cproducts_set
   private let order: SumOrder
   private var gradient: cproducts_gradient
-  private let scratch: UnsafeMutablePointer<Float>
+  private let scratch: Scratch
 
   /// Prepares the gradient of one shape.
   ///
@@ -21,18 +21,20 @@ public final class GradientMatmul {
   ///   - n: The columns of `B`, 0 or more.
   ///   - rowCounts: The rows of each microbatch, 1 or more.
   ///   - additions: How many times, after each microbatch, the two last sums are added, the left one first.
-  /// - Complexity: one allocation, of some cache's size at most beside one panel of all rows.
+  ///   - scratch: The memory for packed operands: a cache's size at most beside one panel of all rows.
   public convenience init(
-    lhsColumns m: Int, rhsColumns n: Int, rowCounts: [Int], additions: [Int]
+    lhsColumns m: Int, rhsColumns n: Int, rowCounts: [Int], additions: [Int],
+    scratch: Scratch = Scratch()
   ) {
     self.init(
-      lhsColumns: m, rhsColumns: n, rowCounts: rowCounts, additions: additions, on: .best)
+      lhsColumns: m, rhsColumns: n, rowCounts: rowCounts, additions: additions, scratch: scratch,
+      on: .best)
   }
 
   /// Prepares the gradient of one shape, computed by an instruction set that this CPU has.
   package init(
     lhsColumns m: Int, rhsColumns n: Int, rowCounts: [Int], additions: [Int],
-    on instructions: InstructionSet
+    scratch: Scratch = Scratch(), on instructions: InstructionSet
   ) {
     precondition(m >= 0 && n >= 0, "negative extent in gradient [\(m), \(n)]")
     set = instructions.products
@@ -40,13 +42,11 @@ public final class GradientMatmul {
     gradient = cproducts_gradient(
       rows: order.rows, lhs_columns: m, rhs_columns: n, leaves: order.leaves.baseAddress,
       leaf_count: order.leaves.count, depth: order.depth)
-    scratch = allocateScratch(count: cproducts_fold_scratch(set, &gradient))
+    self.scratch = scratch
+    scratch.reserve(count: cproducts_fold_scratch(set, &gradient))
   }
 
-  deinit {
-    scratch.deallocate()
-    order.deallocate()
-  }
+  deinit { order.deallocate() }
 
   /// Computes the gradient.
   ///
@@ -58,6 +58,6 @@ public final class GradientMatmul {
   public func run(
     lhs a: UnsafePointer<Float>, rhs b: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>
   ) {
-    cproducts_fold(set, &gradient, a, b, c, scratch)
+    cproducts_fold(set, &gradient, a, b, c, scratch.pointer)
   }
 }

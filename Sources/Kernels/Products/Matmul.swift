@@ -31,7 +31,7 @@ public final class Matmul {
 
   private let set: cproducts_set
   private var shape: cproducts_product
-  private let scratch: UnsafeMutablePointer<Float>
+  private let scratch: Scratch
   private let hasBias: Bool
   private let activation: Activation
 
@@ -45,31 +45,31 @@ public final class Matmul {
   ///   - transposeRHS: True if `B` is stored `[n, k]`.
   ///   - bias: True if ``run(lhs:rhs:bias:into:)`` will be given `b`.
   ///   - activation: The function applied after the sum.
-  /// - Complexity: one allocation, of up to the size of `A` if `B` is transposed.
+  ///   - scratch: The memory for packed operands, up to the size of `A` if `B` is transposed.
   public convenience init(
     rows m: Int, columns n: Int, depth k: Int, transposeLHS: Bool, transposeRHS: Bool,
-    bias: Bool, activation: Activation
+    bias: Bool, activation: Activation, scratch: Scratch = Scratch()
   ) {
     self.init(
       rows: m, columns: n, depth: k, transposeLHS: transposeLHS, transposeRHS: transposeRHS,
-      bias: bias, activation: activation, on: .best)
+      bias: bias, activation: activation, scratch: scratch, on: .best)
   }
 
   /// Prepares the product of one shape, computed by an instruction set that this CPU has.
   package init(
     rows m: Int, columns n: Int, depth k: Int, transposeLHS: Bool, transposeRHS: Bool,
-    bias: Bool, activation: Activation, on instructions: InstructionSet
+    bias: Bool, activation: Activation, scratch: Scratch = Scratch(),
+    on instructions: InstructionSet
   ) {
     precondition(m >= 0 && n >= 0 && k >= 0, "negative extent in [\(m), \(k)] · [\(k), \(n)]")
     set = instructions.products
     shape = cproducts_product(
       rows: m, columns: n, depth: k, transpose_lhs: transposeLHS, transpose_rhs: transposeRHS)
-    scratch = allocateScratch(count: cproducts_scratch(set, &shape))
+    self.scratch = scratch
+    scratch.reserve(count: cproducts_scratch(set, &shape))
     hasBias = bias
     self.activation = activation
   }
-
-  deinit { scratch.deallocate() }
 
   /// Computes the product.
   ///
@@ -88,7 +88,7 @@ public final class Matmul {
     if shape.depth == 0 {
       c.update(repeating: 0, count: count)
     } else {
-      cproducts_multiply(set, &shape, a, b, c, scratch)
+      cproducts_multiply(set, &shape, a, b, c, scratch.pointer)
     }
     if let bias {
       kernels.apply(.add, c, row: bias, into: c, rows: shape.rows, columns: shape.columns)
@@ -108,10 +108,4 @@ extension Matmul.Activation {
     case .sigmoid: Elementwise.apply(.sigmoid, c, into: c, count: count)
     }
   }
-}
-
-/// Allocates the memory that a kernel packs operands in, at the border of a cache line.
-func allocateScratch(count: Int) -> UnsafeMutablePointer<Float> {
-  UnsafeMutableRawPointer.allocate(byteCount: 4 * max(count, 1), alignment: 64)
-    .bindMemory(to: Float.self, capacity: max(count, 1))
 }
