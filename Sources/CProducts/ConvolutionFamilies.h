@@ -74,7 +74,7 @@ static void inner_positions(const Axis *axis, ptrdiff_t extent, ptrdiff_t *start
   while (*end > *start && (*end - 1) * axis->stride + reach >= extent) --*end;
 }
 
-/// Returns the same over one line of all pixels if the window is one element without padding.
+/// Returns the same with the pixels of an image in one row if the window is one element without padding.
 static cproducts_convolution flattened(const cproducts_convolution *c) {
   cproducts_convolution result = *c;
   const cproducts_axis *axes[2] = {&c->rows, &c->columns};
@@ -82,9 +82,8 @@ static cproducts_convolution flattened(const cproducts_convolution *c) {
     if (axes[i]->kernel != 1 || axes[i]->stride != 1 || axes[i]->before != 0 ||
         axes[i]->input != axes[i]->output)
       return result;
-  result.batch = 1;
   result.rows.input = result.rows.output = 1;
-  result.columns.input = result.columns.output = c->batch * c->rows.input * c->columns.input;
+  result.columns.input = result.columns.output = c->rows.input * c->columns.input;
   return result;
 }
 
@@ -167,6 +166,9 @@ static void margins(const Pass *pass, const Axis *columns, ptrdiff_t *left, ptrd
   if (last - (pass->width - 1) > *right) *right = last - (pass->width - 1);
 }
 
+/// The bytes of images that tiles across images may read at once: about what the second cache holds.
+enum { imageBytes = 9 << 17 };
+
 /// Chooses the panels of a family, and whether tiles go along columns or across images.
 ///
 /// Across images, taps in the padding of columns cost nothing; but several images are read at once.
@@ -188,7 +190,7 @@ static Family family_of(const Pass *pass, Axis rows, Axis columns) {
   const ptrdiff_t image = pass->height * pass->width * pass->sourcePixel * sizeof(float);
   const ptrdiff_t most = most_positions(other), together = pass->batch < most ? pass->batch : most;
   family.acrossImages = !pass->lanewise && across * columns.positions < along * pass->batch &&
-                        image * together <= (1 << 19) && (image % 4096 != 0 || together <= 6);
+                        image * together <= imageBytes && (image % 4096 != 0 || together <= 6);
   family.width = family.acrossImages ? other : width;
   return family;
 }

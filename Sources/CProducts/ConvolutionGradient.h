@@ -26,13 +26,8 @@ typedef struct {
 
 static GradientPlan gradient_plan(const cproducts_convolution *shape,
                                   const cproducts_leaves *leaves) {
-  GradientPlan plan = {.c = *shape};
-  const cproducts_convolution flat = flattened(shape);
-  cproducts_convolution *c = &plan.c;
-  if (flat.batch != shape->batch || flat.rows.input != shape->rows.input) {
-    c->columns.input = c->columns.output = shape->rows.input * shape->columns.input;
-    c->rows.input = c->rows.output = 1;
-  }
+  GradientPlan plan = {.c = flattened(shape)};
+  const cproducts_convolution *c = &plan.c;
   plan.lanewise = is_lanewise(c);
   plan.isCopied =
       c->groups == 1 && c->inputs < 8 && c->columns.kernel > 1 && c->columns.dilation == 1;
@@ -59,13 +54,13 @@ static GradientPlan gradient_plan(const cproducts_convolution *shape,
       (plan.bandRows - 1) * c->rows.stride + (c->rows.kernel - 1) * c->rows.dilation + 1;
   plan.copyColumns = (c->columns.output - 1) * c->columns.stride +
                      (c->columns.kernel - 1) * c->columns.dilation + 1;
-  plan.depth = leaves->depth + 1;
+  plan.depth = leaves->count == 1 ? 1 : leaves->depth + 1;
   const ptrdiff_t row = plan.segments * plan.segment * plan.width * LANES;
   plan.blockRows = c->rows.kernel;
   if (plan.isCopied || plan.lanewise) {
     plan.blockFloats = c->rows.kernel * plan.segment * plan.vectors * LANES;
   } else {
-    if (row * c->rows.kernel * plan.depth > (1 << 16)) plan.blockRows = 1;
+    if (row * c->rows.kernel > (1 << 16)) plan.blockRows = 1;
     plan.blockFloats = row * plan.blockRows;
   }
   return plan;

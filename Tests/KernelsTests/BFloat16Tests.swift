@@ -87,6 +87,31 @@ struct BFloat16Tests {
     }
   }
 
+  @Test(
+    "gradients of convolution weights over microbatches are those of each, added up",
+    .enabled(if: BFloat16Matmul.isSupported))
+  func microbatches() throws {
+    let window = Window([.init(kernel: 3), .init(kernel: 3, padding: (1, 1))])
+    let (x, y) = (Shape([3, 7, 9, 4]), Shape([3, 5, 9, 6]))
+    let (rx, ry) = try (Rounded(x.count, 1), Rounded(y.count, 2))
+    func gradient(_ images: Range<Int>, rowCounts: [Int]? = nil, additions: [Int] = [0]) throws
+      -> FloatBuffer
+    {
+      let w = FloatBuffer(count: 6 * 4 * 9)
+      try ImageConvolution(
+        .weightGradient, window, groups: 1, x: [images.count, 7, 9, 4],
+        y: [images.count, 5, 9, 6], hasBFloat16Operands: true, rowCounts: rowCounts,
+        additions: additions
+      ).run(
+        x: rx.rounded + images.lowerBound * x.count / 3, w: w.pointer,
+        y: ry.rounded + images.lowerBound * y.count / 3, bias: nil)
+      return w
+    }
+    let whole = try gradient(0..<3, rowCounts: [1, 2], additions: [0, 1])
+    let (first, second) = (try gradient(0..<1), try gradient(1..<3))
+    #expect(Array(whole.elements) == zip(first.elements, second.elements).map { $0 + $1 })
+  }
+
   private func expectClose(_ half: FloatBuffer, _ whole: FloatBuffer) {
     let scale = whole.elements.reduce(Float(1e-3)) { max($0, abs($1)) }
     let error = zip(half.elements, whole.elements).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
