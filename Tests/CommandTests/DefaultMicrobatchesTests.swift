@@ -47,11 +47,13 @@ struct DefaultMicrobatchesTests {
     let place = try place("[affine: 16, relu, affine: 3]")
     let output = try place.succeed(["train", "run.yaml", "--dry-run"], ranks: 8)
     #expect(
-      output.contains("\n8 ranks × 1 worker on 1 host, batches of 110 rows in 1 microbatch, "))
+      output.contains("\n8 ranks × 1 worker on 1 host, batches of 110 rows in 16 microbatches, "))
+    #expect(notices(output) == [])
+    let many = try place.succeed("train", "run.yaml", "--dry-run", "--set", "run.workers=24")
     #expect(
-      notices(output) == [
-        "notice: 1 microbatch keeps 1 of 8 workers busy; --set microbatches=8 would use all, which is "
-          + "another answer"
+      notices(many) == [
+        "notice: 16 microbatches keep 16 of 24 workers busy; --set microbatches=32 would use all, which "
+          + "is another answer"
       ])
     let workers = try place.succeed(
       "train", "run.yaml", "--dry-run", "--set", "microbatches=2", "--set", "run.workers=3")
@@ -80,7 +82,7 @@ struct DefaultMicrobatchesTests {
     let output = try place.succeed(["train", "run.yaml", "--dry-run"], ranks: 8)
     #expect(
       notices(output) == [
-        "notice: 1 microbatch keeps 1 of 8 workers busy, since batch_norm takes statistics of each and "
+        "notice: 4 microbatches keep 4 of 8 workers busy, since batch_norm takes statistics of each and "
           + "needs rows for them; 'statistics: batch' in these layers with --set microbatches=8 would use "
           + "all, which is another answer"
       ])
@@ -89,7 +91,8 @@ struct DefaultMicrobatchesTests {
   @Test("evaluation, prediction and measurement do with more ranks than microbatches")
   func others() throws {
     let place = try place("[affine: 16, relu, affine: 3]")
-    let output = try place.succeed(["train", "run.yaml", "--output", "run"], ranks: 8)
+    let output = try place.succeed(
+      ["train", "run.yaml", "--output", "run", "--set", "microbatches=1"], ranks: 8)
     // One rank alone has work, so none is the slowest.
     #expect(!output.contains("slowest rank"))
     let checkpoint = "run/checkpoints/step-0000000006.h5"
@@ -101,8 +104,7 @@ struct DefaultMicrobatchesTests {
     let bench = try place.succeed(
       [
         "bench", "step", "run.yaml", "--samples", "4", "--classes", "3", "--rounds", "1", "--steps",
-        "2",
-        "--no-floor", "--set", "run.workers=2",
+        "2", "--no-floor", "--set", "run.workers=2", "--set", "batch_size=1",
       ], ranks: 8)
     #expect(bench.contains("\"microbatches\":1,"))
   }
@@ -114,6 +116,7 @@ struct DefaultMicrobatchesTests {
     let output = try place.succeed(
       ["train", "run.yaml", "--output", "run", "--set", "epochs=4"], ranks: 2)
     #expect(output.contains(" in 4 microbatches, "))
-    #expect(notices(output) == ["notice: microbatches: 4, as the run began, where a new one has 1"])
+    #expect(
+      notices(output) == ["notice: microbatches: 4, as the run began, where a new one has 16"])
   }
 }

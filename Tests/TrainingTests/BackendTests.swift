@@ -66,7 +66,7 @@ struct BackendTests {
       #expect(abs(found.loss - expected.loss) < 1e-4 * expected.loss)
     }
     try folder.train(
-      path, ["run.workers=3"], to: "three", backend: InterpreterBackend(wishes))
+      path, ["run.workers=3", "run.group=1"], to: "three", backend: InterpreterBackend(wishes))
     #expect(try folder.digest("three") == folder.digest("fused"))
   }
 

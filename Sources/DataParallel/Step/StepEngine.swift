@@ -71,7 +71,7 @@ package final class StepEngine {
     let layout = StepLayout(
       groups: group.groups, workerCounts: try communicator.allgather(value: settings.workers),
       microbatches: settings.microbatches, rowCounts: settings.rowCounts,
-      groupSize: network.isSegmented ? nil : settings.groupSize)
+      groupSize: StepEngine.groupSize(network, settings))
     let memory = try StepMemory(group, layout, vectorLength: replica.layout.count)
     let stopwatches = (0..<settings.workers).map { worker in
       worker == 0 ? stopwatch : settings.timelineCapacity > 0 ? Stopwatch() : nil
@@ -114,6 +114,16 @@ package final class StepEngine {
     (self.layout, self.memory, self.group) = (layout, memory, group)
     (self.replica, self.communicator) = (replica, communicator)
     (self.stopwatch, seed) = (stopwatch, settings.seed)
+  }
+
+  /// The most microbatches that a worker computes at once; nil for all, which come to each sum together.
+  private static func groupSize(_ network: Network, _ settings: StepSettings) -> Int? {
+    guard !network.isSegmented else { return nil }
+    let rowCount = settings.rowCounts.max() ?? 0
+    return settings.groupSize
+      ?? GroupChoice.size(
+        for: network,
+        rowCount: MicrobatchCut(rowCount: rowCount, count: settings.microbatches).sizes.last ?? 0)
   }
 
   /// Prepares the exchange of cross-microbatch sums.

@@ -8,7 +8,7 @@ public struct Timing: Sendable {
     case forward
     /// Backward passes, and sums within a worker.
     case backward
-    /// Sums over ranks that overlap with the last microbatch.
+    /// Sums over ranks that overlap with the last microbatches.
     case hiddenReduction
     /// Sums over ranks that overlap with nothing.
     case reduction

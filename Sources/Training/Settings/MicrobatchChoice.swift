@@ -27,33 +27,22 @@ func defaultWorkers(for network: Network, batchSize: Int, size: Int, cores: Int)
 /// Returns the number of microbatches of a run that does not set one.
 ///
 /// A function of the network and the rows alone, so that the answer depends neither on the machine nor
-/// on the number of ranks and workers: the largest power of two up to 64 that a simple model puts at 5 %
-/// extra work or less on one worker, and that leaves statistics of microbatches enough rows.
-///
-/// The model: a row costs 6 operations per weight at 200 Gflop/s. Every further microbatch reads the
-/// parameters twice, writes a gradient and adds one, 24 bytes per parameter, at the speed of the
-/// caches or, past 16 MB of parameters, of memory; and it starts each kernel once more. Fitted to
-/// measurements: 784-512-256-10 with 128 rows 4 % for 2 and 31 % for 8 microbatches, and
-/// 4096-4096-4096-1000 with 128 rows 11 % for 2 and 123 % for 8.
+/// on the number of ranks and workers: work for 16 workers, or for 32 where each microbatch has eight rows, as far as
+/// the rows go and statistics of microbatches have enough of them. One worker computes all of them together in
+/// little more time than one: see note 7 of this module.
 ///
 /// - Parameters:
 ///   - network: The model.
 ///   - batchSize: The rows of a step.
 ///   - rowCount: The rows of an epoch, whose last step may have fewer.
-/// - Returns: A power of two in 1...64, at most `batchSize`.
+/// - Returns: A power of two in 1...32, at most `batchSize`.
 package func defaultMicrobatches(for network: Network, batchSize: Int, rowCount: Int) -> Int {
-  let parameterBytes = 4 * Double(network.parameterLayout.count)
-  let compute = estimatedSeconds(of: network, rowCount: batchSize)
-  let bytesPerSecond = parameterBytes > 16e6 ? 3.5e10 : 1.35e11
-  let secondsPerKernel = 5e-7
-  let kernelCount = 4 * Double(network.layers.count) + 2
-  let further = 6 * parameterBytes / bytesPerSecond + kernelCount * secondsPerKernel
-  let once = compute + further
+  let wanted = batchSize >= 8 * 32 ? 32 : 16
   let most = min(
-    64, batchSize,
-    mostMicrobatchesForStatistics(of: network, batchSize: batchSize, rowCount: rowCount) ?? 64)
+    wanted, batchSize,
+    mostMicrobatchesForStatistics(of: network, batchSize: batchSize, rowCount: rowCount) ?? wanted)
   var count = 1
-  while 2 * count <= most, Double(2 * count - 1) * further <= 0.05 * once { count *= 2 }
+  while 2 * count <= most { count *= 2 }
   return count
 }
 
