@@ -63,7 +63,7 @@ struct DatasetNameOptions: ParsableArguments {
     if communicator.isRoot {
       for notice in rows.dataset.notices { printErrorLine("notice: \(notice.text)") }
     }
-    var options = Evaluator.Options(blockSize: model.configuration.evaluationBlock)
+    var options = Evaluator.Options(pieceSize: model.configuration.evaluationBlock)
     options.workers = communicator.placement.ownCoreCount
     options.hasTargets = needsTargets
     options.top = top

@@ -48,7 +48,7 @@ private final class GivenRows: RowSource {
     let network = try Network(
       layers: [Layer(.flatten)], loss: loss, sampleShape: Shape([samples.count / rowCount]),
       targets: loss.takesLabels ? .labels : .responses(responses.count / rowCount))
-    var options = Evaluator.Options(blockSize: block)
+    var options = Evaluator.Options(pieceSize: block)
     options.workers = workers
     options.top = top
     let evaluator = try Evaluator(
@@ -88,6 +88,21 @@ struct EvaluationTests {
     #expect(confusion.macroAverages.precision == 0.5)
     #expect(abs(confusion.macroAverages.recall - 5.0 / 9) < 1e-15)
     #expect(abs(confusion.macroAverages.f1 - 22.0 / 45) < 1e-15)
+  }
+
+  @Test("gives the same bits however many rows are computed at once, by any number of workers")
+  func pieces() throws {
+    let count = 600
+    let rows = GivenRows(
+      count, samples: (0..<4 * count).map { Float($0 * 37 % 101) / 7 },
+      labels: (0..<count).map { Int32($0 % 4) })
+    let whole = try rows.report(.crossEntropy(labelSmoothing: 0.1, classWeights: [1, 0.3, 2, 1]))
+    for (piece, workers) in [(1, 1), (3, 2), (100, 3), (256, 1)] {
+      let report = try rows.report(
+        .crossEntropy(labelSmoothing: 0.1, classWeights: [1, 0.3, 2, 1]), block: piece,
+        workers: workers)
+      #expect(report.evaluation == whole.evaluation, "\(piece) rows by \(workers) workers")
+    }
   }
 
   @Test("divides the loss by the weights of the rows' classes")

@@ -134,7 +134,7 @@ struct InputNormalizationTests {
     let rows = try model.open(bundled("digits-test"), needsTargets: true)
     let evaluator = try Evaluator(
       model.network, parameters: model.parameters, rowCounts: [297],
-      options: .init(blockSize: 256), backend: CPU(), communicator: SoloCommunicator())
+      options: .init(pieceSize: 256), backend: CPU(), communicator: SoloCommunicator())
     let expected = try #require(session.evaluations.last)
     #expect(expected.split == "test")
     #expect(try evaluator.evaluate(rows) == expected.evaluation)

@@ -45,18 +45,21 @@ struct SessionTests {
   }
 
   @Test(
-    "evaluates rows in blocks to the same count, whatever the block", arguments: [1, 7, 30, 256])
+    "evaluates to the same bits and count, however many rows at once", arguments: [1, 7, 30, 256])
   func blocks(block: Int) throws {
     let folder = try RunFolder()
     let path = try folder.write(irisRun)
     let (session, _) = try folder.train(path, ["evaluation.block=\(block)"])
     let evaluation = try #require(session.evaluations.first?.evaluation)
+    let other = try RunFolder()
+    let (whole, _) = try other.train(try other.write(irisRun))
+    #expect(whole.evaluations.first?.evaluation == evaluation)
     let checkpoint = folder.path("run/checkpoints/step-0000000016.h5")
     let model = try TrainedModel(checkpoint: checkpoint)
     let rows = try model.open(bundled("iris-test"), needsTargets: true)
     #expect(rows.rowCount == evaluation.count)
     var correct = 0
-    var options = Evaluator.Options(blockSize: 30)
+    var options = Evaluator.Options(pieceSize: 30)
     options.hasTargets = false
     let evaluator = try Evaluator(
       model.network, parameters: model.parameters, rowCounts: [30], options: options,
@@ -164,7 +167,7 @@ struct SessionTests {
     let rows = try model.open(bundled("iris-test"), needsTargets: true)
     let evaluation = try Evaluator(
       model.network, parameters: model.parameters, rowCounts: [30],
-      options: .init(blockSize: 256), backend: CPU(), communicator: SoloCommunicator()
+      options: .init(pieceSize: 256), backend: CPU(), communicator: SoloCommunicator()
     ).evaluate(rows)
     #expect(evaluation == session.evaluations.first?.evaluation)
   }

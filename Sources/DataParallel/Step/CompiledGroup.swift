@@ -94,6 +94,16 @@ package final class CompiledGroup {
     for (microbatch, rows) in shape.rows.enumerated() { sums[microbatch] = sums(over: rows) }
   }
 
+  /// Returns the loss of a row that has been computed; 0 for a network that computes outputs alone.
+  package func loss(ofRow row: Int) -> Double {
+    losses.map { Double(plan.value(at: $0)[row]) } ?? 0
+  }
+
+  /// Returns the weight of a row.
+  package func weight(ofRow row: Int) -> Double {
+    weights.map { Double(plan.value(at: $0)[row]) } ?? 1
+  }
+
   private func sums(over rows: Range<Int>) -> MicrobatchSums {
     guard let losses = losses.map(plan.value(at:)) else { return .zero }
     var sums = MicrobatchSums(loss: 0, weight: Double(rows.count), correct: 0)

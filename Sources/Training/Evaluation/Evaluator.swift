@@ -6,20 +6,23 @@ public import Tensors
 
 /// Runs a network forward over all rows of a split, divided among the ranks.
 ///
-/// Rows are cut by index into blocks of a fixed size, since a row's bits depend on the number of rows
-/// computed together; ranks take whole blocks, and sums over blocks follow one tree.
+/// Rows are cut by index into blocks of ``rowsOfBlock``, which ranks take whole. Sums go row by row within a
+/// block, and over blocks follow one tree, so how many rows are computed at once shows in no bit.
 public final class Evaluator {
   private let communicator: any Communicator
   private let network: Network
   private let pool: WorkerPool
   private let runners: [GroupRunner]
-  private let blockSize: Int
+  private let largestPiece: Int
   private let top: Int?
+
+  /// The rows of a block: part of what a result means.
+  public static let rowsOfBlock = 256
 
   /// Settings of an evaluation.
   public struct Options: Sendable {
-    /// The rows computed together; part of what a result means.
-    public var blockSize: Int
+    /// The most rows that are computed at once; changes no bit.
+    public var pieceSize: Int
     /// The number of threads of this rank; ranks may differ.
     public var workers = 1
     /// True if the rows have targets; without, only predictions can be asked for.
@@ -28,7 +31,7 @@ public final class Evaluator {
     public var top: Int?
 
     /// Creates the settings of an evaluation on one thread, by targets.
-    public init(blockSize: Int) { self.blockSize = blockSize }
+    public init(pieceSize: Int = Evaluator.rowsOfBlock) { self.pieceSize = pieceSize }
   }
 
   /// Compiles the plans.
@@ -39,7 +42,7 @@ public final class Evaluator {
   ///   - network: The model.
   ///   - parameters: The flat parameters; read when evaluating.
   ///   - rowCounts: The numbers of rows of the splits that will be evaluated.
-  ///   - options: Block, threads and wanted results.
+  ///   - options: Rows at once, threads and wanted results.
   ///   - backend: The backend that computes.
   ///   - communicator: The ranks.
   /// - Throws: `PlanError`, as a failure that all ranks agree on.
@@ -49,14 +52,13 @@ public final class Evaluator {
   ) throws(CommunicationError) {
     self.network = network
     self.communicator = communicator
-    let blockSize = options.blockSize
-    self.blockSize = blockSize
+    let largest = min(options.pieceSize, Evaluator.rowsOfBlock)
+    largestPiece = largest
     top = options.top
-    var sizes: Set<Int> = []
-    for count in rowCounts {
-      if count >= blockSize { sizes.insert(blockSize) }
-      if count % blockSize > 0 { sizes.insert(count % blockSize) }
-    }
+    let lastBlocks = rowCounts.map { $0 % Evaluator.rowsOfBlock }
+    let blocks = rowCounts.contains { $0 >= Evaluator.rowsOfBlock } ? [Evaluator.rowsOfBlock] : []
+    let sizes = Set(
+      (lastBlocks + blocks).flatMap { Evaluator.pieces(of: 0..<$0, largest).map(\.count) })
     pool = WorkerPool(count: options.workers, prepare: backend.prepareThread)
     runners = try communicator.agreeingOnFailure {
       try network.requireMemory(ofRows: sizes.max() ?? 0)
@@ -127,21 +129,29 @@ public final class Evaluator {
       let outputs = try communicator.agreeingOnFailure {
         let own = first + part.lowerBound..<first + part.upperBound
         return try onWorkers(own) { runner, blocks in
-          try blocks.flatMap { block in
-            let rows = try compute(block: block, of: source, by: runner)
-            return UnsafeBufferPointer(
-              start: rows.outputs, count: rows.rowCount * network.outputCount)
+          var outputs: [Float] = []
+          for block in blocks {
+            try compute(block: block, of: source, by: runner) { rows in
+              outputs += UnsafeBufferPointer(
+                start: rows.outputs, count: rows.rowCount * network.outputCount)
+            }
           }
+          return outputs
         }.flatMap { $0 }
       }
       for part in try communicator.allgather(values: outputs) { receive(part) }
     }
   }
 
-  private func blockCount(_ rowCount: Int) -> Int { (rowCount + blockSize - 1) / blockSize }
+  private func blockCount(_ rowCount: Int) -> Int {
+    (rowCount + Evaluator.rowsOfBlock - 1) / Evaluator.rowsOfBlock
+  }
 
-  private func rows(ofBlock block: Int, rowCount: Int) -> Range<Int> {
-    block * blockSize..<min((block + 1) * blockSize, rowCount)
+  /// Cuts some rows into what is computed at once.
+  private static func pieces(of rows: Range<Int>, _ largest: Int) -> [Range<Int>] {
+    stride(from: rows.lowerBound, to: rows.upperBound, by: largest).map {
+      $0..<min($0 + largest, rows.upperBound)
+    }
   }
 
   /// Returns what `body` returns for the blocks of each worker of this rank.
@@ -159,15 +169,18 @@ public final class Evaluator {
     return try parts.compactMap { try $0?.get() }
   }
 
-  /// Computes a block; returns it with its outputs and the sums over its rows.
+  /// Computes a block; gives its rows, in order, with their outputs and losses.
   private func compute(
-    block: Int, of source: any RowSource, by runner: GroupRunner
-  ) throws -> CompiledGroup {
-    let rows = rows(ofBlock: block, rowCount: source.rowCount)
-    let group = runner.group(ofRows: rows.count)
-    try runner.load(group, of: source) { rows.lowerBound + $0 }
-    runner.run(group)
-    return group
+    block: Int, of source: any RowSource, by runner: GroupRunner, receive: (CompiledGroup) -> Void
+  ) throws {
+    let first = block * Evaluator.rowsOfBlock
+    let rows = first..<min(first + Evaluator.rowsOfBlock, source.rowCount)
+    for piece in Evaluator.pieces(of: rows, largestPiece) {
+      let group = runner.group(ofRows: piece.count)
+      try runner.load(group, of: source) { piece.lowerBound + $0 }
+      runner.run(group)
+      receive(group)
+    }
   }
 
   /// Sums over all rows, computed by all ranks and known to all of them.
@@ -179,8 +192,9 @@ public final class Evaluator {
     let numbers = try rowSums.withUnsafeMutableBufferPointer {
       (rowSums) throws(CommunicationError) in
       try blocks.total(on: communicator, pool) { worker, block, numbers in
-        let rows = try compute(block: block, of: source, by: runners[worker])
-        rowSums[worker].add(rows, to: numbers)
+        try compute(block: block, of: source, by: runners[worker]) {
+          rowSums[worker].add($0, to: numbers)
+        }
       }
     }
     guard rowSums[0].pairCounts != nil else { return (numbers, [:]) }

@@ -45,10 +45,12 @@ struct RowSums {
   mutating func add(
     _ group: CompiledGroup, to numbers: UnsafeMutableBufferPointer<Double>
   ) {
-    let (rows, outputs, sums) = (group.rowCount, group.outputs, group.sums[0])
-    numbers[Position.loss.rawValue] += sums.loss
-    numbers[Position.weight.rawValue] += sums.weight
-    numbers[Position.correct.rawValue] += Double(sums.correct)
+    let (rows, outputs) = (group.rowCount, group.outputs)
+    for row in 0..<rows {
+      numbers[Position.loss.rawValue] += group.loss(ofRow: row)
+      numbers[Position.weight.rawValue] += group.weight(ofRow: row)
+    }
+    numbers[Position.correct.rawValue] += Double(group.sums[0].correct)
     switch group.targets {
     case .labels(let labels)?: addLabels(labels, outputs, rows, to: numbers)
     case .responses(let responses)?: addErrors(responses, outputs, rows, to: numbers)

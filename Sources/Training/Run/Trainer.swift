@@ -82,7 +82,7 @@ final class Trainer {
     let evaluated = prepared.splits.evaluated
     guard !evaluated.isEmpty else { return nil }
     let (replica, configuration) = (prepared.replica, prepared.plan.configuration)
-    var options = Evaluator.Options(blockSize: configuration.evaluationBlock)
+    var options = Evaluator.Options(pieceSize: configuration.evaluationBlock)
     options.workers = prepared.workers
     options.top = configuration.evaluationTop
     return try Evaluator(

@@ -69,7 +69,8 @@ extension RunConfiguration {
     let interval = try Interval.read(
       "every", from: section, default: "epoch", meaning: "how often to evaluate")
     let block = try section.integer(
-      "block", default: 256, in: .between(1, 1 << 20), meaning: "rows evaluated together")
+      "block", default: Evaluator.rowsOfBlock, in: .between(1, Evaluator.rowsOfBlock),
+      meaning: "the most rows evaluated at once; changes no bit")
     let top = try section.optionalInteger(
       "top", in: .positive, unset: "none",
       meaning: "largest outputs among which the label is looked for besides the largest one")

@@ -108,7 +108,7 @@ public struct RunConfiguration: Sendable {
   public var seed: UInt64
   /// The interval between evaluations.
   public var evaluationInterval: Interval
-  /// The rows that evaluation computes together.
+  /// The most rows that evaluation computes at once; changes no bit.
   public var evaluationBlock: Int
   /// The number of largest outputs among which evaluations look for the label too; nil for none.
   public var evaluationTop: Int?
