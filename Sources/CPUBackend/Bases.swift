@@ -13,7 +13,7 @@ struct BoundStep {
 struct Bases {
   let arena: UnsafeMutablePointer<Float>
   let parameters: UnsafeMutablePointer<Float>
-  /// The flat gradient of one sum of the group.
+  /// The flat gradient of one sum of the group: of the first, unless a step is being computed sum by sum.
   var gradient: UnsafeMutablePointer<Float>
   /// The flat gradients of all sums.
   let gradients: GradientVectors

@@ -2,7 +2,7 @@ public import Execution
 import Graphs
 import Kernels
 
-/// The CPU: matrix products and convolutions of oneDNN, everything else by vector kernels of ours.
+/// The CPU: kernels of ours; products and convolutions of bfloat16 operands by oneDNN.
 public struct CPU: Backend {
   /// Names the CPU.
   public init() {}

@@ -17,14 +17,14 @@ final class CPUWorkspace: Workspace {
   func compile(_ schedule: Schedule) throws(PlanError) -> any Program {
     prepareThread()
     let arenaCount = schedule.memory[.arena, default: 0]
-    arena.reserve(count: arenaCount + schedule.partialSumCount)
+    arena.reserve(count: arenaCount)
     rounding.reserve(
       parameterCount: schedule.memory[.roundedParameters, default: 0],
       operandCount: schedule.memory[.roundedOperands, default: 0] / 2)
     for range in schedule.roundedParameters { try rounding.need(range) }
     let lowering = GroupLowering(
-      group: schedule.group, rounding: rounding, scratch: scratch,
-      partialSums: Location(.arena, arenaCount))
+      group: schedule.group, rounding: rounding, scratch: scratch, arena: arena,
+      arenaCount: arenaCount)
     var steps: [BoundStep] = []
     for step in schedule.steps { steps.append(BoundStep(call: try lowering.call(for: step))) }
     return CPUProgram(schedule, steps: steps, arena: arena)

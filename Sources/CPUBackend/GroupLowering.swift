@@ -1,5 +1,5 @@
-import Execution
 // From the steps of a group to calls: for all rows at once, or microbatch by microbatch, with sums of gradients.
+import Execution
 import Graphs
 import Kernels
 
@@ -10,8 +10,10 @@ struct GroupLowering {
   let rounding: BFloat16Operands
   /// Room for packed operands.
   let scratch: Scratch
-  /// Room for the sums of gradients that are not added yet.
-  let partialSums: Location
+  /// Makes room for the sums of gradients that are not added yet, behind the values of the schedule.
+  let arena: Arena
+  /// The elements of those values.
+  let arenaCount: Int
 
   /// Returns the call that computes a step for the whole group.
   ///
@@ -74,24 +76,30 @@ struct GroupLowering {
       return { kernel.run(lhs: $0[a], rhs: $0[b], into: $0[target]) }
     }
     if case .product(let product) = step.action,
-      case .convolutionWeightGradient(let convolution) = product.operation,
-      product.precision == .float
+      case .convolutionWeightGradient(let convolution) = product.operation
     {
       let (b, rowCount) = (parts[1].location, rowCounts.reduce(0, +))
+      let isRounded = product.precision == .bfloat16
       let kernel: ImageConvolution
       do {
         kernel = try ImageConvolution(
           .weightGradient, convolution.window, groups: convolution.groups,
           x: parts[0].shape.resolved(batch: rowCount), y: parts[1].shape.resolved(batch: rowCount),
-          rowCounts: rowCounts, additions: sum.additions, scratch: scratch)
+          hasBFloat16Operands: isRounded, rowCounts: rowCounts, additions: sum.additions,
+          scratch: scratch)
       } catch {
         throw .kernel(node: step.label, reason: "\(error)")
+      }
+      if isRounded {
+        return try Lowering(rowCount: rowCount, rounding: rounding, scratch: scratch)
+          .roundedConvolution(
+            group.part(of: step, sum.microbatches.lowerBound), .weightGradient, kernel)
       }
       return { kernel.run(x: $0[a], w: $0[target], y: $0[b], bias: nil) }
     }
     if case .operation(.sum(let axes)) = step.action {
       let (outer, middle, inner) = parts[0].shape.resolved(batch: 1).split(at: axes)
-      guard outer == 1, axes.contains(0) else { return nil }
+      guard outer == 1, middle > 0, axes.contains(0) else { return nil }
       let kernel = GradientColumnSum(
         columns: inner, rowCounts: rowCounts.map { $0 * middle }, additions: sum.additions)
       return { kernel.run($0[a], into: $0[target]) }
@@ -103,6 +111,7 @@ struct GroupLowering {
   private func apart(_ step: Step, _ sum: MicrobatchGroup.Sum) throws(PlanError) -> Call {
     let gradient = step.results[0]
     let count = gradient.shape.fixedCount
+    arena.reserve(count: arenaCount + (sum.largestCount - 1) * MemoryPlan.rounded(count))
     var terms: [Term] = []
     var depth = 0
     for (microbatch, additions) in zip(sum.microbatches, sum.additions) {
@@ -139,21 +148,7 @@ struct GroupLowering {
   private func place(of gradient: Value, _ count: Int, depth: Int) -> Location {
     guard depth > 0 else { return gradient.location }
     let stride = MemoryPlan.rounded(count)
-    return Location(partialSums.region, partialSums.offset + (depth - 1) * stride)
-  }
-}
-
-extension Schedule {
-  /// The elements of the sums of gradients that are there at once, besides those in the flat gradient.
-  var partialSumCount: Int {
-    let depth = group.sums.reduce(1) { max($0, $1.largestCount) } - 1
-    guard depth > 0 else { return 0 }
-    return steps.reduce(0) { largest, step in
-      guard step.scope == .microbatch, step.results[0].location.region == .gradient else {
-        return largest
-      }
-      return max(largest, MemoryPlan.rounded(step.results[0].shape.fixedCount) * depth)
-    }
+    return Location(.arena, arenaCount + (depth - 1) * stride)
   }
 }
 

@@ -1,7 +1,7 @@
+// From steps that reduce axes, and losses, to the kernels that compute them.
 import Execution
 import Graphs
 import Kernels
-// From steps that reduce axes, and losses, to the kernels that compute them.
 import Numerics
 import Tensors
 

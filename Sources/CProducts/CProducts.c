@@ -2,9 +2,6 @@
 
 #include "Forms.h"
 
-FORMS(ptrdiff_t, lanes, void);
-ptrdiff_t cproducts_lanes(cproducts_set set) { return CHOOSE(set, lanes); }
-
 FORMS(ptrdiff_t, scratch, const cproducts_product *);
 ptrdiff_t cproducts_scratch(cproducts_set set, const cproducts_product *product) {
   return CHOOSE(set, scratch, product);

@@ -87,7 +87,7 @@ static cproducts_convolution flattened(const cproducts_convolution *c) {
   return result;
 }
 
-/// What all families of a pass have in common.
+/// The quantities that all families of a pass share.
 typedef struct {
   ptrdiff_t batch, groups;
   /// The channels of a group, and the terms that a tap adds; lanewise, each channel has a weight of its own.

@@ -5,7 +5,7 @@
 #include "ConvolutionFamilies.h"
 #include "ConvolutionPixels.h"
 
-/// How a weight gradient is computed: in blocks of sums that stay in the cache over all microbatches.
+/// The plan of a weight gradient: blocks of sums that stay in the cache over all microbatches.
 typedef struct {
   cproducts_convolution c;
   bool lanewise;

@@ -52,7 +52,7 @@ static void sum_lane_line(const Pass *pass, const Family *family, ptrdiff_t vect
   }
 }
 
-/// Where a panel of a family lies and what it computes.
+/// The place of a panel of a family, and its part of the result.
 typedef struct {
   const float *weights;
   ptrdiff_t vectors, lane, sourceChannel;

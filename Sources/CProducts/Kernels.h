@@ -5,5 +5,3 @@
 #include "Gradients.h"
 #include "Lanes.h"
 #include "Products.h"
-
-ptrdiff_t NAME(lanes)(void) { return LANES; }

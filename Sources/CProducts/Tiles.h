@@ -38,7 +38,7 @@ typedef struct {
   /// The lanes of the last vector.
   ptrdiff_t last;
   bool goesOn;
-  /// What is read soon; used by tiles that fetch.
+  /// The memory to prefetch; used by tiles that fetch.
   const float *ahead;
 } Run;
 

@@ -287,10 +287,16 @@ struct Scheduler {
       let root = root(of: node)
       guard isComputed(root), !read.contains(root), locations[root] == nil,
         graph[root].operation != .crossMicrobatchSum,
-        group.isSingle || isComputedAlone(root) && !used.contains(root)
+        group.isSingle
+          || isComputedAlone(root) && !used.contains(root) && !isGradientOfSeveral(root)
       else { continue }
       locations[root] = Location(.gradient, range.offset)
     }
+  }
+
+  /// Returns true if a node is the gradient of several parameters: each is then added over microbatches by itself.
+  private func isGradientOfSeveral(_ node: Graph.Node) -> Bool {
+    gradients.count { root(of: $0.node) == node } > 1
   }
 
   /// Copies gradients that other nodes read too, before these may overwrite them.

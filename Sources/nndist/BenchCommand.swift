@@ -120,7 +120,7 @@ struct BenchStepCommand: ParsableCommand {
     Job.onAllRanks(self) { communicator in
       let (network, configuration, resolved) = try communicator.agreeingOnFailure { try build() }
       try communicator.requireSame(
-        configuration.environment.description, named: "CPU or library")
+        configuration.environment.description, named: "arithmetic")
       try communicator.requireSame(resolved.yaml, named: "configuration")
       let bench = try StepBench.measure(
         network, targets: targets, configuration: configuration, options: options,

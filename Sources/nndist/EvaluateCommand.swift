@@ -52,7 +52,7 @@ struct DatasetNameOptions: ParsableArguments {
     if communicator.size > 1 {
       // Ranks divide the rows: other bits on one rank would end up in the common result.
       try communicator.requireSame(
-        model.configuration.environment.description, named: "CPU or library")
+        model.configuration.environment.description, named: "arithmetic")
       try communicator.requireSame(model.digest(), named: "content of \(checkpoint)")
     }
     let sharing = try RowSharing(communicator, limit: model.configuration.sharedMemoryLimit)

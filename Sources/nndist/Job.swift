@@ -1,6 +1,6 @@
+// The start and the end of the ranks of a job, around the work of a command.
 import ArgumentParser
 import Communication
-// The start and the end of the ranks of a job, around the work of a command.
 import Execution
 import Foundation
 import Synchronization

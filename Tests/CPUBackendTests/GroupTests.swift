@@ -231,4 +231,35 @@ struct GroupTests {
       inputs: ["x": own.tensor([group.rowCount, 3]), "w": own.tensor([3])])
     for backend in GroupTests.backends { try compare(work, group, on: backend) }
   }
+
+  @Test("where parameters have one gradient together", arguments: groups)
+  func sharedGradients(group: MicrobatchGroup) throws {
+    var graph = Graph()
+    let x = try graph.data("x", shape: [.batch, 3])
+    let names = ["W0", "W1", "b0", "b1"]
+    let shapes: [SymbolicShape] = [[2, 3], [2, 3], [2], [2]]
+    var leaves: [Graph.Node] = []
+    for (name, shape) in zip(names, shapes) {
+      leaves.append(try graph.parameter(name, shape: shape))
+    }
+    let sum = try graph.add(
+      .add,
+      [
+        graph.affine(x, weight: leaves[0], bias: leaves[2]),
+        graph.affine(x, weight: leaves[1], bias: leaves[3]),
+      ])
+    let loss = try graph.squaredNorm(graph.tanh(sum))
+    let gradients = try graph.gradient(of: loss, withRespectTo: leaves)
+    let (simple, kept) = graph.simplified(keeping: [loss] + gradients)
+    #expect(Set(kept).count == 3)
+    var numbers = TestNumbers("shared gradients", "\(group)")
+    var inputs = ["x": numbers.tensor([group.rowCount, 3])]
+    for (name, shape) in zip(names, shapes) {
+      inputs[name] = numbers.tensor(shape.resolved(batch: 1))
+    }
+    let work = Work(
+      name: "shared gradients", graph: simple, values: [kept[0]],
+      gradients: Array(zip(names, kept.dropFirst())), inputs: inputs)
+    for backend in GroupTests.backends { try compare(work, group, on: backend) }
+  }
 }

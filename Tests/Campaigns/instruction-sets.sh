@@ -16,7 +16,7 @@ for set in AVX2 AVX512; do
   fused=$(objdump -d --no-show-raw-insn "$object" | grep -cE '\svfn?m(add|sub)' || true)
   [[ $fused == 0 ]] || { echo "$set: $fused fused products and sums" && status=1; }
 done
-for objects in CElements.build/Baseline.c.o Kernels.build/*.o Numerics.build/*.o Execution.build/*.o; do
+for objects in CElements.build/Baseline.c.o CProducts.build/{Baseline,CProducts,Convolutions}.c.o Kernels.build/*.o Numerics.build/*.o Execution.build/*.o; do
   for object in "$folder"/$objects; do
     wide=$(objdump -d --no-show-raw-insn "$object" | grep -cE '%[yz]mm' || true)
     [[ $wide == 0 ]] || { echo "${object#"$folder/"}: $wide instructions of larger vectors" && status=1; }

@@ -1,7 +1,6 @@
 import Kernels
 import Tensors
 import Testing
-import VectorKernels
 
 /// Geometries that reach every way of computing: tiles of all widths, panels, margins, bands and copies.
 private let geometries =

@@ -44,7 +44,7 @@ ptrdiff_t cproducts_weight_gradient_scratch(cproducts_set set, const cproducts_c
 /// Computes y from x and W, and b per output channel unless it is null.
 ///
 /// Each sum begins at +0 and goes over the kernel's rows, columns and the input channels in ascending order;
-/// taps in the padding add nothing. Then +0 is added, so that no sum is -0, and b.
+/// taps in the padding add nothing to finite sums. Then +0 is added, so that no sum is -0, and b.
 void cproducts_forward(cproducts_set set, const cproducts_convolution *shape, const float *x,
                        const float *w, const float *b, float *y, float *scratch);
 

@@ -17,7 +17,7 @@ package struct StepLayout: Sendable {
   package struct Work: Hashable, Sendable {
     /// The largest subtrees of the worker's microbatches; the sum of subtree t ends in slot t.
     package let subtrees: [SumTree.Node]
-    /// What is computed at once, in order.
+    /// The groups, in order.
     package let groups: [Group]
     /// The number of slots that the groups use.
     package let slotCount: Int

@@ -6,7 +6,8 @@ import CProducts
 ///
 /// Forward, a sum goes over the kernel's rows, columns and the input channels; to the inputs, over the rows and
 /// columns of y that a pixel reaches and the output channels; to the weights, over the images of a microbatch
-/// and the rows and columns of y; each in ascending order from +0, and taps in the padding add nothing. So an
+/// and the rows and columns of y; each in ascending order from +0, and taps in the padding add
+/// nothing to finite sums. So an
 /// image's bits depend on that image alone, and are the same on every CPU. A final class with one owner, used
 /// by one thread at a time.
 final class DirectConvolution {

@@ -42,7 +42,7 @@ public final class ImageConvolution {
   ///   - x: The shape of the images.
   ///   - y: The shape of the images at the window's positions.
   ///   - activation: The function applied to y, of the forward kind only.
-  ///   - hasBFloat16Operands: Whether those images that are operands are given in bfloat16; weights, their
+  ///   - hasBFloat16Operands: True if those images that are operands are given in bfloat16; weights, their
   ///     cotangents and the result are `Float`, and the kernel rounds weights that are an operand.
   ///   - rowCounts: The images of each microbatch of a weight gradient, 1 or more; nil if all are one.
   ///   - additions: How many times, after each microbatch, the two last sums are added, the left one first.

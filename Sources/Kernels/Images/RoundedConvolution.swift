@@ -2,7 +2,6 @@
 
 import CProducts
 import OneDNN
-import VectorKernels
 
 /// A convolution whose operands are rounded to bfloat16, or one of its two gradients, of one shape.
 ///

@@ -1,4 +1,4 @@
-// A check of the library: do rows of bfloat16 products stand alone?
+// The check of the library that rows of bfloat16 products do not depend on one another.
 
 import Tensors
 
@@ -49,7 +49,7 @@ public enum BFloat16Rows {
           w.withUnsafeMutableBytes { w in
             c.withUnsafeMutableBytes { c in
               guard let from = given.baseAddress, let by = w.baseAddress, let to = c.baseAddress
-              else { return }
+              else { preconditionFailure("arrays without memory") }
               convolution.run(
                 x: isForward ? from : to, w: by, y: isForward ? to : from, bias: nil)
             }

@@ -48,7 +48,8 @@ package enum InstructionSet: CaseIterable, Sendable {
     return value
   }
 
-  private static let limitValue = getenv(limitName).map { String(cString: $0) }
+  private static let limitValue =
+    getenv(limitName).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
   private static let limit = allCases.first { $0.name == limitValue }
 
   /// The largest that is supported and allowed.

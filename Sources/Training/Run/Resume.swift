@@ -124,7 +124,7 @@ final class OpenedRun {
         split: split, path: path ?? split, found: fingerprint, expected: begun)
     }
     for fact in configuration.environment.facts {
-      let expected = record.versions[fact.key] ?? "another"
+      let expected = record.versions[fact.key] ?? "that of an earlier nndist"
       guard expected != fact.value else { continue }
       throw TrainingError.environmentChanged(
         what: fact.name, found: fact.value, expected: expected, path: checkpoint.path)

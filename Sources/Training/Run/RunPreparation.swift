@@ -168,7 +168,7 @@ extension TrainingRequest {
   ) throws(CommunicationError) -> (RunConfiguration, ResolvedConfiguration) {
     let (configuration, resolved) = try communicator.agreeingOnFailure { try readConfiguration() }
     try communicator.agreeingOnFailure { try trace?.validate() }
-    try communicator.requireSame(configuration.environment.description, named: "CPU or library")
+    try communicator.requireSame(configuration.environment.description, named: "arithmetic")
     try communicator.requireSame(resolved.yaml, named: "configuration")
     try communicator.agreeingOnFailure { try configuration.requirePrecision() }
     return (configuration, resolved)

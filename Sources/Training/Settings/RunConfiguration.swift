@@ -188,7 +188,7 @@ extension RunConfiguration {
 }
 
 extension RunConfiguration {
-  /// What decides the bits of a run on this machine.
+  /// The facts of this machine that decide the bits of a run.
   package var environment: Environment { backend.environment(for: precision.operands) }
 
   /// Refuses a precision that the backend has no products for.
