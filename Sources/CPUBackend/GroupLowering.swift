@@ -78,24 +78,11 @@ struct GroupLowering {
     if case .product(let product) = step.action,
       case .convolutionWeightGradient(let convolution) = product.operation
     {
-      let (b, rowCount) = (parts[1].location, rowCounts.reduce(0, +))
-      let isRounded = product.precision == .bfloat16
-      let kernel: ImageConvolution
-      do {
-        kernel = try ImageConvolution(
-          .weightGradient, convolution.window, groups: convolution.groups,
-          x: parts[0].shape.resolved(batch: rowCount), y: parts[1].shape.resolved(batch: rowCount),
-          hasBFloat16Operands: isRounded, rowCounts: rowCounts, additions: sum.additions,
-          scratch: scratch)
-      } catch {
-        throw .kernel(node: step.label, reason: "\(error)")
-      }
-      if isRounded {
-        return try Lowering(rowCount: rowCount, rounding: rounding, scratch: scratch)
-          .roundedConvolution(
-            group.part(of: step, sum.microbatches.lowerBound), .weightGradient, kernel)
-      }
-      return { kernel.run(x: $0[a], w: $0[target], y: $0[b], bias: nil) }
+      return try Lowering(
+        rowCount: rowCounts.reduce(0, +), rounding: rounding, scratch: scratch
+      ).convolution(
+        group.part(of: step, sum.microbatches.lowerBound), product, convolution, .weightGradient,
+        rowCounts: rowCounts, additions: sum.additions)
     }
     if case .operation(.sum(let axes)) = step.action {
       let (outer, middle, inner) = parts[0].shape.resolved(batch: 1).split(at: axes)

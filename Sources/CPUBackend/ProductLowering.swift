@@ -44,9 +44,11 @@ extension Lowering {
     return { matmul.run(lhs: $0[a], rhs: $0[b], bias: $0[bias], into: $0[target]) }
   }
 
-  private func convolution(
+  /// A convolution or one of its gradients; that of the weights may be a sum over microbatches, which `rowCounts` and
+  /// `additions` give as ``ImageConvolution`` takes them.
+  func convolution(
     _ step: Step, _ product: Step.Product, _ convolution: Convolution,
-    _ kind: ImageConvolution.Kind
+    _ kind: ImageConvolution.Kind, rowCounts: [Int]? = nil, additions: [Int] = [0]
   ) throws(PlanError) -> Call {
     precondition(convolution.isChannelsLast, "images whose channels are not last")
     let (operands, target) = (step.operands.map(\.location), step.results[0].location)
@@ -65,7 +67,7 @@ extension Lowering {
       kernel = try ImageConvolution(
         kind, convolution.window, groups: convolution.groups, x: x, y: y,
         activation: Matmul.Activation(product.activation), hasBFloat16Operands: isRounded,
-        scratch: scratch)
+        rowCounts: rowCounts, additions: additions, scratch: scratch)
     } catch {
       throw .kernel(node: step.label, reason: "\(error)")
     }
